@@ -1,1 +1,17 @@
-//! The domain.
+//! The domain of Perennial: money, time, catalogue, subscriptions, invoices.
+//!
+//! Pure: no I/O, no clock, no randomness, no floats. It compiles to wasm unchanged, so the browser
+//! previews a change with the very code that bills it. Read the rooms in this order.
+
+// What money is.
+pub mod currency;
+pub mod decimal;
+pub mod money;
+pub mod ratio;
+
+// When things happen, and what they are called.
+pub mod calendar;
+pub mod id;
+
+// What is sold.
+pub mod pricing;
