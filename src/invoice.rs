@@ -1,0 +1,296 @@
+//! Invoices: lines, totals, states.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::{Period, Timestamp};
+use crate::currency::Currency;
+use crate::customer::{Address, TaxExempt, TaxId};
+use crate::decimal::Decimal12;
+use crate::discount::Discount;
+use crate::id::{
+    CustomerId, DiscountId, InvoiceId, InvoiceItemId, InvoiceLineId, PaymentIntentId,
+    PaymentMethodId, PriceId, ProductId, SubscriptionId, SubscriptionItemId,
+};
+use crate::metadata::Metadata;
+use crate::subscription::CollectionMethod;
+use crate::tax::TaxRate;
+
+/// The most lines on one invoice (Stripe: 250).
+pub const LINES_MAX: usize = 250;
+
+/// A claim on a customer. Amounts are minor units of `currency`; every total is the sum of its
+/// lines' rounded amounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// `in_…`
+    pub id: InvoiceId,
+    /// Who owes.
+    pub customer: CustomerId,
+    /// The subscription that caused it.
+    pub subscription: Option<SubscriptionId>,
+    /// `{customer prefix}-{0001…}`, given when it is finalised; gapless for each customer.
+    pub number: Option<String>,
+    /// Where it stands.
+    pub status: InvoiceStatus,
+    /// Why it was made.
+    pub billing_reason: BillingReason,
+    /// Of all amounts.
+    pub currency: Currency,
+    /// At most [`LINES_MAX`].
+    pub lines: Vec<Line>,
+    /// What the lines refer to, in the order of application.
+    pub discounts: Vec<Discount>,
+    /// The sums.
+    pub totals: Totals,
+    /// The customer's balance before finalising; drafts show today's.
+    pub starting_balance_minor: i64,
+    /// The customer's balance after finalising; `None` on drafts.
+    pub ending_balance_minor: Option<i64>,
+    /// What is to be paid after the balance.
+    pub amount_due_minor: i64,
+    /// What was paid.
+    pub amount_paid_minor: i64,
+    /// The period before the invoice for cycles (usage), or the moment of the change.
+    pub period: Period,
+    /// Who starts the payment.
+    pub collection_method: CollectionMethod,
+    /// Whether finalising, charging and retrying go on by themselves.
+    pub auto_advance: bool,
+    /// When a draft finalises by itself.
+    pub automatically_finalizes_at: Option<Timestamp>,
+    /// When the next charge is tried.
+    pub next_payment_attempt: Option<Timestamp>,
+    /// Charges tried: the first of any kind, then only automatic ones.
+    pub attempt_count: u32,
+    /// When a sent invoice is due.
+    pub due_date: Option<Timestamp>,
+    /// Pays before the subscription's and the customer's default.
+    pub default_payment_method: Option<PaymentMethodId>,
+    /// The newest payment intent.
+    pub payment_intent: Option<PaymentIntentId>,
+    /// What the newest failed charge said.
+    pub last_payment_error: Option<crate::payment::Decline>,
+    /// Who the customer was when it was finalised.
+    pub bill_to: BillTo,
+    /// Printed below the lines.
+    pub footer: Option<String>,
+    /// The merchant's note, printed above the lines.
+    pub description: Option<String>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it got its number.
+    pub finalized_at: Option<Timestamp>,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// When it was voided.
+    pub voided_at: Option<Timestamp>,
+    /// When it was written off.
+    pub marked_uncollectible_at: Option<Timestamp>,
+}
+
+impl Invoice {
+    /// What is still to be paid.
+    #[must_use]
+    pub fn amount_remaining_minor(&self) -> i64 {
+        self.amount_due_minor.saturating_sub(self.amount_paid_minor).max(0)
+    }
+}
+
+/// The customer as an invoice names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillTo {
+    /// Name or company.
+    pub name: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Phone.
+    pub phone: Option<String>,
+    /// Billing address.
+    pub address: Option<Address>,
+    /// Tax registrations.
+    pub tax_ids: Vec<TaxId>,
+    /// Whether tax applied.
+    pub tax_exempt: TaxExempt,
+}
+
+/// Stripe's invoice statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvoiceStatus {
+    /// May still change; owes nothing yet.
+    Draft,
+    /// Final, to be paid.
+    Open,
+    /// Paid. Final.
+    Paid,
+    /// Written off; may still be paid or voided.
+    Uncollectible,
+    /// As if it had never been. Final.
+    Void,
+}
+
+/// Why an invoice was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingReason {
+    /// A new subscription.
+    SubscriptionCreate,
+    /// A renewal.
+    SubscriptionCycle,
+    /// A change in mid-period.
+    SubscriptionUpdate,
+    /// By hand.
+    Manual,
+    /// A preview.
+    Upcoming,
+}
+
+/// One line of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// `il_…`
+    pub id: InvoiceLineId,
+    /// What for, in the merchant's language; pages say it in the reader's from the other fields.
+    pub description: String,
+    /// What it is, for rendering in any language.
+    pub kind: LineKind,
+    /// Before discounts (except on proration lines, which are net already) and exclusive tax.
+    /// Negative on credits.
+    pub amount_minor: i64,
+    /// Units, where the line has any.
+    pub quantity: Option<u64>,
+    /// The price it came from.
+    pub price: Option<PriceId>,
+    /// The product it came from.
+    pub product: Option<ProductId>,
+    /// The product's name when billed.
+    pub product_name: Option<String>,
+    /// Minor units for one unit, where there is one such amount.
+    pub unit_amount: Option<Decimal12>,
+    /// What it covers.
+    pub period: Period,
+    /// Whether later discounts may touch it.
+    pub discountable: bool,
+    /// Taken off, by discount, in order. Positive amounts.
+    pub discount_amounts: Vec<DiscountAmount>,
+    /// The rates that apply.
+    pub tax_rates: Vec<TaxRate>,
+    /// The tax, by rate. Negative on credits.
+    pub taxes: Vec<TaxAmount>,
+    /// The subscription it belongs to.
+    pub subscription: Option<SubscriptionId>,
+    /// The item it belongs to.
+    pub subscription_item: Option<SubscriptionItemId>,
+    /// The pending invoice item that became it.
+    pub invoice_item: Option<InvoiceItemId>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+}
+
+impl Line {
+    /// All that discounts took off; positive.
+    #[must_use]
+    pub fn discount_minor(&self) -> i64 {
+        self.discount_amounts.iter().fold(0_i64, |sum, d| sum.saturating_add(d.amount_minor))
+    }
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineKind {
+    /// A period of a licensed price.
+    Recurring,
+    /// The metered usage of a period.
+    Usage,
+    /// A free trial, 0.
+    Trial,
+    /// Time given back in a change.
+    UnusedTime,
+    /// The rest of a period on new terms.
+    RemainingTime,
+    /// Anything else.
+    OneTime,
+}
+
+/// What one discount took off one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscountAmount {
+    /// Which.
+    pub discount: DiscountId,
+    /// Minor units, positive.
+    pub amount_minor: i64,
+}
+
+/// One rate's tax on one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaxAmount {
+    /// Which (stands in the line's `tax_rates`).
+    pub rate: crate::id::TaxRateId,
+    /// Minor units, rounded half up for each line.
+    pub amount_minor: i64,
+    /// Minor units that it was computed on.
+    pub taxable_minor: i64,
+    /// Whether the line's amount contains it.
+    pub inclusive: bool,
+    /// Why it is what it is.
+    pub reason: TaxabilityReason,
+}
+
+/// Why a tax amount is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxabilityReason {
+    /// The rate applied.
+    StandardRated,
+    /// The customer is exempt.
+    CustomerExempt,
+    /// The customer accounts for it.
+    ReverseCharge,
+}
+
+/// The sums of an invoice, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Lines after item discounts, before invoice discounts and exclusive tax.
+    pub subtotal_minor: i64,
+    /// All discounts; positive.
+    pub discount_minor: i64,
+    /// Tax inside the amounts.
+    pub tax_inclusive_minor: i64,
+    /// Tax on top.
+    pub tax_exclusive_minor: i64,
+    /// After discounts and taxes. May be negative.
+    pub total_minor: i64,
+}
+
+impl Totals {
+    /// After discounts, without any tax.
+    #[must_use]
+    pub fn total_excluding_tax_minor(&self) -> i64 {
+        self.total_minor
+            .saturating_sub(self.tax_inclusive_minor)
+            .saturating_sub(self.tax_exclusive_minor)
+    }
+}
+
+/// An amount that waits for the customer's next invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceItem {
+    /// `ii_…`
+    pub id: InvoiceItemId,
+    /// Who owes.
+    pub customer: CustomerId,
+    /// Of the line's amounts.
+    pub currency: Currency,
+    /// The line that it becomes (its `invoice_item` names this item).
+    pub line: Line,
+    /// Whether a change in mid-period caused it.
+    pub proration: bool,
+    /// When it was made, or the moment of the change.
+    pub date: Timestamp,
+    /// The invoice that took it up; `None` while pending.
+    pub invoice: Option<InvoiceId>,
+}

@@ -1,0 +1,226 @@
+//! Payment methods, intents and their outcomes. Card numbers never appear here: a card is its
+//! brand, last four digits, expiry and fingerprint.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::Timestamp;
+use crate::currency::Currency;
+use crate::customer::Address;
+use crate::id::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, SetupIntentId};
+use crate::metadata::Metadata;
+
+/// A way to pay that a customer has saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentMethod {
+    /// `pm_…`
+    pub id: PaymentMethodId,
+    /// Whose; `None` until attached and after it was detached.
+    pub customer: Option<CustomerId>,
+    /// What may be known of the card.
+    pub card: Card,
+    /// Who it bills.
+    pub billing_details: BillingDetails,
+    /// The gateway's name for it.
+    pub gateway_token: String,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// What may be known of a card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// The scheme.
+    pub brand: CardBrand,
+    /// The last four digits.
+    pub last4: String,
+    /// 1 to 12.
+    pub exp_month: u8,
+    /// Four digits.
+    pub exp_year: u16,
+    /// The same card number has the same fingerprint within one merchant.
+    pub fingerprint: String,
+    /// Credit, debit, prepaid.
+    pub funding: Funding,
+    /// ISO 3166-1 alpha-2 of the bank.
+    pub country: Option<String>,
+}
+
+/// Card schemes, in Stripe's spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CardBrand {
+    /// American Express.
+    Amex,
+    /// Diners Club.
+    Diners,
+    /// Discover.
+    Discover,
+    /// JCB.
+    Jcb,
+    /// Mastercard.
+    Mastercard,
+    /// UnionPay.
+    Unionpay,
+    /// Visa.
+    Visa,
+    /// Any other.
+    Unknown,
+}
+
+/// How a card is funded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Funding {
+    /// Credit.
+    Credit,
+    /// Debit.
+    Debit,
+    /// Prepaid.
+    Prepaid,
+    /// Not known.
+    Unknown,
+}
+
+/// Whom a payment method bills.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillingDetails {
+    /// The name on the card.
+    pub name: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Phone.
+    pub phone: Option<String>,
+    /// Address.
+    pub address: Option<Address>,
+}
+
+/// Why a bank said no, as far as the customer may know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// Stripe's error code, such as `card_declined` or `expired_card`.
+    pub code: String,
+    /// Stripe's decline code, such as `insufficient_funds`.
+    pub decline_code: Option<String>,
+}
+
+/// Saving a payment method for later charges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupIntent {
+    /// `seti_…`
+    pub id: SetupIntentId,
+    /// For whom.
+    pub customer: Option<CustomerId>,
+    /// What is being saved.
+    pub payment_method: Option<PaymentMethodId>,
+    /// Where it stands.
+    pub status: SetupStatus,
+    /// The key that a browser may use to finish it.
+    pub client_secret: String,
+    /// What the newest try said.
+    pub last_error: Option<Decline>,
+    /// Where the customer proves who they are, while `requires_action`.
+    pub challenge: Option<String>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// Stripe's setup intent statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetupStatus {
+    /// Needs a payment method.
+    RequiresPaymentMethod,
+    /// Needs to be confirmed.
+    RequiresConfirmation,
+    /// The customer must prove who they are.
+    RequiresAction,
+    /// The gateway has not answered yet.
+    Processing,
+    /// Given up.
+    Canceled,
+    /// Saved.
+    Succeeded,
+}
+
+/// One claim on a payment method, from the decision to charge to the outcome. It is committed, with
+/// its idempotency key, before the gateway is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentIntent {
+    /// `pi_…`; also the seed of the gateway's idempotency key.
+    pub id: PaymentIntentId,
+    /// Who pays.
+    pub customer: CustomerId,
+    /// What for.
+    pub invoice: Option<InvoiceId>,
+    /// Minor units.
+    pub amount_minor: i64,
+    /// Of the amount.
+    pub currency: Currency,
+    /// With what.
+    pub payment_method: Option<PaymentMethodId>,
+    /// Where it stands.
+    pub status: PaymentStatus,
+    /// Counts attempts; each has its own idempotency key, `{id}:{attempt}`.
+    pub attempt: u32,
+    /// Whether the customer is here to answer a challenge.
+    pub on_session: bool,
+    /// What the newest attempt said.
+    pub last_error: Option<Decline>,
+    /// Where the customer proves who they are, while `requires_action`.
+    pub challenge: Option<String>,
+    /// The gateway's name for the charge that succeeded.
+    pub gateway_charge: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its newest attempt was sent.
+    pub attempted_at: Option<Timestamp>,
+}
+
+impl PaymentIntent {
+    /// The key under which the gateway knows the newest attempt.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        format!("{}:{}", self.id, self.attempt)
+    }
+}
+
+/// Stripe's payment intent statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentStatus {
+    /// Needs a (new) payment method.
+    RequiresPaymentMethod,
+    /// Needs to be confirmed.
+    RequiresConfirmation,
+    /// The customer must prove who they are.
+    RequiresAction,
+    /// Sent; the outcome is not known yet.
+    Processing,
+    /// Given up.
+    Canceled,
+    /// Paid.
+    Succeeded,
+}
+
+/// What a gateway answered to a charge. A refusal is final for the attempt; an unknown outcome is
+/// an error of the port and never appears here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The money is ours.
+    Succeeded {
+        /// The gateway's name for the charge.
+        charge: String,
+    },
+    /// The bank said no.
+    Declined(Decline),
+    /// The customer must prove who they are at this path or URL.
+    RequiresAction {
+        /// Where.
+        challenge: String,
+    },
+}

@@ -1,0 +1,73 @@
+//! A merchant's brand, as tokens, and the contrast that keeps text on it readable.
+
+use serde::{Deserialize, Serialize};
+
+/// What a merchant chooses. Everything else is derived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Theme {
+    /// The name in the rail and in titles.
+    pub display_name: String,
+    /// A same-origin path or an https URL of an image, with its size kept by CSS.
+    pub logo: Option<String>,
+    /// The same for dark surfaces; `None` uses `logo`.
+    pub logo_dark: Option<String>,
+    /// Buttons, links, focus.
+    pub brand: Rgb,
+    /// The page's ground on light.
+    pub background: Rgb,
+    /// The typeface.
+    pub font: Font,
+    /// 0 to 16 px.
+    pub radius_px: u8,
+    /// Follow the reader's system, or one of both always.
+    pub appearance: Appearance,
+}
+
+impl Default for Theme {
+    fn default() -> Self {
+        Self {
+            display_name: String::new(),
+            logo: None,
+            logo_dark: None,
+            brand: Rgb(0x24, 0x5c, 0x4a),
+            background: Rgb(0xff, 0xff, 0xff),
+            font: Font::Sans,
+            radius_px: 8,
+            appearance: Appearance::Auto,
+        }
+    }
+}
+
+/// 8-bit sRGB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rgb(pub u8, pub u8, pub u8);
+
+/// Typefaces that are served without asking anybody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Font {
+    /// The bundled sans.
+    #[default]
+    Sans,
+    /// The reader's system font.
+    System,
+    /// The reader's serif.
+    Serif,
+    /// The reader's rounded sans where there is one.
+    Rounded,
+    /// The reader's monospace.
+    Mono,
+}
+
+/// Light, dark or the reader's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Appearance {
+    /// The reader's.
+    #[default]
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
