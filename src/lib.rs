@@ -15,3 +15,20 @@ pub mod id;
 
 // What is sold.
 pub mod pricing;
+pub mod catalog;
+pub mod discount;
+pub mod tax;
+pub mod metadata;
+
+// Who buys, and how they pay.
+pub mod customer;
+pub mod payment;
+
+// What they have, and what it costs.
+pub mod invoice;
+pub mod quote;
+pub mod subscription;
+
+// What the merchant allows, and how it looks.
+pub mod portal;
+pub mod theme;
