@@ -22,6 +22,7 @@ pub mod metadata;
 
 // Who buys, and how they pay.
 pub mod customer;
+pub mod card;
 pub mod payment;
 
 // What they have, and what it costs.
