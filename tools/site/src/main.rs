@@ -1,0 +1,275 @@
+//! Packs what the browser downloads.
+//!
+//! In: the app as cargo built it for wasm, and the public folder. Out, in one folder:
+//! `pkg/app.<hash>.js` and `pkg/app.<hash>.wasm` (names change with contents, so they may be cached for ever), their `.br`
+//! and `.gz` twins, and `public/<path>.<hash>.br` and `.gz` for those public files that compression makes smaller.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io::Write, thread};
+
+use sha2::{Digest, Sha256};
+use wasm_bindgen_cli_support::Bindgen;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// What the command line asks for.
+struct Order {
+    wasm: PathBuf,
+    public: PathBuf,
+    out: PathBuf,
+    wasm_opt: Option<PathBuf>,
+    compress: bool,
+}
+
+fn main() {
+    if let Err(error) = order(env::args_os().skip(1)).and_then(|order| pack(&order)) {
+        eprintln!("site: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn order(mut arguments: impl Iterator<Item = OsString>) -> Outcome<Order> {
+    let usage =
+        "usage: site --wasm FILE --public FOLDER --out FOLDER [--wasm-opt PROGRAM] [--compress]";
+    let (mut wasm, mut public, mut out, mut wasm_opt, mut compress) =
+        (None, None, None, None, false);
+    while let Some(name) = arguments.next() {
+        if name == "--compress" {
+            compress = true;
+            continue;
+        }
+        let value = PathBuf::from(arguments.next().ok_or(usage)?);
+        match name.to_str() {
+            Some("--wasm") => wasm = Some(value),
+            Some("--public") => public = Some(value),
+            Some("--out") => out = Some(value),
+            Some("--wasm-opt") => wasm_opt = Some(value),
+            _ => return Err(usage.into()),
+        }
+    }
+    Ok(Order {
+        wasm: wasm.ok_or(usage)?,
+        public: public.ok_or(usage)?,
+        out: out.ok_or(usage)?,
+        wasm_opt,
+        compress,
+    })
+}
+
+fn pack(order: &Order) -> Outcome<()> {
+    let wasm =
+        fs::read(&order.wasm).map_err(|error| format!("{}: {error}", order.wasm.display()))?;
+    let public = files_under(&order.public)?;
+    let stamp = stamp(order, &wasm, &public);
+    if fs::read_to_string(order.out.join("stamp")).is_ok_and(|old| old == stamp) {
+        return report(&order.out);
+    }
+
+    // Everything is made beside the old site, which stays whole until the new one is complete.
+    let fresh = order.out.with_extension("part");
+    remove(&fresh)?;
+    let pkg = fresh.join("pkg");
+    fs::create_dir_all(&pkg)?;
+    bind(order, wasm, &fresh.join("bound"), &pkg)?;
+    if order.compress {
+        let mut work = files_under(&pkg)?
+            .into_iter()
+            .map(|(path, bytes)| (pkg.join(path), bytes))
+            .collect::<Vec<_>>();
+        work.extend(
+            public
+                .into_iter()
+                .filter(|(path, _)| is_text(path))
+                .map(|(path, bytes)| {
+                    let named = format!("{}.{}", path.display(), hash(&bytes));
+                    (fresh.join("public").join(named), bytes)
+                }),
+        );
+        compress(work)?;
+    }
+    fs::write(fresh.join("stamp"), stamp)?;
+    remove(&order.out)?;
+    fs::rename(&fresh, &order.out)?;
+    report(&order.out)
+}
+
+/// Names everything that the result depends on.
+fn stamp(order: &Order, wasm: &[u8], public: &[(PathBuf, Vec<u8>)]) -> String {
+    let mut stamp = format!(
+        "compress {} wasm-opt {}\n",
+        order.compress,
+        order.wasm_opt.is_some()
+    );
+    if let Ok(packer) = env::current_exe().and_then(fs::read) {
+        stamp += &format!("packer {}\n", hash(&packer));
+    }
+    stamp += &format!("wasm {}\n", hash(wasm));
+    for (path, bytes) in public {
+        stamp += &format!("public {} {}\n", path.display(), hash(bytes));
+    }
+    stamp
+}
+
+/// Writes the JavaScript side of the wasm module, optimises the module, and names both by their contents.
+fn bind(order: &Order, wasm: Vec<u8>, scratch: &Path, pkg: &Path) -> Outcome<()> {
+    Bindgen::new()
+        .input_bytes("app", wasm)
+        .web(true)?
+        .typescript(false)
+        .remove_name_section(order.compress)
+        .remove_producers_section(true)
+        .generate(scratch)
+        .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
+    let module = scratch.join("app_bg.wasm");
+    if let Some(program) = &order.wasm_opt {
+        let status = Command::new(program)
+            .arg("-Oz")
+            .arg("--all-features")
+            .arg(&module)
+            .arg("-o")
+            .arg(&module)
+            .status();
+        if !status
+            .map_err(|error| format!("{}: {error}", program.display()))?
+            .success()
+        {
+            return Err("wasm-opt failed".into());
+        }
+    }
+    let wasm = fs::read(&module)?;
+    let wasm_name = format!("app.{}.wasm", hash(&wasm));
+    let script = fs::read_to_string(scratch.join("app.js"))?.replace("app_bg.wasm", &wasm_name);
+    fs::write(pkg.join(&wasm_name), wasm)?;
+    fs::write(
+        pkg.join(format!("app.{}.js", hash(script.as_bytes()))),
+        script,
+    )?;
+    // Small scripts that crates bring along are imported by the main one, from folders that carry a hash already.
+    if scratch.join("snippets").exists() {
+        fs::rename(scratch.join("snippets"), pkg.join("snippets"))?;
+    }
+    remove(scratch)
+}
+
+/// Writes a `.br` and a `.gz` beside each path, on as many threads as there are files; a twin that saves nothing is left out.
+fn compress(work: Vec<(PathBuf, Vec<u8>)>) -> Outcome<()> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = work
+            .iter()
+            .map(|(path, bytes)| scope.spawn(move || write_twins(path, bytes)))
+            .collect();
+        for thread in threads {
+            thread
+                .join()
+                .map_err(|_| "a compressing thread stopped")??;
+        }
+        Ok(())
+    })
+}
+
+fn write_twins(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut brotli = Vec::new();
+    let quality = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
+    brotli::BrotliCompress(&mut &bytes[..], &mut brotli, &quality)?;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(bytes)?;
+    for (twin, extension) in [(brotli, "br"), (gzip.finish()?, "gz")] {
+        if twin.len() < bytes.len() {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::write(format!("{}.{extension}", path.display()), twin)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints what a browser downloads, in bytes, and the sum.
+fn report(out: &Path) -> Outcome<()> {
+    let size = |path: &Path, extension: &str| {
+        let twin = PathBuf::from(format!("{}{extension}", path.display()));
+        fs::metadata(twin).map_or(0, |data| data.len())
+    };
+    let mut sum = [0; 3];
+    let pkg = out.join("pkg");
+    println!(
+        "      {:<28} {:>10} {:>10} {:>10}",
+        "target/site/pkg, bytes", "raw", "gzip", "brotli"
+    );
+    for (name, _) in files_under(&pkg)?.iter().filter(|(name, _)| !is_twin(name)) {
+        let path = pkg.join(name);
+        let sizes = [size(&path, ""), size(&path, ".gz"), size(&path, ".br")];
+        println!(
+            "      {:<28} {:>10} {:>10} {:>10}",
+            name.display(),
+            sizes[0],
+            sizes[1],
+            sizes[2]
+        );
+        sum = [sum[0] + sizes[0], sum[1] + sizes[1], sum[2] + sizes[2]];
+    }
+    println!(
+        "      {:<28} {:>10} {:>10} {:>10}",
+        "together", sum[0], sum[1], sum[2]
+    );
+    Ok(())
+}
+
+/// Every file under a folder with its contents, by path relative to it, sorted; none where the folder is missing.
+fn files_under(folder: &Path) -> Outcome<Vec<(PathBuf, Vec<u8>)>> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(next) = open.pop() {
+        if !next.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(&next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files.push((path.strip_prefix(folder)?.to_path_buf(), fs::read(&path)?));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn remove(folder: &Path) -> Outcome<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(())
+}
+
+fn is_twin(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "br" || extension == "gz")
+}
+
+/// Whether compression helps: fonts and pictures are compressed already.
+fn is_text(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    matches!(
+        extension,
+        Some("css" | "html" | "js" | "json" | "svg" | "txt" | "webmanifest")
+    )
+}
+
+/// Twelve hexadecimal digits of SHA-256: enough for a name that differs whenever the contents do.
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
