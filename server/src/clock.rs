@@ -18,9 +18,17 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody asks")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the clock that everybody asks"
+        )]
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Timestamp(since.ok().and_then(|d| i64::try_from(d.as_secs()).ok()).unwrap_or(0))
+        Timestamp(
+            since
+                .ok()
+                .and_then(|d| i64::try_from(d.as_secs()).ok())
+                .unwrap_or(0),
+        )
     }
 }
 
@@ -84,7 +92,10 @@ impl SeededEntropy {
 
 impl Entropy for SeededEntropy {
     fn bits(&self) -> u128 {
-        let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         // splitmix64, twice: spreads a counter over all bits.
         let mut half = || {
             *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

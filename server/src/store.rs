@@ -126,7 +126,11 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = pool_options().connect(url).await?;
             MIGRATIONS.run(&pool).await?;
-            return Ok(Self { pool, writer: None, newest_sort: Arc::default() });
+            return Ok(Self {
+                pool,
+                writer: None,
+                newest_sort: Arc::default(),
+            });
         }
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(StoreError::Address(
@@ -149,7 +153,11 @@ impl Store {
             .after_connect(|connection, _| Box::pin(prepare_sqlite(connection, true)))
             .connect(&url)
             .await?;
-        Ok(Self { pool, writer: Some(Writer::new(connection)), newest_sort: Arc::default() })
+        Ok(Self {
+            pool,
+            writer: Some(Writer::new(connection)),
+            newest_sort: Arc::default(),
+        })
     }
 
     /// A connection to read with. It sees what is committed; it never waits for writers.
@@ -176,10 +184,12 @@ impl Store {
     pub fn sort(&self, now: Timestamp) -> i64 {
         let floor = now.0.saturating_mul(1_000_000);
         let mut next = floor;
-        let _ = self.newest_sort.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| {
-            next = floor.max(newest.saturating_add(1));
-            Some(next)
-        });
+        let _ = self
+            .newest_sort
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| {
+                next = floor.max(newest.saturating_add(1));
+                Some(next)
+            });
         next
     }
 
@@ -188,7 +198,9 @@ impl Store {
     /// # Errors
     /// When it doesn't.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&mut *self.read().await?).await?;
+        sqlx::query("select 1")
+            .execute(&mut *self.read().await?)
+            .await?;
         Ok(())
     }
 
@@ -207,7 +219,10 @@ fn pool_options() -> AnyPoolOptions {
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
 }
 
-async fn prepare_sqlite(connection: &mut AnyConnection, only_reads: bool) -> Result<(), sqlx::Error> {
+async fn prepare_sqlite(
+    connection: &mut AnyConnection,
+    only_reads: bool,
+) -> Result<(), sqlx::Error> {
     for pragma in [
         "pragma journal_mode = wal",
         "pragma synchronous = full",
@@ -218,7 +233,9 @@ async fn prepare_sqlite(connection: &mut AnyConnection, only_reads: bool) -> Res
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
     if only_reads {
-        sqlx::query("pragma query_only = on").execute(&mut *connection).await?;
+        sqlx::query("pragma query_only = on")
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

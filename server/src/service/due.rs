@@ -34,7 +34,11 @@ pub fn invoice_status_name(status: InvoiceStatus) -> &'static str {
 /// The next moment at which something must happen to it by itself.
 #[must_use]
 pub fn subscription_due_at(subscription: &Subscription) -> Option<Timestamp> {
-    subscription.items.iter().map(|item| item.current_period.end).min()
+    subscription
+        .items
+        .iter()
+        .map(|item| item.current_period.end)
+        .min()
 }
 
 /// The next moment at which it is finalised, charged or found to be past due.

@@ -90,7 +90,11 @@ pub(super) fn decode<T: Document>(row: &AnyRow) -> Result<Stored<T>, StoreError>
         id: body.chars().take(48).collect(),
         reason: error.to_string(),
     })?;
-    Ok(Stored { value, revision: row.try_get("revision")?, sort: row.try_get("sort")? })
+    Ok(Stored {
+        value,
+        revision: row.try_get("revision")?,
+        sort: row.try_get("sort")?,
+    })
 }
 
 /// Reads one; not finding it is no error.
@@ -131,10 +135,15 @@ pub async fn insert<T: Document>(
         .bind(sort)
         .bind(body);
     match bind_columns(query, &value).execute(connection).await {
-        Ok(_) => Ok(Stored { value, revision: 1, sort }),
-        Err(error) if is_unique(&error) => {
-            Err(StoreError::Exists { kind: T::KIND, id: value.key().to_owned() })
-        }
+        Ok(_) => Ok(Stored {
+            value,
+            revision: 1,
+            sort,
+        }),
+        Err(error) if is_unique(&error) => Err(StoreError::Exists {
+            kind: T::KIND,
+            id: value.key().to_owned(),
+        }),
         Err(error) => Err(error.into()),
     }
 }
@@ -155,9 +164,14 @@ pub async fn update<T: Document>(
         .bind(stored.value.key())
         .bind(stored.revision)
         .bind(body);
-    let done = bind_columns(query, &stored.value).execute(connection).await?;
+    let done = bind_columns(query, &stored.value)
+        .execute(connection)
+        .await?;
     if done.rows_affected() != 1 {
-        return Err(StoreError::Conflict { kind: T::KIND, id: stored.value.key().to_owned() });
+        return Err(StoreError::Conflict {
+            kind: T::KIND,
+            id: stored.value.key().to_owned(),
+        });
     }
     stored.revision += 1;
     Ok(())
@@ -184,7 +198,9 @@ fn bind_columns<'q, T: Document>(mut query: AnyQuery<'q>, value: &T) -> AnyQuery
 }
 
 pub(super) fn is_unique(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
 /// A part of a list, newest first, as Stripe pages it.
@@ -205,7 +221,11 @@ impl PageRequest {
     /// The first `limit` rows.
     #[must_use]
     pub fn first(limit: u32) -> Self {
-        Self { limit, starting_after: None, ending_before: None }
+        Self {
+            limit,
+            starting_after: None,
+            ending_before: None,
+        }
     }
 }
 
@@ -234,15 +254,21 @@ macro_rules! list_sql {
     ($table:literal, $filter:literal) => {
         $crate::store::document::ListSql {
             older: concat!(
-                "select body, revision, sort from ", $table,
+                "select body, revision, sort from ",
+                $table,
                 " where merchant = $1 and livemode = $2 and ($3 = '' or sort < (select sort from ",
-                $table, " where merchant = $1 and livemode = $2 and id = $3))", $filter,
+                $table,
+                " where merchant = $1 and livemode = $2 and id = $3))",
+                $filter,
                 " order by sort desc limit $4"
             ),
             newer: concat!(
-                "select body, revision, sort from ", $table,
+                "select body, revision, sort from ",
+                $table,
                 " where merchant = $1 and livemode = $2 and sort > (select sort from ",
-                $table, " where merchant = $1 and livemode = $2 and id = $3)", $filter,
+                $table,
+                " where merchant = $1 and livemode = $2 and id = $3)",
+                $filter,
                 " order by sort asc limit $4"
             ),
         }
@@ -279,8 +305,11 @@ pub async fn list<T: Document>(
     }
     let rows = query.fetch_all(connection).await?;
     let has_more = rows.len() > limit as usize;
-    let mut rows =
-        rows.iter().take(limit as usize).map(decode).collect::<Result<Vec<_>, StoreError>>()?;
+    let mut rows = rows
+        .iter()
+        .take(limit as usize)
+        .map(decode)
+        .collect::<Result<Vec<_>, StoreError>>()?;
     if newer {
         rows.reverse();
     }
@@ -297,12 +326,19 @@ pub async fn select<T: Document>(
     sql: &'static str,
     filter: &[Column],
 ) -> Result<Vec<Stored<T>>, StoreError> {
-    let mut query = sqlx::query(sql).bind(scope.merchant.as_str()).bind(scope.mode());
+    let mut query = sqlx::query(sql)
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode());
     for column in filter {
         query = match column.clone() {
             Column::Text(text) => query.bind(text),
             Column::Number(number) => query.bind(number),
         };
     }
-    query.fetch_all(connection).await?.iter().map(decode).collect()
+    query
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(decode)
+        .collect()
 }

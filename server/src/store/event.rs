@@ -3,8 +3,8 @@
 
 use perennial::calendar::Timestamp;
 use perennial::id::EventId;
-use sqlx::Row;
 use sqlx::AnyConnection;
+use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::document::PageRequest;
@@ -115,7 +115,11 @@ pub async fn list(
     }
     let rows = query.fetch_all(connection).await?;
     let more = rows.len() > limit;
-    let mut events = rows.iter().take(limit).map(decode).collect::<Result<Vec<_>, _>>()?;
+    let mut events = rows
+        .iter()
+        .take(limit)
+        .map(decode)
+        .collect::<Result<Vec<_>, _>>()?;
     if newer {
         events.reverse();
     }

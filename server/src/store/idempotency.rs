@@ -1,8 +1,8 @@
 //! The first answer to each idempotency key, kept so that a repeated request gets it again.
 
 use perennial::calendar::Timestamp;
-use sqlx::Row;
 use sqlx::AnyConnection;
+use sqlx::Row;
 
 use super::{Scope, StoreError};
 
@@ -70,7 +70,10 @@ pub async fn claim(
     let status: Option<i64> = row.try_get("status")?;
     let body: Option<String> = row.try_get("body")?;
     if let (Some(status), Some(body)) = (status, body) {
-        return Ok(Found::Answer { status: u16::try_from(status).unwrap_or(500), body });
+        return Ok(Found::Answer {
+            status: u16::try_from(status).unwrap_or(500),
+            body,
+        });
     }
     let created: i64 = row.try_get("created")?;
     if created.saturating_add(stale_seconds) > now.0 {
@@ -87,7 +90,11 @@ pub async fn claim(
     .bind(created)
     .execute(connection)
     .await?;
-    Ok(if renewed.rows_affected() == 1 { Found::Fresh } else { Found::UnderWay })
+    Ok(if renewed.rows_affected() == 1 {
+        Found::Fresh
+    } else {
+        Found::UnderWay
+    })
 }
 
 /// Keeps the answer.

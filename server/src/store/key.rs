@@ -4,8 +4,8 @@
 use perennial::calendar::Timestamp;
 use perennial::id::{MerchantId, PortalSessionId};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 use sqlx::AnyConnection;
+use sqlx::Row;
 
 use super::{Scope, Store, StoreError};
 use crate::merchant::Merchant;
@@ -13,11 +13,13 @@ use crate::merchant::Merchant;
 /// The hash under which a secret is kept: SHA-256 in hexadecimal.
 #[must_use]
 pub fn hash(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(secret.as_bytes())
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Adds a merchant.
@@ -64,7 +66,11 @@ fn merchant_body(merchant: &Merchant) -> Result<String, StoreError> {
 }
 
 fn unreadable(id: &str, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Unreadable { kind: "merchant", id: id.to_owned(), reason: error.to_string() }
+    StoreError::Unreadable {
+        kind: "merchant",
+        id: id.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 /// Reads a merchant.
@@ -81,7 +87,9 @@ pub async fn load_merchant(
         .await?;
     let Some(row) = row else { return Ok(None) };
     let body: &str = row.try_get("body")?;
-    serde_json::from_str(body).map(Some).map_err(|error| unreadable(id.as_str(), &error))
+    serde_json::from_str(body)
+        .map(Some)
+        .map_err(|error| unreadable(id.as_str(), &error))
 }
 
 /// All merchants, oldest first, at most 100.
@@ -111,7 +119,14 @@ pub async fn insert_api_key(
     secret: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let hint: String = secret.chars().rev().take(4).collect::<String>().chars().rev().collect();
+    let hint: String = secret
+        .chars()
+        .rev()
+        .take(4)
+        .collect::<String>()
+        .chars()
+        .rev()
+        .collect();
     sqlx::query(
         "insert into api_key (hash, id, merchant, livemode, hint, created) values ($1, $2, $3, $4, $5, $6)",
     )
@@ -231,12 +246,11 @@ pub async fn merchant_of_link(
     connection: &mut AnyConnection,
     secret: &str,
 ) -> Result<Option<Scope>, StoreError> {
-    let row = sqlx::query(
-        "select merchant, livemode from portal_key where hash = $1 and kind = 'link'",
-    )
-    .bind(hash(secret))
-    .fetch_optional(connection)
-    .await?;
+    let row =
+        sqlx::query("select merchant, livemode from portal_key where hash = $1 and kind = 'link'")
+            .bind(hash(secret))
+            .fetch_optional(connection)
+            .await?;
     row.as_ref().map(scope).transpose()
 }
 
@@ -259,7 +273,11 @@ pub async fn visit(
     .await?;
     let Some(row) = row else { return Ok(None) };
     let (scope, session) = session_of(&row)?;
-    Ok(Some((scope, session, Timestamp(row.try_get("expires_at")?))))
+    Ok(Some((
+        scope,
+        session,
+        Timestamp(row.try_get("expires_at")?),
+    )))
 }
 
 /// Prolongs a visit.

@@ -22,15 +22,24 @@ macro_rules! document {
         impl Document for $noun {
             const KIND: &'static str = $kind;
             const SELECT: &'static str = concat!(
-                "select body, revision, sort from ", $table,
+                "select body, revision, sort from ",
+                $table,
                 " where merchant = $1 and livemode = $2 and id = $3"
             );
             const INSERT: &'static str = concat!(
-                "insert into ", $table, " (merchant, livemode, id, revision, sort, body", $columns,
-                ") values ($1, $2, $3, 1, $4, $5", $values, ")"
+                "insert into ",
+                $table,
+                " (merchant, livemode, id, revision, sort, body",
+                $columns,
+                ") values ($1, $2, $3, 1, $4, $5",
+                $values,
+                ")"
             );
             const UPDATE: &'static str = concat!(
-                "update ", $table, " set revision = revision + 1, body = $5", $set,
+                "update ",
+                $table,
+                " set revision = revision + 1, body = $5",
+                $set,
                 " where merchant = $1 and livemode = $2 and id = $3 and revision = $4"
             );
             fn key(&self) -> &str {
@@ -44,15 +53,33 @@ macro_rules! document {
     };
 }
 
-document!(Customer, "customer", "customer", ", email, deleted", ", $6, $7", ", email = $6, deleted = $7", |c| vec![
-    Column::text_or_null(c.email.as_ref()),
-    Column::Number(Some(i64::from(c.deleted))),
-]);
-document!(Product, "product", "product", ", active", ", $6", ", active = $6", |p| vec![
-    Column::Number(Some(i64::from(p.active))),
-]);
 document!(
-    Price, "price", "price", ", product, active, currency, lookup_key", ", $6, $7, $8, $9",
+    Customer,
+    "customer",
+    "customer",
+    ", email, deleted",
+    ", $6, $7",
+    ", email = $6, deleted = $7",
+    |c| vec![
+        Column::text_or_null(c.email.as_ref()),
+        Column::Number(Some(i64::from(c.deleted))),
+    ]
+);
+document!(
+    Product,
+    "product",
+    "product",
+    ", active",
+    ", $6",
+    ", active = $6",
+    |p| vec![Column::Number(Some(i64::from(p.active))),]
+);
+document!(
+    Price,
+    "price",
+    "price",
+    ", product, active, currency, lookup_key",
+    ", $6, $7, $8, $9",
     ", product = $6, active = $7, currency = $8, lookup_key = $9",
     |p| vec![
         Column::text(&p.product),
@@ -62,11 +89,21 @@ document!(
     ]
 );
 document!(Coupon, "coupon", "coupon", "", "", "", |_c| Vec::new());
-document!(TaxRate, "tax_rate", "tax_rate", ", active", ", $6", ", active = $6", |t| vec![
-    Column::Number(Some(i64::from(t.active))),
-]);
 document!(
-    Subscription, "subscription", "subscription", ", customer, status, due_at", ", $6, $7, $8",
+    TaxRate,
+    "tax_rate",
+    "tax_rate",
+    ", active",
+    ", $6",
+    ", active = $6",
+    |t| vec![Column::Number(Some(i64::from(t.active))),]
+);
+document!(
+    Subscription,
+    "subscription",
+    "subscription",
+    ", customer, status, due_at",
+    ", $6, $7, $8",
     ", customer = $6, status = $7, due_at = $8",
     |s| vec![
         Column::text(&s.customer),
@@ -75,7 +112,10 @@ document!(
     ]
 );
 document!(
-    Invoice, "invoice", "invoice", ", customer, subscription, status, number, due_at",
+    Invoice,
+    "invoice",
+    "invoice",
+    ", customer, subscription, status, number, due_at",
     ", $6, $7, $8, $9, $10",
     ", customer = $6, subscription = $7, status = $8, number = $9, due_at = $10",
     |i| vec![
@@ -87,7 +127,11 @@ document!(
     ]
 );
 document!(
-    InvoiceItem, "invoiceitem", "invoice_item", ", customer, subscription, invoice", ", $6, $7, $8",
+    InvoiceItem,
+    "invoiceitem",
+    "invoice_item",
+    ", customer, subscription, invoice",
+    ", $6, $7, $8",
     ", customer = $6, subscription = $7, invoice = $8",
     |i| vec![
         Column::text(&i.customer),
@@ -96,37 +140,81 @@ document!(
     ]
 );
 document!(
-    BalanceTransaction, "customer_balance_transaction", "balance_transaction", ", customer", ", $6",
+    BalanceTransaction,
+    "customer_balance_transaction",
+    "balance_transaction",
+    ", customer",
+    ", $6",
     ", customer = $6",
     |t| vec![Column::text(&t.customer)]
 );
-document!(PaymentMethod, "payment_method", "payment_method", ", customer", ", $6", ", customer = $6", |p| vec![
-    Column::text_or_null(p.customer.as_ref()),
-]);
-document!(SetupIntent, "setup_intent", "setup_intent", ", customer", ", $6", ", customer = $6", |s| vec![
-    Column::text_or_null(s.customer.as_ref()),
-]);
 document!(
-    PaymentIntent, "payment_intent", "payment_intent", ", customer, invoice, asked_at", ", $6, $7, $8",
+    PaymentMethod,
+    "payment_method",
+    "payment_method",
+    ", customer",
+    ", $6",
+    ", customer = $6",
+    |p| vec![Column::text_or_null(p.customer.as_ref()),]
+);
+document!(
+    SetupIntent,
+    "setup_intent",
+    "setup_intent",
+    ", customer",
+    ", $6",
+    ", customer = $6",
+    |s| vec![Column::text_or_null(s.customer.as_ref()),]
+);
+document!(
+    PaymentIntent,
+    "payment_intent",
+    "payment_intent",
+    ", customer, invoice, asked_at",
+    ", $6, $7, $8",
     ", customer = $6, invoice = $7, asked_at = $8",
     |p| vec![
         Column::text(&p.customer),
         Column::text_or_null(p.invoice.as_ref()),
-        Column::moment(if p.status == PaymentStatus::Processing { p.attempted_at } else { None }),
+        Column::moment(if p.status == PaymentStatus::Processing {
+            p.attempted_at
+        } else {
+            None
+        }),
     ]
 );
 document!(
-    PortalConfiguration, "billing_portal.configuration", "portal_configuration", ", active, is_default",
-    ", $6, $7", ", active = $6, is_default = $7",
-    |p| vec![Column::Number(Some(i64::from(p.active))), Column::Number(Some(i64::from(p.is_default)))]
+    PortalConfiguration,
+    "billing_portal.configuration",
+    "portal_configuration",
+    ", active, is_default",
+    ", $6, $7",
+    ", active = $6, is_default = $7",
+    |p| vec![
+        Column::Number(Some(i64::from(p.active))),
+        Column::Number(Some(i64::from(p.is_default)))
+    ]
 );
 document!(
-    PortalSession, "billing_portal.session", "portal_session", ", customer", ", $6", ", customer = $6",
+    PortalSession,
+    "billing_portal.session",
+    "portal_session",
+    ", customer",
+    ", $6",
+    ", customer = $6",
     |p| vec![Column::text(&p.customer)]
 );
 document!(
-    Quote, "quote", "quote", ", subscription, expires_at", ", $6, $7", ", subscription = $6, expires_at = $7",
-    |q| vec![Column::text(&q.subscription), Column::Number(Some(q.expires_at.0))]
+    Quote,
+    "quote",
+    "quote",
+    ", subscription, expires_at",
+    ", $6, $7",
+    ", subscription = $6, expires_at = $7",
+    |q| vec![
+        Column::text(&q.subscription),
+        Column::Number(Some(q.expires_at.0))
+    ]
 );
 
 /// Customers, not deleted.
@@ -138,8 +226,10 @@ pub const PRODUCTS: ListSql = list_sql!("product", "");
 /// Products by `active` (`$5`).
 pub const PRODUCTS_BY_ACTIVE: ListSql = list_sql!("product", " and active = $5");
 /// Prices by product (`$5`, or '' for all) and `active` (`$6`, or -1 for both).
-pub const PRICES: ListSql =
-    list_sql!("price", " and ($5 = '' or product = $5) and ($6 = -1 or active = $6)");
+pub const PRICES: ListSql = list_sql!(
+    "price",
+    " and ($5 = '' or product = $5) and ($6 = -1 or active = $6)"
+);
 /// Coupons.
 pub const COUPONS: ListSql = list_sql!("coupon", "");
 /// Tax rates.
@@ -147,8 +237,10 @@ pub const TAX_RATES: ListSql = list_sql!("tax_rate", "");
 /// Subscriptions of a customer (`$5`), ended ones too.
 pub const SUBSCRIPTIONS_BY_CUSTOMER: ListSql = list_sql!("subscription", " and customer = $5");
 /// Subscriptions that have not ended.
-pub const SUBSCRIPTIONS_LIVE: ListSql =
-    list_sql!("subscription", " and status not in ('canceled', 'incomplete_expired')");
+pub const SUBSCRIPTIONS_LIVE: ListSql = list_sql!(
+    "subscription",
+    " and status not in ('canceled', 'incomplete_expired')"
+);
 /// Subscriptions of a customer (`$5`) that have not ended.
 pub const SUBSCRIPTIONS_LIVE_BY_CUSTOMER: ListSql = list_sql!(
     "subscription",

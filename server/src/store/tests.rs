@@ -1,6 +1,9 @@
 //! The store, on both databases: `both` runs a test on a fresh SQLite file and, where
 //! `TEST_POSTGRES_URL` names a server, on a fresh Postgres schema.
-#![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may stop at what it did not expect"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,7 +42,11 @@ pub async fn sqlite() -> Fresh {
     let n = COUNT.fetch_add(1, Ordering::SeqCst);
     let folder = std::env::temp_dir().join(format!("perennial-test-{}-{n}", std::process::id()));
     let url = format!("sqlite:{}/test.db", folder.display());
-    Fresh { store: Store::open(&url).await.unwrap(), url, folder: Some(folder) }
+    Fresh {
+        store: Store::open(&url).await.unwrap(),
+        url,
+        folder: Some(folder),
+    }
 }
 
 /// A fresh Postgres database, where a server is named.
@@ -49,11 +56,20 @@ pub async fn postgres() -> Option<Fresh> {
     let name = format!("perennial_{:032x}", SystemEntropy.bits());
     let mut connection = sqlx::AnyConnection::connect(&server).await.unwrap();
     let sql = format!("create database {name}");
-    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-    let (base, query) = server.split_once('?').map_or((server.as_str(), ""), |(b, q)| (b, q));
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let (base, query) = server
+        .split_once('?')
+        .map_or((server.as_str(), ""), |(b, q)| (b, q));
     let (root, _) = base.rsplit_once('/').unwrap();
     let url = format!("{root}/{name}?{query}");
-    Some(Fresh { store: Store::open(&url).await.unwrap(), url, folder: None })
+    Some(Fresh {
+        store: Store::open(&url).await.unwrap(),
+        url,
+        folder: None,
+    })
 }
 
 /// Runs a test on both databases.
@@ -80,9 +96,14 @@ pub async fn scope(store: &Store) -> Scope {
         created: Timestamp(1_700_000_000),
     };
     let mut tx = store.begin().await.unwrap();
-    key::insert_merchant(store, tx.connection(), &merchant).await.unwrap();
+    key::insert_merchant(store, tx.connection(), &merchant)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
-    Scope { merchant: merchant.id, livemode: false }
+    Scope {
+        merchant: merchant.id,
+        livemode: false,
+    }
 }
 
 /// A customer with nothing but a name.
@@ -119,15 +140,27 @@ async fn a_document_comes_back_as_it_was_saved() {
     both(|store| async move {
         let scope = scope(&store).await;
         let mut tx = store.begin().await.unwrap();
-        let saved =
-            document::insert(&store, tx.connection(), &scope, customer("Ada"), NOW).await.unwrap();
+        let saved = document::insert(&store, tx.connection(), &scope, customer("Ada"), NOW)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let mut read = store.read().await.unwrap();
         let found: document::Stored<Customer> =
-            document::load(&mut read, &scope, saved.id.as_str()).await.unwrap().unwrap();
+            document::load(&mut read, &scope, saved.id.as_str())
+                .await
+                .unwrap()
+                .unwrap();
         assert_eq!(found, saved);
-        let other = Scope { livemode: true, ..scope.clone() };
-        assert!(document::load::<Customer>(&mut read, &other, saved.id.as_str()).await.unwrap().is_none());
+        let other = Scope {
+            livemode: true,
+            ..scope.clone()
+        };
+        assert!(
+            document::load::<Customer>(&mut read, &other, saved.id.as_str())
+                .await
+                .unwrap()
+                .is_none()
+        );
     })
     .await;
 }
@@ -138,14 +171,22 @@ async fn a_dropped_transaction_leaves_nothing() {
         let scope = scope(&store).await;
         for round in 0..3 {
             let mut tx = store.begin().await.unwrap();
-            document::insert(&store, tx.connection(), &scope, customer("Gone"), NOW).await.unwrap();
+            document::insert(&store, tx.connection(), &scope, customer("Gone"), NOW)
+                .await
+                .unwrap();
             drop(tx);
             let mut tx = store.begin().await.unwrap();
-            document::insert(&store, tx.connection(), &scope, customer("Kept"), NOW).await.unwrap();
+            document::insert(&store, tx.connection(), &scope, customer("Kept"), NOW)
+                .await
+                .unwrap();
             tx.commit().await.unwrap();
             let mut read = store.read().await.unwrap();
             let page = document::list::<Customer>(
-                &mut read, &scope, nouns::CUSTOMERS, &PageRequest::first(100), &[],
+                &mut read,
+                &scope,
+                nouns::CUSTOMERS,
+                &PageRequest::first(100),
+                &[],
             )
             .await
             .unwrap();
@@ -160,18 +201,32 @@ async fn two_changes_of_one_row_cannot_both_win() {
     both(|store| async move {
         let scope = scope(&store).await;
         let mut tx = store.begin().await.unwrap();
-        let saved =
-            document::insert(&store, tx.connection(), &scope, customer("Ada"), NOW).await.unwrap();
+        let saved = document::insert(&store, tx.connection(), &scope, customer("Ada"), NOW)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let (mut first, mut second) = (saved.clone(), saved);
         first.name = Some("First".to_owned());
         second.name = Some("Second".to_owned());
         let mut tx = store.begin().await.unwrap();
-        document::update(tx.connection(), &scope, &mut first).await.unwrap();
+        document::update(tx.connection(), &scope, &mut first)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let mut tx = store.begin().await.unwrap();
-        let refused = document::update(tx.connection(), &scope, &mut second).await.unwrap_err();
-        assert!(matches!(refused, StoreError::Conflict { kind: "customer", .. }), "{refused:?}");
+        let refused = document::update(tx.connection(), &scope, &mut second)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                StoreError::Conflict {
+                    kind: "customer",
+                    ..
+                }
+            ),
+            "{refused:?}"
+        );
         assert!(refused.is_conflict());
     })
     .await;
@@ -203,7 +258,11 @@ async fn concurrent_writers_all_land_and_lists_page_in_order() {
         let mut read = store.read().await.unwrap();
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let request = PageRequest { limit: 7, starting_after: cursor.clone(), ending_before: None };
+            let request = PageRequest {
+                limit: 7,
+                starting_after: cursor.clone(),
+                ending_before: None,
+            };
             let page =
                 document::list::<Customer>(&mut read, &scope, nouns::CUSTOMERS, &request, &[])
                     .await
@@ -215,7 +274,10 @@ async fn concurrent_writers_all_land_and_lists_page_in_order() {
             cursor = page.rows.last().map(|c| c.id.to_string());
         }
         assert_eq!(seen.len(), 54);
-        assert!(seen.windows(2).all(|w| w[0] > w[1]), "newest first, none twice");
+        assert!(
+            seen.windows(2).all(|w| w[0] > w[1]),
+            "newest first, none twice"
+        );
     })
     .await;
 }

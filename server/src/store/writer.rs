@@ -50,9 +50,16 @@ impl Drop for Waiting {
 
 impl Writer {
     pub(super) fn new(connection: AnyConnection) -> Self {
-        let slot =
-            Slot { connection: Some(connection), open: false, stale: false, pending: Vec::new() };
-        Self { slot: Arc::new(Mutex::new(slot)), waiting: Arc::default() }
+        let slot = Slot {
+            connection: Some(connection),
+            open: false,
+            stale: false,
+            pending: Vec::new(),
+        };
+        Self {
+            slot: Arc::new(Mutex::new(slot)),
+            waiting: Arc::default(),
+        }
     }
 
     pub(super) async fn begin(&self) -> Result<WriterTx, StoreError> {
@@ -67,7 +74,10 @@ impl Writer {
         .await?;
         let (guard, result) = guard;
         result?;
-        Ok(WriterTx { guard: Some(guard), writer: self.clone() })
+        Ok(WriterTx {
+            guard: Some(guard),
+            writer: self.clone(),
+        })
     }
 
     /// Commits what is pending, unless somebody is about to join.
@@ -90,7 +100,9 @@ impl Writer {
 async fn finish<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::spawn(work).await.map_err(|_| StoreError::Database(sqlx::Error::WorkerCrashed))
+    tokio::spawn(work)
+        .await
+        .map_err(|_| StoreError::Database(sqlx::Error::WorkerCrashed))
 }
 
 impl Slot {
@@ -153,10 +165,19 @@ pub(super) struct WriterTx {
 }
 
 impl WriterTx {
-    #[expect(clippy::expect_used, reason = "the guard is there until commit takes self, and the connection until close, which waits for the guard")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the guard is there until commit takes self, and the connection until close, which waits for the guard"
+    )]
     pub(super) fn connection(&mut self) -> &mut AnyConnection {
-        let slot = self.guard.as_mut().expect("a transaction holds the writer").deref_mut();
-        slot.connection.as_mut().expect("the writer is open while a transaction holds it")
+        let slot = self
+            .guard
+            .as_mut()
+            .expect("a transaction holds the writer")
+            .deref_mut();
+        slot.connection
+            .as_mut()
+            .expect("the writer is open while a transaction holds it")
     }
 
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
@@ -195,7 +216,9 @@ impl WriterTx {
 
 impl Drop for WriterTx {
     fn drop(&mut self) {
-        let Some(mut guard) = self.guard.take() else { return };
+        let Some(mut guard) = self.guard.take() else {
+            return;
+        };
         let writer = self.writer.clone();
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
@@ -209,4 +232,3 @@ impl Drop for WriterTx {
         }
     }
 }
-
