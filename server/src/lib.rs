@@ -6,3 +6,4 @@ pub mod clock;
 pub mod merchant;
 pub mod service;
 pub mod store;
+pub mod web;
