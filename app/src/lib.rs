@@ -1,1 +1,28 @@
-//! The app.
+//! What people see: the pages of Perennial, rendered on the server and brought to life in the browser.
+//!
+//! The server calls [`shell`] and implements [`port::Portal`]; the browser calls `hydrate`. In between is ordinary
+//! HTML: every page is complete, and every form works, before the wasm arrives and without it.
+
+pub mod app;
+pub mod locale;
+pub mod port;
+pub mod portal;
+pub mod refusal;
+pub mod shell;
+pub mod site;
+#[cfg(feature = "ssr")]
+pub mod style;
+pub mod ui;
+pub mod viewer;
+
+pub use app::App;
+#[cfg(feature = "ssr")]
+pub use shell::shell;
+
+/// Brings the server's HTML to life. The page's script calls it once the wasm is there.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    leptos::mount::hydrate_body(App);
+    shell::mark_ready();
+}

@@ -3,8 +3,8 @@
 
 use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::catalog::{Price, Product};
-use perennial::customer::{Address, Customer, MailPreferences, TaxId};
-use perennial::id::{InvoiceId, PaymentMethodId, PriceId, QuoteId, SubscriptionId, SubscriptionItemId};
+use perennial::customer::{Address, Customer, TaxId};
+use perennial::id::{InvoiceId, PaymentMethodId, PriceId, SubscriptionId, SubscriptionItemId};
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
 use perennial::money::Money;
 use perennial::payment::PaymentMethod;
@@ -480,6 +480,8 @@ mod ssr {
     use super::*;
     use crate::refusal::Refusal;
     use crate::viewer::Viewer;
+    use perennial::customer::MailPreferences;
+    use perennial::id::QuoteId;
     use std::future::Future;
     use std::pin::Pin;
 
@@ -494,9 +496,18 @@ mod ssr {
         /// The first page.
         fn home<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Home>;
         /// All that the change page needs.
-        fn change_page<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ChangePage>;
+        fn change_page<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a SubscriptionId,
+        ) -> Answer<'a, ChangePage>;
         /// Prices a change and keeps the price for [`perennial::quote::QUOTE_SECONDS`].
-        fn quote<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId, wishes: Vec<Wish>) -> Answer<'a, QuotePage>;
+        fn quote<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a SubscriptionId,
+            wishes: Vec<Wish>,
+        ) -> Answer<'a, QuotePage>;
         /// A quote that was made before.
         fn quote_page<'a>(&'a self, viewer: &'a Viewer, id: &'a QuoteId) -> Answer<'a, QuotePage>;
         /// Makes the change at exactly the quoted price, or refuses it as stale.
@@ -504,7 +515,11 @@ mod ssr {
         /// Takes a waiting change back.
         fn undo_change<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()>;
         /// What cancelling would mean.
-        fn cancel_page<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, CancelPage>;
+        fn cancel_page<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a SubscriptionId,
+        ) -> Answer<'a, CancelPage>;
         /// Cancels as the rules say.
         fn cancel<'a>(
             &'a self,
@@ -518,13 +533,30 @@ mod ssr {
         /// Saved payment methods, the default first.
         fn payment_methods<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>>;
         /// Saves a card; the first one becomes the default.
-        fn add_card<'a>(&'a self, viewer: &'a Viewer, card: CardInput, make_default: bool) -> Answer<'a, Added>;
+        fn add_card<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            card: CardInput,
+            make_default: bool,
+        ) -> Answer<'a, Added>;
         /// Pays with this one from now on.
-        fn make_default<'a>(&'a self, viewer: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()>;
+        fn make_default<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a PaymentMethodId,
+        ) -> Answer<'a, ()>;
         /// Forgets a payment method.
-        fn remove_payment_method<'a>(&'a self, viewer: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()>;
+        fn remove_payment_method<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a PaymentMethodId,
+        ) -> Answer<'a, ()>;
         /// Invoices, newest first, [`INVOICES_A_PAGE`] at a time.
-        fn invoices<'a>(&'a self, viewer: &'a Viewer, after: Option<InvoiceId>) -> Answer<'a, InvoiceList>;
+        fn invoices<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            after: Option<InvoiceId>,
+        ) -> Answer<'a, InvoiceList>;
         /// One invoice.
         fn invoice<'a>(&'a self, viewer: &'a Viewer, id: &'a InvoiceId) -> Answer<'a, InvoicePage>;
         /// Pays an open invoice.
@@ -537,15 +569,28 @@ mod ssr {
         /// Billing details.
         fn details<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Details>;
         /// Saves billing details.
-        fn save_details<'a>(&'a self, viewer: &'a Viewer, input: DetailsInput) -> Answer<'a, Details>;
+        fn save_details<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            input: DetailsInput,
+        ) -> Answer<'a, Details>;
         /// Adds a tax registration: Stripe's type and the value as typed.
-        fn add_tax_id<'a>(&'a self, viewer: &'a Viewer, kind: String, value: String) -> Answer<'a, Details>;
+        fn add_tax_id<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            kind: String,
+            value: String,
+        ) -> Answer<'a, Details>;
         /// Removes a tax registration.
         fn remove_tax_id<'a>(&'a self, viewer: &'a Viewer, id: String) -> Answer<'a, Details>;
         /// Mail preferences.
         fn mail<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, MailPreferences>;
         /// Saves mail preferences.
-        fn save_mail<'a>(&'a self, viewer: &'a Viewer, mail: MailPreferences) -> Answer<'a, MailPreferences>;
+        fn save_mail<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            mail: MailPreferences,
+        ) -> Answer<'a, MailPreferences>;
         /// Remembers the customer's language.
         fn choose_language<'a>(&'a self, viewer: &'a Viewer, tag: String) -> Answer<'a, ()>;
         /// Ends the session.

@@ -112,3 +112,17 @@ pub enum Rule {
     /// There are as many as may be.
     TooMany(u32),
 }
+
+impl leptos::server_fn::error::FromServerFnError for Refusal {
+    type Encoder = leptos::server_fn::codec::JsonEncoding;
+
+    fn from_server_fn_error(error: leptos::server_fn::error::ServerFnErrorErr) -> Self {
+        use leptos::server_fn::error::ServerFnErrorErr;
+        // Only a request that could not be sent says that the reader is offline; what the server could not read or
+        // answer is ours to mend.
+        match error {
+            ServerFnErrorErr::Request(_) => Self::Offline,
+            _ => Self::Unavailable,
+        }
+    }
+}

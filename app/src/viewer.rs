@@ -26,9 +26,10 @@ pub struct Viewer {
 pub fn signed_in()
 -> Result<(std::sync::Arc<dyn crate::port::Portal>, Viewer), crate::refusal::Refusal> {
     let refused = crate::refusal::Refusal::SignedOut;
-    let viewer =
-        leptos::prelude::use_context::<Option<Viewer>>().flatten().ok_or(refused.clone())?;
-    let portal = leptos::prelude::use_context::<std::sync::Arc<dyn crate::port::Portal>>()
-        .ok_or(refused)?;
+    let viewer = leptos::prelude::use_context::<Option<Viewer>>()
+        .flatten()
+        .ok_or(refused.clone())?;
+    let portal =
+        leptos::prelude::use_context::<std::sync::Arc<dyn crate::port::Portal>>().ok_or(refused)?;
     Ok((portal, viewer))
 }

@@ -1,0 +1,81 @@
+//! The app: what surrounds every page, and which page stands at which path.
+
+use crate::{
+    locale::{Locale, words},
+    portal::{self, frame::load_frame},
+    ui::{Arrival, Merchant},
+};
+use leptos::prelude::*;
+use leptos_meta::provide_meta_context;
+use leptos_router::{
+    SsrMode,
+    components::{FlatRoutes, Route, Router},
+    path,
+};
+
+/// Everything there is to see.
+///
+/// The server gives [`crate::locale::Words`] in context; the browser takes the language from the document. Changing the language
+/// draws everything anew in the other one, without loading a page.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let locale = RwSignal::new(first_locale());
+    provide_context(locale);
+    provide_context(Arrival::default());
+    provide_context(Merchant::default());
+    let frame = Resource::new_blocking(|| (), |()| load_frame());
+    Effect::new(move |_| tell_document(locale.get()));
+    view! {
+        <Router>
+            {move || {
+                provide_context(locale.get().words());
+                view! {
+                    <portal::frame::Surroundings frame=frame>
+                        <Pages />
+                    </portal::frame::Surroundings>
+                }
+            }}
+        </Router>
+    }
+}
+
+/// The pages by path. Every one is sent complete ([`SsrMode::Async`]), so that it needs no script.
+#[component]
+fn Pages() -> impl IntoView {
+    view! {
+        <FlatRoutes transition=true fallback=portal::refused::NotFound>
+            <Route path=path!("/portal") view=portal::home::Home ssr=SsrMode::Async />
+            <Route path=path!("/portal/signed-out") view=portal::refused::SignedOut ssr=SsrMode::Async />
+            <Route path=path!("/portal/gallery") view=portal::gallery::Gallery ssr=SsrMode::Async />
+        </FlatRoutes>
+    }
+}
+
+/// The language to begin with: the server's choice, which the document carries to the browser.
+fn first_locale() -> Locale {
+    if cfg!(feature = "ssr") {
+        return words().locale();
+    }
+    let tag = document()
+        .document_element()
+        .and_then(|root| root.get_attribute("lang"));
+    tag.and_then(|tag| Locale::from_tag(&tag))
+        .unwrap_or(Locale::En)
+}
+
+/// Writes the language and its direction on the document, for hyphenation, fonts and screen readers.
+fn tell_document(locale: Locale) {
+    if let Some(root) = document().document_element() {
+        for (name, value) in [("lang", locale.tag()), ("dir", locale.dir())] {
+            // An element takes any attribute with a well-formed name.
+            let _ = root.set_attribute(name, value);
+        }
+    }
+}
+
+/// The language of the page, to change it.
+#[must_use]
+pub fn use_locale() -> Option<RwSignal<Locale>> {
+    use_context()
+}

@@ -1,0 +1,7 @@
+//! The customer's pages: a page with its server functions and its stylesheet side by side.
+
+pub mod frame;
+pub mod gallery;
+pub mod home;
+pub mod loaded;
+pub mod refused;

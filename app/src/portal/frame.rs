@@ -1,0 +1,222 @@
+//! What surrounds every page: the merchant's mark, the sections, the language, the way back.
+
+use crate::{
+    app::use_locale,
+    locale::{Locale, words},
+    port::Frame,
+    refusal::Refusal,
+    ui::{Glyph, Icon, Merchant},
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+use stylers_macro::style_sheet;
+
+const CLASS: &str = concat!("frame ", style_sheet!("app/src/portal/frame.css"));
+
+/// Loads what surrounds every page.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "frame")]
+pub async fn load_frame() -> Result<Frame, Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.frame(&viewer).await
+}
+
+/// Remembers the customer's language.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "choose-language")]
+pub async fn choose_language(
+    /// The language's tag.
+    tag: String,
+) -> Result<(), Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.choose_language(&viewer, tag).await
+}
+
+/// Ends the session, and shows that it ended.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "sign-out")]
+pub async fn sign_out() -> Result<(), Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.sign_out(&viewer).await?;
+    leptos_axum::redirect("/portal/signed-out");
+    Ok(())
+}
+
+/// The rail (from 900 px) or the bar (on phones), the page in the middle, and the foot.
+#[component]
+pub fn Surroundings(
+    /// What the merchant and the customer are.
+    frame: Resource<Result<Frame, Refusal>>,
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    let words = words();
+    let waiting = || view! { <div class="mark"></div> };
+    view! {
+        <div class=CLASS>
+            <a class="skip" href="#content">{words.shell_skip()}</a>
+            <header>
+                <Suspense fallback=waiting>
+                    {move || Suspend::new(async move { frame.await.ok().map(|frame| view! { <Head frame=frame /> }) })}
+                </Suspense>
+            </header>
+            <main id="content" tabindex="-1">{children()}</main>
+            <footer>
+                <Suspense fallback=|| ()>
+                    {move || Suspend::new(async move { view! { <Foot frame=frame.await.ok() /> } })}
+                </Suspense>
+            </footer>
+        </div>
+    }
+}
+
+/// The merchant, the customer, and the sections.
+#[component]
+fn Head(frame: Frame) -> impl IntoView {
+    let words = words();
+    if let Some(merchant) = use_context::<Merchant>() {
+        merchant.0.set(frame.merchant_name.clone());
+    }
+    let sections = frame.sections;
+    let links = [
+        (true, "/portal", words.shell_home(), Glyph::Home),
+        (
+            sections.invoices,
+            "/portal/invoices",
+            words.shell_invoices(),
+            Glyph::Document,
+        ),
+        (
+            sections.payment_methods,
+            "/portal/payment-methods",
+            words.shell_payment_methods(),
+            Glyph::Card,
+        ),
+        (
+            sections.details,
+            "/portal/details",
+            words.shell_details(),
+            Glyph::Person,
+        ),
+        (true, "/portal/mail", words.shell_mail(), Glyph::Mail),
+    ];
+    let path = use_location().pathname;
+    let here = move |href: &'static str| {
+        let path = path.get();
+        let path = path.trim_end_matches('/');
+        let within = path
+            .strip_prefix(href)
+            .is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && href != "/portal"));
+        let of_home = href == "/portal" && path.starts_with("/portal/subscriptions");
+        if path == href {
+            Some("page")
+        } else {
+            (within || of_home).then_some("true")
+        }
+    };
+    let links: Vec<_> = links
+        .into_iter()
+        .filter(|(shown, ..)| *shown)
+        .map(|(_, href, name, glyph)| {
+            let here = here.clone();
+            view! { <li><a href=href aria-current=move || here(href)><Icon glyph=glyph /><span>{name}</span></a></li> }
+        })
+        .collect();
+    let name = frame.merchant_name.clone();
+    let mark = match frame.logo.clone() {
+        Some(logo) => view! {
+            <picture>
+                {frame.logo_dark.clone().map(|dark| view! { <source srcset=dark media="(prefers-color-scheme: dark)" /> })}
+                <img src=logo alt=name height="32" />
+            </picture>
+        }
+        .into_any(),
+        None => view! { <span class="name">{name}</span> }.into_any(),
+    };
+    view! {
+        <div class="mark">
+            <a class="brand" href="/portal">{mark}</a>
+            <span class="who">{frame.customer_name.clone()}</span>
+        </div>
+        {(!frame.livemode).then(|| view! { <p class="test">{words.shell_test_mode()}</p> })}
+        <nav aria-label=words.shell_sections()>
+            <ul role="list">{links}</ul>
+        </nav>
+    }
+}
+
+/// The way back, the language, signing out, and the merchant's terms.
+#[component]
+fn Foot(frame: Option<Frame>) -> impl IntoView {
+    let words = words();
+    let back = frame.as_ref().and_then(|frame| {
+        let href = frame.return_url.clone()?;
+        let text = words.shell_back(&frame.merchant_name);
+        Some(view! { <a class="back" href=href rel="external"><Icon glyph=Glyph::ArrowBack /><span>{text}</span></a> })
+    });
+    let legal = frame.as_ref().map(|frame| {
+        let links = [
+            (frame.privacy_policy_url.clone(), words.shell_privacy()),
+            (frame.terms_of_service_url.clone(), words.shell_terms()),
+        ];
+        links
+            .into_iter()
+            .filter_map(|(href, name)| {
+                Some(view! { <a href=href? target="_blank" rel="noopener">{name}</a> })
+            })
+            .collect::<Vec<_>>()
+    });
+    let signing_out = ServerAction::<SignOut>::new();
+    view! {
+        {back}
+        <LanguageChoice />
+        <div class="small">
+            {legal}
+            {frame.is_some().then(|| view! {
+                <ActionForm action=signing_out>
+                    <button r#type="submit">{words.shell_sign_out()}</button>
+                </ActionForm>
+            })}
+        </div>
+    }
+}
+
+/// A list of languages that takes effect at once; without scripts, a button sends it.
+#[component]
+fn LanguageChoice() -> impl IntoView {
+    let words = words();
+    let choosing = ServerAction::<ChooseLanguage>::new();
+    let locale = use_locale();
+    let options: Vec<_> = Locale::ALL
+        .iter()
+        .map(|choice| {
+            view! { <option value=choice.tag() lang=choice.tag() selected=*choice == words.locale()>{choice.name()}</option> }
+        })
+        .collect();
+    view! {
+        <ActionForm action=choosing attr:class="language">
+            <label class="unseen" r#for="language">{words.shell_language()}</label>
+            <Icon glyph=Glyph::Globe />
+            <select
+                id="language"
+                name="tag"
+                on:change:target=move |event| {
+                    let tag = event.target().value();
+                    if let (Some(locale), Some(chosen)) = (locale, Locale::from_tag(&tag)) {
+                        choosing.dispatch(ChooseLanguage { tag });
+                        locale.set(chosen);
+                    }
+                }
+            >
+                {options}
+            </select>
+            <button r#type="submit" class="without-scripts">{words.shell_change_language()}</button>
+        </ActionForm>
+    }
+}

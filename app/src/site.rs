@@ -1,0 +1,17 @@
+//! Where the parts of a page that are not HTML lie.
+
+/// The paths of the files that a page loads, each named by its content so that it may be kept for ever. The server
+/// provides it in context.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteAssets {
+    /// The JavaScript module that starts the wasm; `None` serves pages that stay as they are.
+    pub js: Option<String>,
+    /// The wasm that `js` starts.
+    pub wasm: Option<String>,
+    /// The stylesheet of [`crate::style::CSS`].
+    pub css: String,
+    /// The merchant's own tokens, a sheet of custom properties.
+    pub theme_css: Option<String>,
+    /// `light` or `dark` where the merchant allows only one of them.
+    pub appearance: Option<&'static str>,
+}

@@ -1,0 +1,89 @@
+//! The column a page stands in, and its heading.
+
+use super::{Glyph, Icon};
+use crate::locale::words;
+use leptos::{html, prelude::*};
+use leptos_meta::Title;
+use stylers_macro::style_sheet;
+
+/// Whether a page has been shown already: the next one was navigated to, and takes the focus.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arrival(StoredValue<bool>);
+
+impl Arrival {
+    /// Whether the page that asks was navigated to. The first one was loaded.
+    fn by_navigation(self) -> bool {
+        self.0
+            .try_update_value(|shown| std::mem::replace(shown, true))
+            .unwrap_or_default()
+    }
+}
+
+/// The merchant's name, for the document's title. Empty until it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Merchant(pub RwSignal<String>);
+
+/// The column of a page. Its parts stand apart by white space.
+#[component]
+pub fn Page(
+    /// Whether it needs the width of a table.
+    #[prop(optional)]
+    wide: bool,
+    /// Header and sections.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class=concat!("page ", style_sheet!("app/src/ui/page.css")) data-wide=wide.then_some("")>
+            {children()}
+        </div>
+    }
+}
+
+/// The heading of a page, which also names the document. After a navigation inside the app it takes the focus, so that
+/// a screen reader says where the reader has arrived.
+#[component]
+pub fn PageHeader(
+    /// What the page is.
+    #[prop(into)]
+    title: String,
+    /// Where the reader stands, in one sentence.
+    #[prop(optional, into)]
+    lead: Option<String>,
+    /// The page above: its path and its name.
+    #[prop(optional)]
+    above: Option<(String, String)>,
+    /// What stands beside the heading.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    let heading = NodeRef::<html::H1>::new();
+    let arrival = use_context::<Arrival>();
+    Effect::new(move |_| {
+        if let Some(heading) = heading.get()
+            && arrival.is_some_and(Arrival::by_navigation)
+        {
+            // A heading that cannot take the focus is no worse than before.
+            let _ = heading.focus();
+        }
+    });
+    let (words, merchant, page) = (words(), use_context::<Merchant>(), title.clone());
+    // Asked for when all of the page is there, and so is the merchant's name.
+    let document = move || match merchant
+        .map(|merchant| merchant.0.get())
+        .filter(|name| !name.is_empty())
+    {
+        Some(merchant) => words.shell_title(&merchant, &page),
+        None => page.clone(),
+    };
+    view! {
+        <Title text=document />
+        <div class=concat!("page-header ", style_sheet!("app/src/ui/page_header.css"))>
+            {above.map(|(href, name)| view! { <a class="above" href=href><Icon glyph=Glyph::ArrowBack />{name}</a> })}
+            <div class="line">
+                <h1 tabindex="-1" node_ref=heading>{title}</h1>
+                {children.map(|children| children())}
+            </div>
+            {lead.map(|lead| view! { <p>{lead}</p> })}
+        </div>
+    }
+}

@@ -1,3 +1,0 @@
-//! The web for people: what a browser asks for and gets.
-
-pub mod assets;
