@@ -111,9 +111,17 @@ impl Expiry {
     /// # Errors
     /// [`CardFault::MonthInvalid`] or [`CardFault::YearInvalid`].
     pub fn new(month: i64, year: i64) -> Result<Self, CardFault> {
-        let year = if (0..100).contains(&year) { year + 2000 } else { year };
-        let month = u8::try_from(month).ok().filter(|month| (1..=12).contains(month));
-        let year = u16::try_from(year).ok().filter(|year| (1970..=9999).contains(year));
+        let year = if (0..100).contains(&year) {
+            year + 2000
+        } else {
+            year
+        };
+        let month = u8::try_from(month)
+            .ok()
+            .filter(|month| (1..=12).contains(month));
+        let year = u16::try_from(year)
+            .ok()
+            .filter(|year| (1970..=9999).contains(year));
         Ok(Self {
             month: month.ok_or(CardFault::MonthInvalid)?,
             year: year.ok_or(CardFault::YearInvalid)?,
@@ -183,9 +191,10 @@ pub fn check(
     let cvc = check_cvc(cvc, brand);
     match (number_read, expiry, cvc) {
         (Ok(number), Ok(expiry), Ok(())) => Ok(CheckedCard { number, expiry }),
-        (number, expiry, cvc) => {
-            Err([number.err(), expiry.err(), cvc.err()].into_iter().flatten().collect())
-        }
+        (number, expiry, cvc) => Err([number.err(), expiry.err(), cvc.err()]
+            .into_iter()
+            .flatten()
+            .collect()),
     }
 }
 
@@ -284,13 +293,16 @@ pub fn brand(digits: &str) -> CardBrand {
     let mut head = 0_u32;
     let mut typed = 0_usize;
     for place in 0..4 {
-        let digit = digits.as_bytes().get(place).filter(|byte| byte.is_ascii_digit());
+        let digit = digits
+            .as_bytes()
+            .get(place)
+            .filter(|byte| byte.is_ascii_digit());
         head = head * 10 + digit.map_or(0, |byte| u32::from(byte - b'0'));
         typed += usize::from(digit.is_some() && typed == place);
     }
-    let range = RANGES.iter().find(|range| {
-        typed >= range.digits && range.first <= head && head <= range.last
-    });
+    let range = RANGES
+        .iter()
+        .find(|range| typed >= range.digits && range.first <= head && head <= range.last);
     range.map_or(CardBrand::Unknown, |range| range.brand)
 }
 
@@ -303,7 +315,12 @@ struct Range {
 }
 
 const fn range(first: u32, last: u32, digits: usize, brand: CardBrand) -> Range {
-    Range { first, last, digits, brand }
+    Range {
+        first,
+        last,
+        digits,
+        brand,
+    }
 }
 
 /// The issuer ranges that the schemes publish.

@@ -71,7 +71,9 @@ impl Price {
     /// Whether the amount follows reported usage rather than a quantity on the subscription.
     #[must_use]
     pub fn is_metered(&self) -> bool {
-        self.recurring.as_ref().is_some_and(|r| r.usage_type == UsageType::Metered)
+        self.recurring
+            .as_ref()
+            .is_some_and(|r| r.usage_type == UsageType::Metered)
     }
 
     /// How often it bills; `None` for a one-time price.

@@ -120,7 +120,10 @@ pub struct TaxId {
 /// Which mail a customer gets. Mail that the contract or the law needs (receipts, failed payments,
 /// ended subscriptions) has no switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "independent switches that a person sets")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches that a person sets"
+)]
 pub struct MailPreferences {
     /// Each paid invoice, as a receipt.
     pub receipts: bool,

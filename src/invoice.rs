@@ -94,7 +94,9 @@ impl Invoice {
     /// What is still to be paid.
     #[must_use]
     pub fn amount_remaining_minor(&self) -> i64 {
-        self.amount_due_minor.saturating_sub(self.amount_paid_minor).max(0)
+        self.amount_due_minor
+            .saturating_sub(self.amount_paid_minor)
+            .max(0)
     }
 }
 
@@ -193,7 +195,9 @@ impl Line {
     /// All that discounts took off; positive.
     #[must_use]
     pub fn discount_minor(&self) -> i64 {
-        self.discount_amounts.iter().fold(0_i64, |sum, d| sum.saturating_add(d.amount_minor))
+        self.discount_amounts
+            .iter()
+            .fold(0_i64, |sum, d| sum.saturating_add(d.amount_minor))
     }
 }
 

@@ -14,15 +14,15 @@ pub mod calendar;
 pub mod id;
 
 // What is sold.
-pub mod pricing;
 pub mod catalog;
 pub mod discount;
-pub mod tax;
 pub mod metadata;
+pub mod pricing;
+pub mod tax;
 
 // Who buys, and how they pay.
-pub mod customer;
 pub mod card;
+pub mod customer;
 pub mod payment;
 
 // What they have, and what it costs.

@@ -1,1 +1,9 @@
-//! The server.
+//! What Perennial does, in reading order: settings and the clock, the store (all SQL), the services
+//! (use cases), the gateways that move money, the workers, and the two front doors: the API for
+//! programs and the web for people.
+
+pub mod clock;
+pub mod merchant;
+pub mod service;
+pub mod store;
+pub mod web;

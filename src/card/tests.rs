@@ -36,7 +36,10 @@ fn numbers() {
     check("42424242424242424242", Err(CardFault::NumberInvalid));
     check("37828224631000", Err(CardFault::NumberInvalid));
     check("4242 4242 4242 424x", Err(CardFault::NumberInvalid));
-    check("４２４２４２４２４２４２４２４２", Err(CardFault::NumberInvalid));
+    check(
+        "４２４２４２４２４２４２４２４２",
+        Err(CardFault::NumberInvalid),
+    );
     check(&"4".repeat(1000), Err(CardFault::NumberInvalid));
 }
 
@@ -67,7 +70,11 @@ fn brands_while_typing() {
 fn expiries() {
     let check = |text: &str, expected: Result<(u8, u16), CardFault>| {
         let read = Expiry::parse(text).and_then(|expiry| expiry.check(NOW).map(|()| expiry));
-        assert_eq!(read.map(|expiry| (expiry.month, expiry.year)), expected, "{text}");
+        assert_eq!(
+            read.map(|expiry| (expiry.month, expiry.year)),
+            expected,
+            "{text}"
+        );
     };
     check("12/29", Ok((12, 2029)));
     check("12 / 29", Ok((12, 2029)));
@@ -110,7 +117,10 @@ fn security_codes() {
 #[test]
 fn a_form_shows_every_fault_at_once() {
     let faults = check("4242424242424241", "13/29", "12", NOW).unwrap_err();
-    let seen: Vec<_> = faults.iter().map(|f| (f.field(), f.code(), f.param())).collect();
+    let seen: Vec<_> = faults
+        .iter()
+        .map(|f| (f.field(), f.code(), f.param()))
+        .collect();
     assert_eq!(
         seen,
         [
@@ -120,7 +130,10 @@ fn a_form_shows_every_fault_at_once() {
         ]
     );
     // The code of a broken American Express number is still four digits long.
-    assert_eq!(check("3782", "12/29", "1234", NOW), Err(vec![CardFault::NumberInvalid]));
+    assert_eq!(
+        check("3782", "12/29", "1234", NOW),
+        Err(vec![CardFault::NumberInvalid])
+    );
     assert!(check("378282246310005", "12/29", "1234", NOW).is_ok());
 }
 

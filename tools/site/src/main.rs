@@ -1,8 +1,9 @@
 //! Packs what the browser downloads.
 //!
 //! In: the app as cargo built it for wasm, and the public folder. Out, in one folder:
-//! `pkg/app.<hash>.js` and `pkg/app.<hash>.wasm` (names change with contents, so they may be cached for ever), their `.br`
-//! and `.gz` twins, and `public/<path>.<hash>.br` and `.gz` for those public files that compression makes smaller.
+//! `pkg/app.<hash>.js` and `pkg/app.<hash>.wasm` (names change with contents, so
+//! they may be cached for ever), their `.br` and `.gz` twins, and a copy with twins of those public
+//! files that compression makes smaller.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -79,15 +80,11 @@ fn pack(order: &Order) -> Outcome<()> {
             .into_iter()
             .map(|(path, bytes)| (pkg.join(path), bytes))
             .collect::<Vec<_>>();
-        work.extend(
-            public
-                .into_iter()
-                .filter(|(path, _)| is_text(path))
-                .map(|(path, bytes)| {
-                    let named = format!("{}.{}", path.display(), hash(&bytes));
-                    (fresh.join("public").join(named), bytes)
-                }),
-        );
+        for (path, bytes) in public.into_iter().filter(|(path, _)| is_text(path)) {
+            let copy = fresh.join("public").join(path);
+            write(&copy, &bytes)?;
+            work.push((copy, bytes));
+        }
         compress(work)?;
     }
     fs::write(fresh.join("stamp"), stamp)?;
@@ -183,10 +180,7 @@ fn write_twins(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     gzip.write_all(bytes)?;
     for (twin, extension) in [(brotli, "br"), (gzip.finish()?, "gz")] {
         if twin.len() < bytes.len() {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            fs::write(format!("{}.{extension}", path.display()), twin)?;
+            write(Path::new(&format!("{}.{extension}", path.display())), &twin)?;
         }
     }
     Ok(())
@@ -242,6 +236,13 @@ fn files_under(folder: &Path) -> Outcome<Vec<(PathBuf, Vec<u8>)>> {
     }
     files.sort();
     Ok(files)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, bytes)
 }
 
 fn remove(folder: &Path) -> Outcome<()> {

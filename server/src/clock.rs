@@ -1,0 +1,118 @@
+//! The time and the ids, as parameters: nothing else in the server reads a clock or a random source.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use perennial::calendar::Timestamp;
+use perennial::id::Randomness;
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync {
+    /// UTC seconds since 1970.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the clock that everybody asks"
+        )]
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp(
+            since
+                .ok()
+                .and_then(|d| i64::try_from(d.as_secs()).ok())
+                .unwrap_or(0),
+        )
+    }
+}
+
+/// A clock that stands still until it is moved: for tests, and for demo data that the engine makes
+/// by living through a year.
+#[derive(Debug)]
+pub struct MovingClock(AtomicI64);
+
+impl MovingClock {
+    /// Stands at `start`.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(start.0)))
+    }
+
+    /// Moves to `to`; never back.
+    pub fn advance_to(&self, to: Timestamp) {
+        self.0.fetch_max(to.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A source of ids and keys that may be shared.
+pub trait Entropy: Send + Sync {
+    /// 128 bits that nobody can guess.
+    fn bits(&self) -> u128;
+}
+
+/// The operating system's random source.
+#[derive(Debug, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn bits(&self) -> u128 {
+        let mut bytes = [0_u8; 16];
+        if let Err(error) = getrandom::fill(&mut bytes) {
+            // Guessable ids would be worse than none: every link and key is made of them.
+            tracing::error!(%error, "the operating system gives no random bytes");
+            std::process::abort();
+        }
+        u128::from_le_bytes(bytes)
+    }
+}
+
+/// A repeatable source for tests and demo data.
+#[derive(Debug)]
+pub struct SeededEntropy(Mutex<u128>);
+
+impl SeededEntropy {
+    /// The same seed gives the same ids.
+    #[must_use]
+    pub fn new(seed: u128) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(seed)))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn bits(&self) -> u128 {
+        let mut state = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        // splitmix64, twice: spreads a counter over all bits.
+        let mut half = || {
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = (*state & u128::from(u64::MAX)) as u64;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            u128::from(z ^ (z >> 31))
+        };
+        (half() << 64) | half()
+    }
+}
+
+/// Lends a shared source to the domain's id constructors.
+pub struct Ids<'a>(pub &'a dyn Entropy);
+
+impl Randomness for Ids<'_> {
+    fn bits(&mut self) -> u128 {
+        self.0.bits()
+    }
+}

@@ -1,0 +1,30 @@
+//! The merchant: who sells, how it looks, what its rules are beyond the portal's.
+
+use perennial::calendar::Timestamp;
+use perennial::customer::Address;
+use perennial::id::MerchantId;
+use perennial::theme::Theme;
+use serde::{Deserialize, Serialize};
+
+/// A business that uses this installation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merchant {
+    /// `acct_…`
+    pub id: MerchantId,
+    /// What it is called.
+    pub name: String,
+    /// Printed on invoices.
+    pub address: Option<Address>,
+    /// For customers' questions.
+    pub support_email: Option<String>,
+    /// Printed on invoices, such as `VAT DE123456789`.
+    pub tax_id: Option<String>,
+    /// Printed at the foot of invoices.
+    pub invoice_footer: Option<String>,
+    /// How the portal looks.
+    pub theme: Theme,
+    /// Origins that may frame the portal, such as `https://app.example.com`.
+    pub frame_ancestors: Vec<String>,
+    /// When it was made.
+    pub created: Timestamp,
+}

@@ -1,0 +1,185 @@
+//! The use cases, named by verbs: load, decide (in the domain), save, answer. The only place where
+//! domain, store and gateway meet. The gateway is never called inside a transaction.
+
+pub mod balance;
+pub mod due;
+
+use std::sync::Arc;
+
+use perennial::calendar::Timestamp;
+use perennial::id::EventId;
+use perennial::payment::Decline;
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+
+use crate::clock::{Clock, Entropy, Ids};
+use crate::store::{Scope, Store, StoreError, event};
+
+/// How often a decision is made again when somebody else changed the same rows meanwhile.
+const DECISIONS_MAX: u32 = 6;
+
+/// Everything that a use case needs.
+#[derive(Clone)]
+pub struct Engine {
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and keys.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Engine {
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The id source, for the domain's constructors.
+    #[must_use]
+    pub fn ids(&self) -> Ids<'_> {
+        Ids(&*self.entropy)
+    }
+
+    /// Writes an event into the transaction of the change that it tells of. `object` is the changed
+    /// object in the API's shape; `previous` has the old values of changed fields, on updates.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn emit(
+        &self,
+        connection: &mut AnyConnection,
+        scope: &Scope,
+        kind: &str,
+        object: Value,
+        previous: Option<Value>,
+    ) -> Result<(), Refused> {
+        let id = object
+            .get("id")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let mut data = json!({ "object": object });
+        if let (Some(previous), Some(data)) = (previous, data.as_object_mut()) {
+            data.insert("previous_attributes".to_owned(), previous);
+        }
+        let event = event::Event {
+            id: EventId::new(&mut self.ids()),
+            kind: kind.to_owned(),
+            object: id,
+            created: self.now(),
+            data: data.to_string(),
+        };
+        Ok(event::append(&self.store, connection, scope, &event).await?)
+    }
+
+    /// Reads, decides and saves by `decide`, again from the start when somebody else was faster.
+    ///
+    /// # Errors
+    /// What `decide` refuses; [`Refused::Busy`] when it was overtaken too often.
+    pub async fn retrying<T, F>(&self, decide: impl Fn() -> F) -> Result<T, Refused>
+    where
+        F: Future<Output = Result<T, Refused>>,
+    {
+        for attempt in 1..=DECISIONS_MAX {
+            match decide().await {
+                Err(Refused::Store(error)) if error.is_conflict() => {
+                    tracing::debug!(attempt, %error, "overtaken; deciding again");
+                    let millis = (self.entropy.bits() % 16) as u64 + u64::from(attempt) * 4;
+                    tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+                }
+                answer => return answer,
+            }
+        }
+        Err(Refused::Busy)
+    }
+}
+
+/// Why a use case was refused. Nothing was changed unless a variant says so.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// There is no such thing for this merchant (or this customer).
+    #[error("no such {kind}: '{id}'")]
+    NotFound {
+        /// Stripe's object name.
+        kind: &'static str,
+        /// What was asked for.
+        id: String,
+        /// The parameter that named it; `None` when the path did.
+        param: Option<String>,
+    },
+    /// A parameter that can't be used.
+    #[error("{message}")]
+    Invalid {
+        /// In Stripe's bracket form, such as `items[0][price]`.
+        param: String,
+        /// Stripe's error code, where there is one.
+        code: Option<&'static str>,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// It is in a state in which this can't be done.
+    #[error("{message}")]
+    State {
+        /// Stripe's error code, where there is one.
+        code: Option<&'static str>,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The card was refused.
+    #[error("the card was declined: {}", .decline.code)]
+    Card {
+        /// What the bank said.
+        decline: Decline,
+        /// The parameter, when it is about the details rather than the bank.
+        param: Option<&'static str>,
+    },
+    /// The merchant's rules don't allow it.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// What was confirmed is no longer what it would cost.
+    #[error("the quote no longer binds")]
+    Stale,
+    /// Others change the same thing at the same time. Trying again is safe.
+    #[error("too many changes at the same time")]
+    Busy,
+    /// Amounts beyond what can be billed.
+    #[error("an amount is too large")]
+    TooLarge,
+    /// The gateway failed; whether money moved is looked up before anything is tried again.
+    #[error("the payment gateway did not answer: {0}")]
+    Gateway(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A rule of ours was broken: a defect. It is logged and shown as an internal error.
+    #[error("broken rule: {0}")]
+    Defect(String),
+}
+
+impl Refused {
+    /// A parameter that can't be used, without a code.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            param: param.into(),
+            code: None,
+            message: message.into(),
+        }
+    }
+
+    /// A missing object that the path named.
+    pub fn not_found(kind: &'static str, id: impl Into<String>) -> Self {
+        Self::NotFound {
+            kind,
+            id: id.into(),
+            param: None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Refused {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(StoreError::Database(error))
+    }
+}

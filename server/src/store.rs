@@ -1,0 +1,275 @@
+//! All SQL. One file a noun; here is what they share: connections, transactions, scopes, and how an
+//! aggregate becomes a row.
+//!
+//! An aggregate (a subscription with its items, an invoice with its lines) is one row: its body is
+//! JSON, and the columns beside it are what queries filter and sort by. So it is loaded and saved
+//! whole, in one statement, and its `revision` makes two concurrent changes exclude each other.
+
+pub mod document;
+pub mod event;
+pub mod idempotency;
+pub mod key;
+pub mod nouns;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use perennial::calendar::Timestamp;
+use perennial::id::MerchantId;
+use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Connection};
+
+use writer::{Writer, WriterTx};
+
+/// The migrations, embedded.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Connections that only read (SQLite) or all connections (Postgres).
+const POOL_CONNECTIONS_MAX: u32 = 16;
+/// How long a request may wait for a connection.
+const ACQUIRE_SECONDS_MAX: u64 = 10;
+
+/// Whose rows: part of every key, every query and every index.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Live or test.
+    pub livemode: bool,
+}
+
+impl Scope {
+    /// `livemode` as it stands in rows.
+    #[must_use]
+    pub fn mode(&self) -> i64 {
+        i64::from(self.livemode)
+    }
+}
+
+/// What can go wrong in the store. None of it is shown to people as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The row changed since it was read. Read again and decide again.
+    #[error("{kind} {id} was changed by somebody else meanwhile")]
+    Conflict {
+        /// The kind of row.
+        kind: &'static str,
+        /// Which row.
+        id: String,
+    },
+    /// A row with this key is there already.
+    #[error("{kind} {id} exists already")]
+    Exists {
+        /// The kind of row.
+        kind: &'static str,
+        /// Which row.
+        id: String,
+    },
+    /// A row that can't be read: written by a newer version, or damaged.
+    #[error("{kind} {id} can't be read: {reason}")]
+    Unreadable {
+        /// The kind of row.
+        kind: &'static str,
+        /// Which row.
+        id: String,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// The database refused or is out of reach.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The shared commit failed; nothing of this transaction was kept.
+    #[error("commit: {0}")]
+    Commit(Arc<sqlx::Error>),
+    /// The address is of no database that we know.
+    #[error("{0}")]
+    Address(String),
+}
+
+impl StoreError {
+    /// Whether reading and deciding again may help.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Conflict { .. } => true,
+            // 40001 serialisation failure, 40P01 deadlock: Postgres asks for another try.
+            Self::Database(error) => error
+                .as_database_error()
+                .and_then(|e| e.code())
+                .is_some_and(|code| code == "40001" || code == "40P01"),
+            _ => false,
+        }
+    }
+}
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    pool: AnyPool,
+    writer: Option<Writer>,
+    newest_sort: Arc<AtomicI64>,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` (made if missing) or `postgres://…`, and brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the address is of neither kind, the database is out of reach, or a migration fails.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = pool_options().connect(url).await?;
+            MIGRATIONS.run(&pool).await?;
+            return Ok(Self {
+                pool,
+                writer: None,
+                newest_sort: Arc::default(),
+            });
+        }
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Err(StoreError::Address(
+                "the database address must start with sqlite: or postgres://".to_owned(),
+            ));
+        };
+        let path = path.trim_start_matches("//");
+        if let Some(folder) = std::path::Path::new(path).parent()
+            && !folder.as_os_str().is_empty()
+        {
+            std::fs::create_dir_all(folder).map_err(|e| {
+                StoreError::Address(format!("can't make the folder {}: {e}", folder.display()))
+            })?;
+        }
+        let url = format!("sqlite:{path}?mode=rwc");
+        let mut connection = AnyConnection::connect(&url).await?;
+        prepare_sqlite(&mut connection, false).await?;
+        MIGRATIONS.run(&mut connection).await?;
+        let pool = pool_options()
+            .after_connect(|connection, _| Box::pin(prepare_sqlite(connection, true)))
+            .connect(&url)
+            .await?;
+        Ok(Self {
+            pool,
+            writer: Some(Writer::new(connection)),
+            newest_sort: Arc::default(),
+        })
+    }
+
+    /// A connection to read with. It sees what is committed; it never waits for writers.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Starts a transaction. Dropping it undoes everything. Never call a gateway inside one.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match &self.writer {
+            Some(writer) => Tx(Inner::Shared(writer.begin().await?)),
+            None => Tx(Inner::Own(self.pool.begin().await?)),
+        })
+    }
+
+    /// A number that sorts a new row after all older ones: microseconds, made unique.
+    #[must_use]
+    pub fn sort(&self, now: Timestamp) -> i64 {
+        let floor = now.0.saturating_mul(1_000_000);
+        let mut next = floor;
+        let _ = self
+            .newest_sort
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| {
+                next = floor.max(newest.saturating_add(1));
+                Some(next)
+            });
+        next
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1")
+            .execute(&mut *self.read().await?)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets the last writes finish and closes.
+    pub async fn close(&self) {
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+        self.pool.close().await;
+    }
+}
+
+fn pool_options() -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(POOL_CONNECTIONS_MAX)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+}
+
+async fn prepare_sqlite(
+    connection: &mut AnyConnection,
+    only_reads: bool,
+) -> Result<(), sqlx::Error> {
+    for pragma in [
+        "pragma journal_mode = wal",
+        "pragma synchronous = full",
+        "pragma foreign_keys = on",
+        "pragma busy_timeout = 10000",
+        "pragma cache_size = -16000",
+    ] {
+        sqlx::query(pragma).execute(&mut *connection).await?;
+    }
+    if only_reads {
+        sqlx::query("pragma query_only = on")
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// A transaction.
+pub struct Tx(Inner);
+
+enum Inner {
+    /// SQLite: a savepoint in a transaction that several share.
+    Shared(WriterTx),
+    /// Postgres: its own.
+    Own(sqlx::Transaction<'static, Any>),
+}
+
+impl Tx {
+    /// The connection to run statements on.
+    pub fn connection(&mut self) -> &mut AnyConnection {
+        match &mut self.0 {
+            Inner::Shared(tx) => tx.connection(),
+            Inner::Own(tx) => &mut *tx,
+        }
+    }
+
+    /// Keeps everything. It has reached the disk when this returns.
+    ///
+    /// # Errors
+    /// When it did not; nothing was kept then.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.0 {
+            Inner::Shared(tx) => tx.commit().await,
+            Inner::Own(tx) => Ok(tx.commit().await?),
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod tests;

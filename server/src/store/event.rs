@@ -1,0 +1,142 @@
+//! Events: written in the transaction of the change that they tell of, so that none is lost and
+//! none tells of what did not happen.
+
+use perennial::calendar::Timestamp;
+use perennial::id::EventId;
+use sqlx::AnyConnection;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::document::PageRequest;
+use super::{Scope, Store, StoreError};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// `evt_…`
+    pub id: EventId,
+    /// Such as `invoice.paid`.
+    pub kind: String,
+    /// The id of what it happened to.
+    pub object: String,
+    /// When.
+    pub created: Timestamp,
+    /// `{"object": …, "previous_attributes": …}` as JSON, frozen in the API's shape.
+    pub data: String,
+}
+
+/// Adds an event.
+///
+/// # Errors
+/// When the database fails.
+pub async fn append(
+    store: &Store,
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    event: &Event,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into event (merchant, livemode, id, sort, type, object, created, body) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(scope.merchant.as_str())
+    .bind(scope.mode())
+    .bind(event.id.as_str())
+    .bind(store.sort(event.created))
+    .bind(event.kind.as_str())
+    .bind(event.object.as_str())
+    .bind(event.created.0)
+    .bind(event.data.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Reads one.
+///
+/// # Errors
+/// When the database fails or the row can't be read.
+pub async fn load(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Option<Event>, StoreError> {
+    let row = sqlx::query(
+        "select id, type, object, created, body from event \
+         where merchant = $1 and livemode = $2 and id = $3",
+    )
+    .bind(scope.merchant.as_str())
+    .bind(scope.mode())
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(decode).transpose()
+}
+
+const LIST_OLDER: &str = "select id, type, object, created, body from event \
+    where merchant = $1 and livemode = $2 and ($3 = '' or sort < (select sort from event \
+    where merchant = $1 and livemode = $2 and id = $3)) order by sort desc limit $4";
+const LIST_NEWER: &str = "select id, type, object, created, body from event \
+    where merchant = $1 and livemode = $2 and sort > (select sort from event \
+    where merchant = $1 and livemode = $2 and id = $3) order by sort asc limit $4";
+const LIST_OLDER_OF_TYPE: &str = "select id, type, object, created, body from event \
+    where merchant = $1 and livemode = $2 and ($3 = '' or sort < (select sort from event \
+    where merchant = $1 and livemode = $2 and id = $3)) and type = $5 order by sort desc limit $4";
+const LIST_NEWER_OF_TYPE: &str = "select id, type, object, created, body from event \
+    where merchant = $1 and livemode = $2 and sort > (select sort from event \
+    where merchant = $1 and livemode = $2 and id = $3) and type = $5 order by sort asc limit $4";
+
+/// Reads a part of the list, newest first, and whether there is more; of one type if `kind` says so.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn list(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    page: &PageRequest,
+    kind: Option<&str>,
+) -> Result<(Vec<Event>, bool), StoreError> {
+    let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX) as usize;
+    let newer = page.ending_before.is_some();
+    let cursor = page.ending_before.as_ref().or(page.starting_after.as_ref());
+    let sql = match (newer, kind.is_some()) {
+        (false, false) => LIST_OLDER,
+        (true, false) => LIST_NEWER,
+        (false, true) => LIST_OLDER_OF_TYPE,
+        (true, true) => LIST_NEWER_OF_TYPE,
+    };
+    let mut query = sqlx::query(sql)
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(cursor.cloned().unwrap_or_default())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
+    if let Some(kind) = kind {
+        query = query.bind(kind.to_owned());
+    }
+    let rows = query.fetch_all(connection).await?;
+    let more = rows.len() > limit;
+    let mut events = rows
+        .iter()
+        .take(limit)
+        .map(decode)
+        .collect::<Result<Vec<_>, _>>()?;
+    if newer {
+        events.reverse();
+    }
+    Ok((events, more))
+}
+
+fn decode(row: &AnyRow) -> Result<Event, StoreError> {
+    let id: String = row.try_get("id")?;
+    Ok(Event {
+        id: EventId::parse(&id).map_err(|error| StoreError::Unreadable {
+            kind: "event",
+            id: id.clone(),
+            reason: error.to_string(),
+        })?,
+        kind: row.try_get("type")?,
+        object: row.try_get("object")?,
+        created: Timestamp(row.try_get("created")?),
+        data: row.try_get("body")?,
+    })
+}

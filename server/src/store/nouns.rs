@@ -1,0 +1,314 @@
+//! The aggregates and their tables: what each keeps beside its body, and the lists and look-ups
+//! that its indexes serve.
+
+use perennial::catalog::{Price, Product};
+use perennial::customer::Customer;
+use perennial::discount::Coupon;
+use perennial::invoice::{Invoice, InvoiceItem};
+use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus, SetupIntent};
+use perennial::portal::{PortalConfiguration, PortalSession};
+use perennial::quote::Quote;
+use perennial::subscription::Subscription;
+use perennial::tax::TaxRate;
+
+use super::document::{Column, Document, ListSql};
+use crate::list_sql;
+use crate::service::balance::BalanceTransaction;
+use crate::service::due;
+
+/// Writes the three statements of a table whose own columns are given in order.
+macro_rules! document {
+    ($noun:ty, $kind:literal, $table:literal, $columns:literal, $values:literal, $set:literal, |$value:ident| $cells:expr) => {
+        impl Document for $noun {
+            const KIND: &'static str = $kind;
+            const SELECT: &'static str = concat!(
+                "select body, revision, sort from ",
+                $table,
+                " where merchant = $1 and livemode = $2 and id = $3"
+            );
+            const INSERT: &'static str = concat!(
+                "insert into ",
+                $table,
+                " (merchant, livemode, id, revision, sort, body",
+                $columns,
+                ") values ($1, $2, $3, 1, $4, $5",
+                $values,
+                ")"
+            );
+            const UPDATE: &'static str = concat!(
+                "update ",
+                $table,
+                " set revision = revision + 1, body = $5",
+                $set,
+                " where merchant = $1 and livemode = $2 and id = $3 and revision = $4"
+            );
+            fn key(&self) -> &str {
+                self.id.as_str()
+            }
+            fn columns(&self) -> Vec<Column> {
+                let $value = self;
+                $cells
+            }
+        }
+    };
+}
+
+document!(
+    Customer,
+    "customer",
+    "customer",
+    ", email, deleted",
+    ", $6, $7",
+    ", email = $6, deleted = $7",
+    |c| vec![
+        Column::text_or_null(c.email.as_ref()),
+        Column::Number(Some(i64::from(c.deleted))),
+    ]
+);
+document!(
+    Product,
+    "product",
+    "product",
+    ", active",
+    ", $6",
+    ", active = $6",
+    |p| vec![Column::Number(Some(i64::from(p.active))),]
+);
+document!(
+    Price,
+    "price",
+    "price",
+    ", product, active, currency, lookup_key",
+    ", $6, $7, $8, $9",
+    ", product = $6, active = $7, currency = $8, lookup_key = $9",
+    |p| vec![
+        Column::text(&p.product),
+        Column::Number(Some(i64::from(p.active))),
+        Column::text(p.currency.lower()),
+        Column::text_or_null(p.lookup_key.as_ref()),
+    ]
+);
+document!(Coupon, "coupon", "coupon", "", "", "", |_c| Vec::new());
+document!(
+    TaxRate,
+    "tax_rate",
+    "tax_rate",
+    ", active",
+    ", $6",
+    ", active = $6",
+    |t| vec![Column::Number(Some(i64::from(t.active))),]
+);
+document!(
+    Subscription,
+    "subscription",
+    "subscription",
+    ", customer, status, due_at",
+    ", $6, $7, $8",
+    ", customer = $6, status = $7, due_at = $8",
+    |s| vec![
+        Column::text(&s.customer),
+        Column::text(due::status_name(s.status)),
+        Column::moment(due::subscription_due_at(s)),
+    ]
+);
+document!(
+    Invoice,
+    "invoice",
+    "invoice",
+    ", customer, subscription, status, number, due_at",
+    ", $6, $7, $8, $9, $10",
+    ", customer = $6, subscription = $7, status = $8, number = $9, due_at = $10",
+    |i| vec![
+        Column::text(&i.customer),
+        Column::text_or_null(i.subscription.as_ref()),
+        Column::text(due::invoice_status_name(i.status)),
+        Column::text_or_null(i.number.as_ref()),
+        Column::moment(due::invoice_due_at(i)),
+    ]
+);
+document!(
+    InvoiceItem,
+    "invoiceitem",
+    "invoice_item",
+    ", customer, subscription, invoice",
+    ", $6, $7, $8",
+    ", customer = $6, subscription = $7, invoice = $8",
+    |i| vec![
+        Column::text(&i.customer),
+        Column::text_or_null(i.line.subscription.as_ref()),
+        Column::text_or_null(i.invoice.as_ref()),
+    ]
+);
+document!(
+    BalanceTransaction,
+    "customer_balance_transaction",
+    "balance_transaction",
+    ", customer",
+    ", $6",
+    ", customer = $6",
+    |t| vec![Column::text(&t.customer)]
+);
+document!(
+    PaymentMethod,
+    "payment_method",
+    "payment_method",
+    ", customer",
+    ", $6",
+    ", customer = $6",
+    |p| vec![Column::text_or_null(p.customer.as_ref()),]
+);
+document!(
+    SetupIntent,
+    "setup_intent",
+    "setup_intent",
+    ", customer",
+    ", $6",
+    ", customer = $6",
+    |s| vec![Column::text_or_null(s.customer.as_ref()),]
+);
+document!(
+    PaymentIntent,
+    "payment_intent",
+    "payment_intent",
+    ", customer, invoice, asked_at",
+    ", $6, $7, $8",
+    ", customer = $6, invoice = $7, asked_at = $8",
+    |p| vec![
+        Column::text(&p.customer),
+        Column::text_or_null(p.invoice.as_ref()),
+        Column::moment(if p.status == PaymentStatus::Processing {
+            p.attempted_at
+        } else {
+            None
+        }),
+    ]
+);
+document!(
+    PortalConfiguration,
+    "billing_portal.configuration",
+    "portal_configuration",
+    ", active, is_default",
+    ", $6, $7",
+    ", active = $6, is_default = $7",
+    |p| vec![
+        Column::Number(Some(i64::from(p.active))),
+        Column::Number(Some(i64::from(p.is_default)))
+    ]
+);
+document!(
+    PortalSession,
+    "billing_portal.session",
+    "portal_session",
+    ", customer",
+    ", $6",
+    ", customer = $6",
+    |p| vec![Column::text(&p.customer)]
+);
+document!(
+    Quote,
+    "quote",
+    "quote",
+    ", subscription, expires_at",
+    ", $6, $7",
+    ", subscription = $6, expires_at = $7",
+    |q| vec![
+        Column::text(&q.subscription),
+        Column::Number(Some(q.expires_at.0))
+    ]
+);
+
+/// Customers, not deleted.
+pub const CUSTOMERS: ListSql = list_sql!("customer", " and deleted = 0");
+/// Customers by e-mail (`$5`), not deleted.
+pub const CUSTOMERS_BY_EMAIL: ListSql = list_sql!("customer", " and email = $5 and deleted = 0");
+/// Products.
+pub const PRODUCTS: ListSql = list_sql!("product", "");
+/// Products by `active` (`$5`).
+pub const PRODUCTS_BY_ACTIVE: ListSql = list_sql!("product", " and active = $5");
+/// Prices by product (`$5`, or '' for all) and `active` (`$6`, or -1 for both).
+pub const PRICES: ListSql = list_sql!(
+    "price",
+    " and ($5 = '' or product = $5) and ($6 = -1 or active = $6)"
+);
+/// Coupons.
+pub const COUPONS: ListSql = list_sql!("coupon", "");
+/// Tax rates.
+pub const TAX_RATES: ListSql = list_sql!("tax_rate", "");
+/// Subscriptions of a customer (`$5`), ended ones too.
+pub const SUBSCRIPTIONS_BY_CUSTOMER: ListSql = list_sql!("subscription", " and customer = $5");
+/// Subscriptions that have not ended.
+pub const SUBSCRIPTIONS_LIVE: ListSql = list_sql!(
+    "subscription",
+    " and status not in ('canceled', 'incomplete_expired')"
+);
+/// Subscriptions of a customer (`$5`) that have not ended.
+pub const SUBSCRIPTIONS_LIVE_BY_CUSTOMER: ListSql = list_sql!(
+    "subscription",
+    " and customer = $5 and status not in ('canceled', 'incomplete_expired')"
+);
+/// All subscriptions.
+pub const SUBSCRIPTIONS: ListSql = list_sql!("subscription", "");
+/// Subscriptions by status (`$5`).
+pub const SUBSCRIPTIONS_BY_STATUS: ListSql = list_sql!("subscription", " and status = $5");
+/// Subscriptions of a customer (`$5`) by status (`$6`).
+pub const SUBSCRIPTIONS_BY_CUSTOMER_STATUS: ListSql =
+    list_sql!("subscription", " and customer = $5 and status = $6");
+/// All invoices.
+pub const INVOICES: ListSql = list_sql!("invoice", "");
+/// Invoices of a customer (`$5`).
+pub const INVOICES_BY_CUSTOMER: ListSql = list_sql!("invoice", " and customer = $5");
+/// Invoices of a customer (`$5`) that are no drafts: what the customer sees.
+pub const INVOICES_BY_CUSTOMER_FINAL: ListSql =
+    list_sql!("invoice", " and customer = $5 and status <> 'draft'");
+/// Invoices of a subscription (`$5`).
+pub const INVOICES_BY_SUBSCRIPTION: ListSql = list_sql!("invoice", " and subscription = $5");
+/// Invoices by status (`$5`).
+pub const INVOICES_BY_STATUS: ListSql = list_sql!("invoice", " and status = $5");
+/// Invoices of a customer (`$5`) by status (`$6`).
+pub const INVOICES_BY_CUSTOMER_STATUS: ListSql =
+    list_sql!("invoice", " and customer = $5 and status = $6");
+/// Payment methods of a customer (`$5`).
+pub const PAYMENT_METHODS_BY_CUSTOMER: ListSql = list_sql!("payment_method", " and customer = $5");
+/// Setup intents.
+pub const SETUP_INTENTS: ListSql = list_sql!("setup_intent", "");
+/// Setup intents of a customer (`$5`).
+pub const SETUP_INTENTS_BY_CUSTOMER: ListSql = list_sql!("setup_intent", " and customer = $5");
+/// Payment intents of an invoice (`$5`).
+pub const PAYMENT_INTENTS_BY_INVOICE: ListSql = list_sql!("payment_intent", " and invoice = $5");
+/// Balance transactions of a customer (`$5`).
+pub const BALANCE_TRANSACTIONS: ListSql = list_sql!("balance_transaction", " and customer = $5");
+/// Portal configurations.
+pub const PORTAL_CONFIGURATIONS: ListSql = list_sql!("portal_configuration", "");
+
+/// A customer's amounts that wait for the next invoice (`$3` customer), oldest first.
+pub const INVOICE_ITEMS_PENDING: &str = "select body, revision, sort from invoice_item \
+    where merchant = $1 and livemode = $2 and customer = $3 and invoice is null order by sort limit 250";
+/// The default portal configuration.
+pub const PORTAL_CONFIGURATION_DEFAULT: &str = "select body, revision, sort from portal_configuration \
+    where merchant = $1 and livemode = $2 and is_default = 1";
+/// Prices of up to ten products (`$3` to `$12`), oldest first; unused places are ''.
+pub const PRICES_OF_PRODUCTS: &str = "select body, revision, sort from price \
+    where merchant = $1 and livemode = $2 and product in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+    and active = 1 order by sort limit 400";
+/// Up to ten products (`$3` to `$12`).
+pub const PRODUCTS_BY_IDS: &str = "select body, revision, sort from product \
+    where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+/// A price by its lookup key (`$3`).
+pub const PRICE_BY_LOOKUP_KEY: &str = "select body, revision, sort from price \
+    where merchant = $1 and livemode = $2 and lookup_key = $3";
+/// Subscriptions of all merchants that are due (`$1` now, `$2` limit): scope and id only.
+pub const SUBSCRIPTIONS_DUE: &str = "select merchant, livemode, id, due_at from subscription \
+    where due_at <= $1 order by due_at limit $2";
+/// Invoices of all merchants that are due (`$1` now, `$2` limit): scope and id only.
+pub const INVOICES_DUE: &str = "select merchant, livemode, id, due_at from invoice \
+    where due_at <= $1 order by due_at limit $2";
+/// Payment intents of all merchants whose gateway's answer is outstanding since before `$1` (`$2`
+/// limit): scope and id only.
+pub const PAYMENT_INTENTS_ASKED: &str = "select merchant, livemode, id, asked_at as due_at \
+    from payment_intent where asked_at <= $1 order by asked_at limit $2";
+/// The next moment at which anything is due, of subscriptions.
+pub const SUBSCRIPTIONS_NEXT_DUE: &str =
+    "select min(due_at) as due_at from subscription where due_at is not null";
+/// The next moment at which anything is due, of invoices.
+pub const INVOICES_NEXT_DUE: &str =
+    "select min(due_at) as due_at from invoice where due_at is not null";

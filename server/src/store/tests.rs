@@ -1,0 +1,283 @@
+//! The store, on both databases: `both` runs a test on a fresh SQLite file and, where
+//! `TEST_POSTGRES_URL` names a server, on a fresh Postgres schema.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may stop at what it did not expect"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use perennial::calendar::Timestamp;
+use perennial::customer::Customer;
+use perennial::id::{CustomerId, MerchantId};
+use sqlx::Connection;
+
+use super::document::{self, PageRequest};
+use super::{Scope, Store, StoreError, key, nouns};
+use crate::clock::{Entropy, Ids, SystemEntropy};
+use crate::merchant::Merchant;
+
+/// A database of a test's own.
+pub struct Fresh {
+    /// The store.
+    pub store: Store,
+    /// Its address.
+    pub url: String,
+    folder: Option<std::path::PathBuf>,
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// A fresh SQLite file.
+pub async fn sqlite() -> Fresh {
+    let n = COUNT.fetch_add(1, Ordering::SeqCst);
+    let folder = std::env::temp_dir().join(format!("perennial-test-{}-{n}", std::process::id()));
+    let url = format!("sqlite:{}/test.db", folder.display());
+    Fresh {
+        store: Store::open(&url).await.unwrap(),
+        url,
+        folder: Some(folder),
+    }
+}
+
+/// A fresh Postgres database, where a server is named.
+pub async fn postgres() -> Option<Fresh> {
+    let server = std::env::var("TEST_POSTGRES_URL").ok()?;
+    sqlx::any::install_default_drivers();
+    let name = format!("perennial_{:032x}", SystemEntropy.bits());
+    let mut connection = sqlx::AnyConnection::connect(&server).await.unwrap();
+    let sql = format!("create database {name}");
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let (base, query) = server
+        .split_once('?')
+        .map_or((server.as_str(), ""), |(b, q)| (b, q));
+    let (root, _) = base.rsplit_once('/').unwrap();
+    let url = format!("{root}/{name}?{query}");
+    Some(Fresh {
+        store: Store::open(&url).await.unwrap(),
+        url,
+        folder: None,
+    })
+}
+
+/// Runs a test on both databases.
+pub async fn both<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
+    let fresh = sqlite().await;
+    test(fresh.store.clone()).await;
+    if let Some(fresh) = postgres().await {
+        test(fresh.store.clone()).await;
+        fresh.store.close().await;
+    }
+}
+
+/// A merchant in test mode.
+pub async fn scope(store: &Store) -> Scope {
+    let merchant = Merchant {
+        id: MerchantId::new(&mut Ids(&SystemEntropy)),
+        name: "Halden".to_owned(),
+        address: None,
+        support_email: None,
+        tax_id: None,
+        invoice_footer: None,
+        theme: perennial::theme::Theme::default(),
+        frame_ancestors: Vec::new(),
+        created: Timestamp(1_700_000_000),
+    };
+    let mut tx = store.begin().await.unwrap();
+    key::insert_merchant(store, tx.connection(), &merchant)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    Scope {
+        merchant: merchant.id,
+        livemode: false,
+    }
+}
+
+/// A customer with nothing but a name.
+pub fn customer(name: &str) -> Customer {
+    Customer {
+        id: CustomerId::new(&mut Ids(&SystemEntropy)),
+        name: Some(name.to_owned()),
+        email: None,
+        phone: None,
+        description: None,
+        address: None,
+        shipping: None,
+        tax_ids: Vec::new(),
+        tax_exempt: perennial::customer::TaxExempt::None,
+        preferred_locales: Vec::new(),
+        currency: None,
+        balance_minor: 0,
+        invoice_prefix: "ABC".to_owned(),
+        next_invoice_sequence: 1,
+        default_payment_method: None,
+        discount: None,
+        delinquent: false,
+        mail: perennial::customer::MailPreferences::default(),
+        metadata: perennial::metadata::Metadata::default(),
+        created: Timestamp(1_700_000_000),
+        deleted: false,
+    }
+}
+
+const NOW: Timestamp = Timestamp(1_700_000_000);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_comes_back_as_it_was_saved() {
+    both(|store| async move {
+        let scope = scope(&store).await;
+        let mut tx = store.begin().await.unwrap();
+        let saved = document::insert(&store, tx.connection(), &scope, customer("Ada"), NOW)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let mut read = store.read().await.unwrap();
+        let found: document::Stored<Customer> =
+            document::load(&mut read, &scope, saved.id.as_str())
+                .await
+                .unwrap()
+                .unwrap();
+        assert_eq!(found, saved);
+        let other = Scope {
+            livemode: true,
+            ..scope.clone()
+        };
+        assert!(
+            document::load::<Customer>(&mut read, &other, saved.id.as_str())
+                .await
+                .unwrap()
+                .is_none()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_transaction_leaves_nothing() {
+    both(|store| async move {
+        let scope = scope(&store).await;
+        for round in 0..3 {
+            let mut tx = store.begin().await.unwrap();
+            document::insert(&store, tx.connection(), &scope, customer("Gone"), NOW)
+                .await
+                .unwrap();
+            drop(tx);
+            let mut tx = store.begin().await.unwrap();
+            document::insert(&store, tx.connection(), &scope, customer("Kept"), NOW)
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+            let mut read = store.read().await.unwrap();
+            let page = document::list::<Customer>(
+                &mut read,
+                &scope,
+                nouns::CUSTOMERS,
+                &PageRequest::first(100),
+                &[],
+            )
+            .await
+            .unwrap();
+            assert_eq!(page.rows.len(), round + 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_of_one_row_cannot_both_win() {
+    both(|store| async move {
+        let scope = scope(&store).await;
+        let mut tx = store.begin().await.unwrap();
+        let saved = document::insert(&store, tx.connection(), &scope, customer("Ada"), NOW)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let (mut first, mut second) = (saved.clone(), saved);
+        first.name = Some("First".to_owned());
+        second.name = Some("Second".to_owned());
+        let mut tx = store.begin().await.unwrap();
+        document::update(tx.connection(), &scope, &mut first)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let refused = document::update(tx.connection(), &scope, &mut second)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                StoreError::Conflict {
+                    kind: "customer",
+                    ..
+                }
+            ),
+            "{refused:?}"
+        );
+        assert!(refused.is_conflict());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_writers_all_land_and_lists_page_in_order() {
+    both(|store| async move {
+        let scope = Arc::new(scope(&store).await);
+        let tasks: Vec<_> = (0..60)
+            .map(|n| {
+                let (store, scope) = (store.clone(), Arc::clone(&scope));
+                tokio::spawn(async move {
+                    let mut tx = store.begin().await.unwrap();
+                    let name = format!("c{n}");
+                    document::insert(&store, tx.connection(), &scope, customer(&name), NOW)
+                        .await
+                        .unwrap();
+                    if n % 10 == 9 {
+                        return; // Changes its mind: only its own row goes.
+                    }
+                    tx.commit().await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let mut read = store.read().await.unwrap();
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let request = PageRequest {
+                limit: 7,
+                starting_after: cursor.clone(),
+                ending_before: None,
+            };
+            let page =
+                document::list::<Customer>(&mut read, &scope, nouns::CUSTOMERS, &request, &[])
+                    .await
+                    .unwrap();
+            seen.extend(page.rows.iter().map(|c| c.sort));
+            if !page.has_more {
+                break;
+            }
+            cursor = page.rows.last().map(|c| c.id.to_string());
+        }
+        assert_eq!(seen.len(), 54);
+        assert!(
+            seen.windows(2).all(|w| w[0] > w[1]),
+            "newest first, none twice"
+        );
+    })
+    .await;
+}

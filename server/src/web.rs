@@ -1,0 +1,3 @@
+//! The web for people: what a browser asks for and gets.
+
+pub mod assets;
