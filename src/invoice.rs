@@ -1,5 +1,13 @@
 //! Invoices: lines, totals, states.
 
+mod draft;
+mod minimum;
+mod state;
+
+pub use draft::{Draft, LineDraft, draft, draft_lines};
+pub use minimum::minimum_charge_minor;
+pub use state::{InvoiceError, InvoiceEvent};
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Period, Timestamp};
@@ -298,3 +306,6 @@ pub struct InvoiceItem {
     /// The invoice that took it up; `None` while pending.
     pub invoice: Option<InvoiceId>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,22 +13,24 @@ pub mod ratio;
 pub mod calendar;
 pub mod id;
 
-// What is sold.
+// What is sold, to whom, at what discount and tax.
 pub mod catalog;
+pub mod customer;
 pub mod discount;
 pub mod metadata;
 pub mod pricing;
 pub mod tax;
 
-// Who buys, and how they pay.
-pub mod card;
-pub mod customer;
-pub mod payment;
-
-// What they have, and what it costs.
+// What they have, what a change of it bills, and what is claimed.
+pub mod credit;
 pub mod invoice;
+pub mod proration;
 pub mod quote;
 pub mod subscription;
+
+// How they pay.
+pub mod card;
+pub mod payment;
 
 // What the merchant allows, and how it looks.
 pub mod portal;

@@ -1,6 +1,15 @@
 //! A change of a subscription, priced to the minor unit before it is made. What is confirmed is
 //! what is charged.
 
+mod price;
+mod schedule;
+mod upcoming;
+
+pub(crate) use price::waiting_items;
+pub use price::{Applied, ChangeContext, ChangeError, apply, price_change};
+pub use schedule::waits;
+pub use upcoming::{Counter, Upcoming, recurring, upcoming};
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Timestamp;
@@ -67,3 +76,6 @@ pub struct Terms {
     /// What each later period costs on the new terms, with tax and lasting discounts.
     pub recurring_minor: i64,
 }
+
+#[cfg(test)]
+mod tests;

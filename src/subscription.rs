@@ -1,5 +1,21 @@
 //! Subscriptions: what a customer has, and the state machine it lives through.
 
+mod cancel;
+mod change;
+mod create;
+mod due;
+mod refusal;
+mod renew;
+mod state;
+
+pub use cancel::{CancelNow, CanceledNow};
+pub use change::{Changed, QUANTITY_MAX, apply_changes, items_after};
+pub use create::{Anchor, Created, Creation, NewItem, TRIAL_SECONDS_MAX};
+pub use due::Due;
+pub use refusal::SubscriptionError;
+pub use renew::{Renewed, Usage};
+pub use state::{Event, IllegalTransition, WhenExhausted};
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Period, Timestamp};
@@ -7,7 +23,7 @@ use crate::catalog::Price;
 use crate::currency::Currency;
 use crate::discount::Discount;
 use crate::id::{
-    CustomerId, InvoiceId, PaymentMethodId, PriceId, SubscriptionId, SubscriptionItemId,
+    CustomerId, InvoiceId, PaymentMethodId, PriceId, ProductId, SubscriptionId, SubscriptionItemId,
 };
 use crate::metadata::Metadata;
 use crate::tax::TaxRate;
@@ -104,6 +120,10 @@ pub struct Item {
 pub struct Billed {
     /// The terms it stood for.
     pub price: PriceId,
+    /// What was sold on those terms.
+    pub product: ProductId,
+    /// The product's name when billed; the credit is described with it.
+    pub product_name: String,
     /// The quantity it stood for.
     pub quantity: u64,
     /// What it covers.
@@ -170,7 +190,7 @@ pub enum CollectionMethod {
 }
 
 /// What a trial's end does without a payment method.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingPaymentMethod {
     /// Ends the subscription.
@@ -302,3 +322,6 @@ pub enum ProrationBehavior {
     /// Not at all.
     None,
 }
+
+#[cfg(test)]
+mod tests;

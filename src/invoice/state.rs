@@ -1,0 +1,218 @@
+//! What happens to an invoice, and what may not.
+
+use super::{BillTo, Invoice, InvoiceStatus, minimum_charge_minor};
+use crate::calendar::Timestamp;
+use crate::credit::{self, BalanceChange, BalanceChangeKind};
+use crate::customer::Customer;
+use crate::money::MoneyError;
+
+/// Something that happens to an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InvoiceEvent {
+    /// It becomes final.
+    Finalize,
+    /// It is paid in full.
+    Pay,
+    /// It is written off.
+    MarkUncollectible,
+    /// It is declared never to have been.
+    Void,
+}
+
+/// Why something about an invoice was refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvoiceError {
+    /// There is no such transition.
+    #[error("{event:?} can't happen to an invoice that is {status:?}")]
+    Transition {
+        /// Where it stands.
+        status: InvoiceStatus,
+        /// What was to happen.
+        event: InvoiceEvent,
+    },
+    /// More than [`super::LINES_MAX`].
+    #[error("an invoice can have at most 250 lines")]
+    TooManyLines,
+    /// The customer pays in another currency.
+    #[error("the customer pays in another currency")]
+    CurrencyMismatch,
+    /// Another customer's.
+    #[error("the invoice belongs to another customer")]
+    WrongCustomer,
+    /// A payment that is not positive, or more than is owed.
+    #[error("a payment must be positive and at most what is still to be paid")]
+    PaymentAmount,
+    /// Something was paid on it; it needs a refund, not a void.
+    #[error("something has been paid on this invoice; it can't be voided")]
+    PartlyPaid,
+    /// The customer has no number left.
+    #[error("there are no invoice numbers left for this customer")]
+    NumbersUsedUp,
+    /// An amount does not fit.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+impl InvoiceStatus {
+    /// Where `event` leads from here. Total over all pairs.
+    ///
+    /// # Errors
+    /// When there is no such transition.
+    pub fn transition(self, event: InvoiceEvent) -> Result<Self, InvoiceError> {
+        match (self, event) {
+            (Self::Draft, InvoiceEvent::Finalize) => Ok(Self::Open),
+            (Self::Open | Self::Uncollectible, InvoiceEvent::Pay) => Ok(Self::Paid),
+            (Self::Open, InvoiceEvent::MarkUncollectible) => Ok(Self::Uncollectible),
+            (Self::Open | Self::Uncollectible, InvoiceEvent::Void) => Ok(Self::Void),
+            _ => Err(InvoiceError::Transition {
+                status: self,
+                event,
+            }),
+        }
+    }
+}
+
+impl Invoice {
+    /// Makes a draft final: number, the customer as they are now, their balance. Nothing to pay, or
+    /// less than can be charged, makes it paid at once; the latter waits on the balance.
+    ///
+    /// The customer's balance, invoice sequence, currency and a spent `once` discount change with
+    /// it. Answers with the changes of the balance, in order.
+    ///
+    /// # Errors
+    /// When it is not a draft, belongs to another customer, or an amount does not fit. Then neither
+    /// it nor the customer has changed.
+    pub fn finalize(
+        &mut self,
+        customer: &mut Customer,
+        now: Timestamp,
+    ) -> Result<Vec<BalanceChange>, InvoiceError> {
+        let status = self.status.transition(InvoiceEvent::Finalize)?;
+        if self.customer != customer.id {
+            return Err(InvoiceError::WrongCustomer);
+        }
+        if customer.currency.is_some_and(|own| own != self.currency) {
+            return Err(InvoiceError::CurrencyMismatch);
+        }
+        let sequence = customer.next_invoice_sequence;
+        let following = sequence.checked_add(1).ok_or(InvoiceError::NumbersUsedUp)?;
+        let starting = customer.balance_minor;
+        let settled = credit::settle(self.totals.total_minor, starting)?;
+        let (mut due, mut balance, mut changes) = (settled.due_minor, starting, Vec::new());
+        if settled.balance_minor != starting {
+            let moved = settled
+                .balance_minor
+                .checked_sub(starting)
+                .ok_or(MoneyError::Overflow)?;
+            let kind = BalanceChangeKind::AppliedToInvoice;
+            changes.push(credit::adjust(&mut balance, moved, kind)?);
+        }
+        if due > 0 && due < minimum_charge_minor(self.currency) {
+            changes.push(credit::adjust(
+                &mut balance,
+                due,
+                BalanceChangeKind::InvoiceTooSmall,
+            )?);
+            due = 0;
+        }
+
+        self.status = if due == 0 {
+            status.transition(InvoiceEvent::Pay)?
+        } else {
+            status
+        };
+        self.paid_at = (due == 0).then_some(now);
+        self.number = Some(format!("{}-{sequence:04}", customer.invoice_prefix));
+        self.finalized_at = Some(now);
+        self.automatically_finalizes_at = None;
+        self.bill_to = BillTo::of(customer);
+        self.starting_balance_minor = starting;
+        self.ending_balance_minor = Some(balance);
+        self.amount_due_minor = due;
+        customer.balance_minor = balance;
+        customer.next_invoice_sequence = following;
+        customer.currency = Some(self.currency);
+        let used = |id| self.discounts.iter().any(|discount| discount.id == id);
+        if customer
+            .discount
+            .as_ref()
+            .is_some_and(|own| own.is_once() && used(own.id.clone()))
+        {
+            customer.discount = None;
+        }
+        Ok(changes)
+    }
+
+    /// Takes a payment of `amount_minor`; what is paid in full becomes paid. A written-off invoice
+    /// may still be paid.
+    ///
+    /// # Errors
+    /// When it is not open or uncollectible, or the amount is not within what is still to be paid.
+    pub fn settle(&mut self, amount_minor: i64, now: Timestamp) -> Result<(), InvoiceError> {
+        let paid = self.status.transition(InvoiceEvent::Pay)?;
+        let remaining = self.amount_remaining_minor();
+        if amount_minor <= 0 || amount_minor > remaining {
+            return Err(InvoiceError::PaymentAmount);
+        }
+        let sum = self
+            .amount_paid_minor
+            .checked_add(amount_minor)
+            .ok_or(MoneyError::Overflow)?;
+        self.amount_paid_minor = sum;
+        if amount_minor == remaining {
+            self.status = paid;
+            self.paid_at = Some(now);
+            self.next_payment_attempt = None;
+            self.last_payment_error = None;
+        }
+        Ok(())
+    }
+
+    /// Declares it never to have been, and gives back to the balance what it took from it.
+    ///
+    /// # Errors
+    /// When it is not open or uncollectible, something was paid on it, or it belongs to another
+    /// customer. Nothing has changed then.
+    pub fn void(
+        &mut self,
+        customer: &mut Customer,
+        now: Timestamp,
+    ) -> Result<Option<BalanceChange>, InvoiceError> {
+        let status = self.status.transition(InvoiceEvent::Void)?;
+        if self.customer != customer.id {
+            return Err(InvoiceError::WrongCustomer);
+        }
+        if self.amount_paid_minor != 0 {
+            return Err(InvoiceError::PartlyPaid);
+        }
+        let ending = self
+            .ending_balance_minor
+            .unwrap_or(self.starting_balance_minor);
+        let back = self
+            .starting_balance_minor
+            .checked_sub(ending)
+            .ok_or(MoneyError::Overflow)?;
+        let mut change = None;
+        if back != 0 {
+            let kind = BalanceChangeKind::UnappliedFromInvoice;
+            change = Some(credit::adjust(&mut customer.balance_minor, back, kind)?);
+        }
+        self.status = status;
+        self.voided_at = Some(now);
+        self.auto_advance = false;
+        self.next_payment_attempt = None;
+        Ok(change)
+    }
+
+    /// Writes it off. It may still be paid or voided.
+    ///
+    /// # Errors
+    /// When it is not open.
+    pub fn mark_uncollectible(&mut self, now: Timestamp) -> Result<(), InvoiceError> {
+        self.status = self.status.transition(InvoiceEvent::MarkUncollectible)?;
+        self.marked_uncollectible_at = Some(now);
+        self.auto_advance = false;
+        self.next_payment_attempt = None;
+        Ok(())
+    }
+}

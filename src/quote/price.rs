@@ -1,0 +1,257 @@
+//! Pricing a change and making it: one path for both.
+
+use super::upcoming::{Counter, recurring, upcoming};
+use super::{Terms, waits};
+use crate::calendar::{Period, Timestamp};
+use crate::customer::Customer;
+use crate::id::{InvoiceItemId, Randomness};
+use crate::invoice::{
+    BillingReason, Draft, Invoice, InvoiceItem, InvoiceStatus, LineDraft, Totals, draft,
+    draft_lines,
+};
+use crate::portal::ScheduleCondition;
+use crate::proration::{self, prorate};
+use crate::subscription::{
+    ItemChange, ProrationBehavior, ScheduledChange, Subscription, SubscriptionError, apply_changes,
+};
+
+/// Why a change was refused.
+pub type ChangeError = SubscriptionError;
+
+/// What a change starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeContext<'a> {
+    /// As it is.
+    pub subscription: &'a Subscription,
+    /// Whose balance, discount and tax status count.
+    pub customer: &'a Customer,
+    /// Everything of theirs that waits for an invoice.
+    pub pending: &'a [InvoiceItem],
+}
+
+/// A change, made: everything that is to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The subscription afterwards.
+    pub subscription: Subscription,
+    /// The draft to finalise and charge now, if there is one.
+    pub invoice: Option<Invoice>,
+    /// Waiting items that the draft took up.
+    pub taken: Vec<InvoiceItemId>,
+    /// New items that wait for the next invoice.
+    pub pending: Vec<InvoiceItem>,
+    /// What the customer was told, or would be.
+    pub terms: Terms,
+}
+
+/// Prices a change without making it. It is [`apply`], tried with made-up ids.
+///
+/// # Errors
+/// As [`apply`].
+pub fn price_change(
+    context: &ChangeContext<'_>,
+    changes: &[ItemChange],
+    behavior: ProrationBehavior,
+    conditions: &[ScheduleCondition],
+    at: Timestamp,
+) -> Result<Terms, ChangeError> {
+    let mut ids = Counter::default();
+    apply(context, changes, behavior, conditions, at, &mut ids).map(|applied| applied.terms)
+}
+
+/// Makes a change at `at`, or lets it wait for the period's end where a condition says so.
+///
+/// With [`ProrationBehavior::AlwaysInvoice`], and whenever new periods start now, the lines are
+/// drafted on an invoice together with everything that waits; else they wait as invoice items. A
+/// change that is made replaces one that waited.
+///
+/// # Errors
+/// When a rule is broken (see [`apply_changes`]) or an amount can't be computed. Nothing has
+/// changed then: this function only computes.
+pub fn apply(
+    context: &ChangeContext<'_>,
+    changes: &[ItemChange],
+    behavior: ProrationBehavior,
+    conditions: &[ScheduleCondition],
+    at: Timestamp,
+    ids: &mut dyn Randomness,
+) -> Result<Applied, ChangeError> {
+    if context.customer.deleted {
+        return Err(SubscriptionError::CustomerDeleted);
+    }
+    let changed = apply_changes(context.subscription, changes, at)?;
+    if let Some(ends) = waits(context.subscription, changes, conditions)? {
+        return scheduled(context, changes, ends, at);
+    }
+    let resets = changed.resets;
+    let anchor = changed.billing_cycle_anchor;
+    let discounts = context.subscription.effective_discounts(context.customer);
+    let mut next = context.subscription.clone();
+    // Whole periods are counted from where the anchor is now.
+    next.billing_cycle_anchor = anchor;
+    let before = context.subscription;
+    let proration = prorate(before, changed, discounts, behavior, at, ids)?;
+    next.items = proration.items;
+    next.scheduled_change = None;
+    let now = behavior == ProrationBehavior::AlwaysInvoice || resets;
+    let mut made = Applied {
+        subscription: next,
+        invoice: None,
+        taken: Vec::new(),
+        pending: Vec::new(),
+        terms: empty_terms(before, at),
+    };
+    if now && !proration.lines.is_empty() {
+        invoice_now(context, &mut made, proration.lines, at, ids)?;
+    } else {
+        made.pending = waiting_items(&made.subscription, proration.lines, at, ids);
+    }
+    made.terms.anchor_reset = resets;
+    tell(context, &mut made, at)?;
+    Ok(made)
+}
+
+/// The lines on an invoice of their own, together with what waits.
+fn invoice_now(
+    context: &ChangeContext<'_>,
+    made: &mut Applied,
+    lines: Vec<LineDraft>,
+    at: Timestamp,
+    ids: &mut dyn Randomness,
+) -> Result<(), ChangeError> {
+    let input = Draft {
+        customer: context.customer,
+        subscription: Some(&made.subscription),
+        currency: made.subscription.currency,
+        billing_reason: BillingReason::SubscriptionUpdate,
+        lines,
+        pending: context.pending,
+        period: Period { start: at, end: at },
+        at,
+    };
+    let invoice = draft(input, ids)?;
+    proration::note_billed(&mut made.subscription.items, &invoice.lines)?;
+    made.subscription.latest_invoice = Some(invoice.id.clone());
+    made.taken = invoice
+        .lines
+        .iter()
+        .filter_map(|line| line.invoice_item.clone())
+        .collect();
+    made.invoice = Some(invoice);
+    Ok(())
+}
+
+/// Lines as items that wait for the next invoice.
+pub(crate) fn waiting_items(
+    subscription: &Subscription,
+    lines: Vec<LineDraft>,
+    at: Timestamp,
+    ids: &mut dyn Randomness,
+) -> Vec<InvoiceItem> {
+    let items = lines.into_iter().map(|draft| {
+        let id = InvoiceItemId::new(ids);
+        let mut line = draft.line;
+        line.invoice_item = Some(id.clone());
+        InvoiceItem {
+            id,
+            customer: subscription.customer.clone(),
+            currency: subscription.currency,
+            line,
+            proration: true,
+            date: at,
+            invoice: None,
+        }
+    });
+    items.collect()
+}
+
+/// A change that waits: nothing is billed for it now.
+fn scheduled(
+    context: &ChangeContext<'_>,
+    changes: &[ItemChange],
+    ends: Timestamp,
+    at: Timestamp,
+) -> Result<Applied, ChangeError> {
+    let mut next = context.subscription.clone();
+    next.scheduled_change = Some(ScheduledChange {
+        at: ends,
+        items: changes.to_vec(),
+        requested_at: at,
+    });
+    let mut made = Applied {
+        terms: empty_terms(context.subscription, ends),
+        subscription: next,
+        invoice: None,
+        taken: Vec::new(),
+        pending: Vec::new(),
+    };
+    made.terms.scheduled = true;
+    tell(context, &mut made, at)?;
+    Ok(made)
+}
+
+fn empty_terms(subscription: &Subscription, effective_at: Timestamp) -> Terms {
+    Terms {
+        currency: subscription.currency,
+        effective_at,
+        scheduled: false,
+        anchor_reset: false,
+        lines: Vec::new(),
+        totals: Totals::default(),
+        balance_applied_minor: 0,
+        due_now_minor: 0,
+        credited_minor: 0,
+        next_invoice_at: effective_at,
+        next_invoice_minor: 0,
+        recurring_minor: 0,
+    }
+}
+
+/// Says what was made in amounts: now, with the next invoice, and after it.
+fn tell(context: &ChangeContext<'_>, made: &mut Applied, at: Timestamp) -> Result<(), ChangeError> {
+    let mut payer = context.customer.clone();
+    let mut later = made.subscription.clone();
+    let mut waiting: Vec<InvoiceItem> = context.pending.to_vec();
+    waiting.retain(|item| !made.taken.contains(&item.id));
+    waiting.extend(made.pending.iter().cloned());
+    let terms = &mut made.terms;
+    if let Some(draft) = &made.invoice {
+        // The copy goes the way that the real one goes.
+        let mut invoice = draft.clone();
+        let changes = invoice.finalize(&mut payer, at)?;
+        later.spend_discounts(&invoice);
+        let open = invoice.status == InvoiceStatus::Open;
+        terms.due_now_minor = if open { invoice.amount_due_minor } else { 0 };
+        terms.credited_minor = invoice.totals.total_minor.min(0).saturating_neg();
+        let settled: i64 = changes
+            .iter()
+            .fold(0, |sum, c| sum.saturating_add(c.amount_minor));
+        terms.balance_applied_minor = settled
+            .saturating_add(terms.credited_minor)
+            .saturating_neg();
+        terms.totals = invoice.totals;
+        terms.lines = invoice.lines;
+    } else {
+        let drafts = made.pending.iter().map(|item| LineDraft {
+            line: item.line.clone(),
+            discounts: Vec::new(),
+        });
+        let exempt = payer.tax_exempt;
+        let (lines, _, totals) = draft_lines(drafts.collect(), &[], exempt, at, later.currency)?;
+        (terms.lines, terms.totals) = (lines, totals);
+    }
+    let upcoming = upcoming(&later, &payer, &waiting)?;
+    let ends = later.cancel_at.or(later.period_end()).unwrap_or(at);
+    terms.next_invoice_at = upcoming.as_ref().map_or(ends, |next| next.at);
+    terms.next_invoice_minor = upcoming
+        .as_ref()
+        .map_or(0, |next| next.invoice.totals.total_minor);
+    // The terms that hold once the change is made, also where it waits.
+    let mut lasting = later;
+    if let Some(change) = lasting.scheduled_change.take() {
+        lasting.items = crate::subscription::items_after(&lasting, &change)?;
+    }
+    let after = Timestamp(terms.next_invoice_at.0.saturating_add(1));
+    terms.recurring_minor = recurring(&lasting, &payer, after)?;
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The next ordinary invoice, before it is made.
+
+use crate::calendar::Timestamp;
+use crate::customer::Customer;
+use crate::discount::Duration;
+use crate::id::Randomness;
+use crate::invoice::{BillingReason, Invoice, InvoiceItem, InvoiceStatus, LineKind, draft_lines};
+use crate::proration;
+use crate::subscription::{Due, Subscription, SubscriptionError};
+
+/// Ids for what is only looked at: 1, 2, 3 … Never for anything that is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counter(pub u128);
+
+impl Randomness for Counter {
+    fn bits(&mut self) -> u128 {
+        self.0 = self.0.wrapping_add(1);
+        self.0
+    }
+}
+
+/// The next invoice of a subscription as it stands today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upcoming {
+    /// When it comes.
+    pub at: Timestamp,
+    /// The invoice as it would be finalised then, without usage that is not known yet. Its reason is
+    /// `upcoming`, its status `draft`; its totals and `amount_due_minor` are those of the invoice
+    /// that follows, if nothing changes.
+    pub invoice: Invoice,
+    /// Whether usage will come on top.
+    pub plus_usage: bool,
+    /// Whether it is the last one, because the subscription ends with it.
+    pub last: bool,
+}
+
+impl Upcoming {
+    /// What will be charged, in minor units.
+    #[must_use]
+    pub const fn due_minor(&self) -> i64 {
+        self.invoice.amount_due_minor
+    }
+}
+
+/// The next ordinary invoice: the very renewal that will happen, tried on copies, with the pending
+/// items, discounts, taxes and the balance as they are. `None` when there will be none: the
+/// subscription is over, paused, or ends with nothing left to bill.
+///
+/// # Errors
+/// When an amount can't be computed.
+pub fn upcoming(
+    subscription: &Subscription,
+    customer: &Customer,
+    pending: &[InvoiceItem],
+) -> Result<Option<Upcoming>, SubscriptionError> {
+    let (mut next, mut payer, mut ids) =
+        (subscription.clone(), customer.clone(), Counter::default());
+    next.pause_collection = None;
+    // A first payment that is still open does not change what the second one will be.
+    if next.status == crate::subscription::Status::Incomplete {
+        next.status = crate::subscription::Status::Active;
+    }
+    let Some((at, due)) = next.next_due() else {
+        return Ok(None);
+    };
+    let metered = |item: &&crate::subscription::Item| item.price.is_metered();
+    let trialing = next.status == crate::subscription::Status::Trialing;
+    let ends =
+        |end: Timestamp| move |item: &&crate::subscription::Item| item.current_period.end == end;
+    let last = due == Due::End;
+    let plus_usage = !trialing
+        && next
+            .items
+            .iter()
+            .filter(metered)
+            .any(|item| last || ends(at)(&item));
+    let renewed = match due {
+        Due::End => next.finish(&payer, pending, &[], at, &mut ids)?,
+        Due::Renewal => next.renew(&payer, pending, &[], at, &mut ids)?,
+        Due::FirstPaymentExpiry | Due::ResumeCollection => return Ok(None),
+    };
+    let Some(mut invoice) = renewed.invoice else {
+        return Ok(None);
+    };
+    if last
+        && invoice
+            .lines
+            .iter()
+            .all(|line| line.kind == LineKind::Usage)
+    {
+        return Ok(None);
+    }
+    invoice.finalize(&mut payer, at)?;
+    invoice.billing_reason = BillingReason::Upcoming;
+    invoice.status = InvoiceStatus::Draft;
+    invoice.number = None;
+    invoice.finalized_at = None;
+    invoice.paid_at = None;
+    invoice.lines.retain(|line| line.kind != LineKind::Usage);
+    Ok(Some(Upcoming {
+        at,
+        invoice,
+        plus_usage,
+        last,
+    }))
+}
+
+/// What each period costs, in minor units: all licensed items once, with tax and the discounts that
+/// last (forever, or repeating beyond `after`), without usage.
+///
+/// # Errors
+/// When an amount can't be computed.
+pub fn recurring(
+    subscription: &Subscription,
+    customer: &Customer,
+    after: Timestamp,
+) -> Result<i64, SubscriptionError> {
+    let mut ids = Counter::default();
+    let mut lines = Vec::new();
+    for item in subscription
+        .items
+        .iter()
+        .filter(|item| !item.price.is_metered())
+    {
+        let mut draft = proration::whole_period(subscription, item, &mut ids)?;
+        draft.discounts.retain(lasts);
+        lines.push(draft);
+    }
+    let shared: Vec<_> = subscription
+        .effective_discounts(customer)
+        .iter()
+        .filter(|discount| lasts(discount))
+        .cloned()
+        .collect();
+    let exempt = customer.tax_exempt;
+    let (_, _, totals) = draft_lines(lines, &shared, exempt, after, subscription.currency)?;
+    Ok(totals.total_minor)
+}
+
+fn lasts(discount: &crate::discount::Discount) -> bool {
+    discount.coupon.duration != Duration::Once
+}

@@ -1,0 +1,230 @@
+//! Ending a subscription, and taking that back.
+
+use super::state::Event;
+use super::{
+    BillingMode, Cancellation, CancellationReason, Changed, MissingPaymentMethod,
+    ProrationBehavior, Status, Subscription, SubscriptionError, Usage,
+};
+use crate::calendar::{Period, Timestamp};
+use crate::customer::Customer;
+use crate::id::{InvoiceItemId, Randomness};
+use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, draft};
+use crate::proration;
+use crate::quote::waiting_items;
+
+/// How a subscription ends at once. By default nothing is credited and nothing more is billed, as at
+/// Stripe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CancelNow {
+    /// Whether unused time is credited.
+    pub prorate: bool,
+    /// Whether usage, waiting items and the credit are invoiced now.
+    pub invoice_now: bool,
+    /// The usage of the running periods; billed only with `invoice_now`.
+    pub usage: Vec<Usage>,
+    /// Why.
+    pub cancellation: Cancellation,
+}
+
+/// What ending at once brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanceledNow {
+    /// The last invoice, as a draft.
+    pub invoice: Option<Invoice>,
+    /// Waiting items that it took up.
+    pub taken: Vec<InvoiceItemId>,
+    /// Credits that wait for the customer's next invoice.
+    pub pending: Vec<InvoiceItem>,
+    /// Waiting prorations of this subscription that are dropped, because nothing more is billed.
+    pub dropped: Vec<InvoiceItemId>,
+}
+
+impl Subscription {
+    /// Ends it at `at`.
+    ///
+    /// # Errors
+    /// When it is over already, or an amount can't be computed. `self` is unchanged then.
+    pub fn cancel_now(
+        &mut self,
+        customer: &Customer,
+        pending: &[InvoiceItem],
+        how: &CancelNow,
+        at: Timestamp,
+        ids: &mut dyn Randomness,
+    ) -> Result<CanceledNow, SubscriptionError> {
+        let mut next = self.clone();
+        let mut lines: Vec<LineDraft> = Vec::new();
+        if how.invoice_now && next.status.is_billing() {
+            next.cancel_at = Some(at);
+            lines.extend(next.usage_lines(at, &how.usage, ids)?);
+        }
+        if how.prorate {
+            lines.extend(self.unused_time(customer, at, ids)?);
+        }
+        next.status = next.status.transition(Event::Cancel)?;
+        next.cancel_at = None;
+        next.cancel_at_period_end = false;
+        next.canceled_at = Some(at);
+        next.ended_at = Some(at);
+        next.scheduled_change = None;
+        next.cancellation = Some(reasoned(how.cancellation.clone()));
+        let mut brought = CanceledNow {
+            invoice: None,
+            taken: Vec::new(),
+            pending: Vec::new(),
+            dropped: Vec::new(),
+        };
+        if how.invoice_now {
+            let input = Draft {
+                customer,
+                subscription: Some(&next),
+                currency: next.currency,
+                billing_reason: BillingReason::SubscriptionUpdate,
+                lines,
+                pending,
+                period: Period { start: at, end: at },
+                at,
+            };
+            brought.invoice = Some(draft(input, ids)?).filter(|invoice| !invoice.lines.is_empty());
+            brought.taken = super::renew::taken_up(brought.invoice.as_ref());
+            if let Some(invoice) = &brought.invoice {
+                next.latest_invoice = Some(invoice.id.clone());
+            }
+        } else if how.prorate {
+            brought.pending = waiting_items(&next, lines, at, ids);
+        } else {
+            let theirs = |item: &&InvoiceItem| {
+                item.proration
+                    && item.invoice.is_none()
+                    && item.line.subscription.as_ref() == Some(&next.id)
+            };
+            brought.dropped = pending
+                .iter()
+                .filter(theirs)
+                .map(|item| item.id.clone())
+                .collect();
+        }
+        *self = next;
+        Ok(brought)
+    }
+
+    /// What ending at `at` would credit: the unused time of everything billed, as lines.
+    ///
+    /// # Errors
+    /// When an amount can't be computed.
+    pub fn unused_time(
+        &self,
+        customer: &Customer,
+        at: Timestamp,
+        ids: &mut dyn Randomness,
+    ) -> Result<Vec<LineDraft>, SubscriptionError> {
+        let gone = Changed {
+            items: Vec::new(),
+            billing_cycle_anchor: self.billing_cycle_anchor,
+            resets: false,
+        };
+        let behavior = ProrationBehavior::CreateProrations;
+        let discounts = self.effective_discounts(customer);
+        Ok(proration::prorate(self, gone, discounts, behavior, at, ids)?.lines)
+    }
+
+    /// Lets it end with the running period (the earliest to end, where items differ). Flexible mode
+    /// sets `cancel_at`, classic mode the flag too. Answers with the moment.
+    ///
+    /// # Errors
+    /// When it is over, or its first payment is still open.
+    pub fn cancel_at_period_end(
+        &mut self,
+        cancellation: Cancellation,
+        now: Timestamp,
+    ) -> Result<Timestamp, SubscriptionError> {
+        if !self.status.is_changeable() || self.status == Status::Paused {
+            return Err(SubscriptionError::Status(self.status));
+        }
+        let end = self.period_end().ok_or(SubscriptionError::NoItems)?;
+        self.cancel_at = Some(end);
+        self.cancel_at_period_end = self.billing_mode == BillingMode::Classic;
+        self.canceled_at = Some(now);
+        self.cancellation = Some(reasoned(cancellation));
+        Ok(end)
+    }
+
+    /// Takes back that it is to end.
+    ///
+    /// # Errors
+    /// When it is over, or not set to end.
+    pub fn keep(&mut self) -> Result<(), SubscriptionError> {
+        if self.status.is_final() {
+            return Err(SubscriptionError::Status(self.status));
+        }
+        if self.cancel_at.is_none() {
+            return Err(SubscriptionError::NotEnding);
+        }
+        self.cancel_at = None;
+        self.cancel_at_period_end = false;
+        self.canceled_at = None;
+        self.cancellation = None;
+        Ok(())
+    }
+
+    /// Takes back a change that waits.
+    ///
+    /// # Errors
+    /// When none does.
+    pub fn undo_scheduled_change(&mut self) -> Result<(), SubscriptionError> {
+        self.scheduled_change
+            .take()
+            .map(|_| ())
+            .ok_or(SubscriptionError::NoScheduledChange)
+    }
+}
+
+impl Subscription {
+    /// Ends a trial with nothing to pay with, as the merchant chose. Only for the choices that don't
+    /// bill; [`super::MissingPaymentMethod::CreateInvoice`] is an ordinary
+    /// [`Subscription::renew`].
+    ///
+    /// # Errors
+    /// When it is not in a trial, or the choice is to bill.
+    pub fn end_trial_unpayable(&mut self, now: Timestamp) -> Result<Status, SubscriptionError> {
+        if self.trial_missing_payment_method == MissingPaymentMethod::CreateInvoice {
+            return Err(SubscriptionError::Status(self.status));
+        }
+        let event = Event::TrialEndedUnpayable(self.trial_missing_payment_method);
+        self.status = self.status.transition(event)?;
+        if self.status == Status::Canceled {
+            self.canceled_at = Some(now);
+            self.ended_at = Some(now);
+            self.scheduled_change = None;
+        }
+        Ok(self.status)
+    }
+
+    /// Lets a running trial end at `now`; [`Subscription::renew`] is due then and bills the first
+    /// period.
+    ///
+    /// # Errors
+    /// When it is not in a trial.
+    pub fn end_trial(&mut self, now: Timestamp) -> Result<(), SubscriptionError> {
+        if self.status != Status::Trialing {
+            return Err(SubscriptionError::Status(self.status));
+        }
+        if self.trial_end == Some(self.billing_cycle_anchor) {
+            self.billing_cycle_anchor = now;
+        }
+        self.trial_end = Some(now);
+        for item in &mut self.items {
+            item.current_period.start = item.current_period.start.min(now);
+            item.current_period.end = now;
+        }
+        Ok(())
+    }
+}
+
+/// Somebody asked for it, unless another reason is given.
+fn reasoned(mut cancellation: Cancellation) -> Cancellation {
+    cancellation
+        .reason
+        .get_or_insert(CancellationReason::CancellationRequested);
+    cancellation
+}

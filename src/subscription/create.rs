@@ -1,0 +1,343 @@
+//! A new subscription and its first invoice.
+
+use super::change::{check_items, check_new_price, new_item};
+use super::{
+    BillingMode, CollectionMethod, Item, MissingPaymentMethod, ProrationBehavior, Status,
+    Subscription, SubscriptionError,
+};
+use crate::calendar::{AnchorConfig, Period, Timestamp};
+use crate::catalog::Price;
+use crate::currency::Currency;
+use crate::customer::Customer;
+use crate::discount::{self, Discount};
+use crate::id::{InvoiceLineId, PaymentMethodId, Randomness, SubscriptionId, SubscriptionItemId};
+use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, LineKind, draft};
+use crate::metadata::Metadata;
+use crate::proration;
+use crate::tax::{self, TaxRate};
+
+/// The longest trial, in seconds (Stripe: two years).
+pub const TRIAL_SECONDS_MAX: i64 = 731 * 86_400;
+
+/// Where periods are counted from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// The start, or the end of the trial.
+    #[default]
+    Start,
+    /// A moment in the future, at most one period away. What lies before it is a stub.
+    At(Timestamp),
+    /// The day of the month that the merchant bills everyone on.
+    Config(AnchorConfig),
+}
+
+/// An item of a new subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewItem {
+    /// Its terms.
+    pub price: Price,
+    /// Its units; `None` means 1 (0 for a metered price).
+    pub quantity: Option<u64>,
+    /// Applied before the subscription's own.
+    pub discounts: Vec<Discount>,
+    /// Instead of the subscription's default rates.
+    pub tax_rates: Vec<TaxRate>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+}
+
+impl NewItem {
+    /// `quantity` of `price`, with nothing of its own.
+    #[must_use]
+    pub fn new(price: Price, quantity: u64) -> Self {
+        Self {
+            price,
+            quantity: Some(quantity),
+            discounts: Vec::new(),
+            tax_rates: Vec::new(),
+            metadata: Metadata::default(),
+        }
+    }
+}
+
+/// What a new subscription is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// At least one, at most [`super::ITEMS_MAX`].
+    pub items: Vec<NewItem>,
+    /// When it starts.
+    pub at: Timestamp,
+    /// Until when nothing is owed.
+    pub trial_end: Option<Timestamp>,
+    /// What happens when the trial ends and there is no payment method.
+    pub trial_missing_payment_method: MissingPaymentMethod,
+    /// Where periods are counted from.
+    pub anchor: Anchor,
+    /// Whether a stub before the first full period is billed
+    /// ([`ProrationBehavior::None`]: it is free).
+    pub proration_behavior: ProrationBehavior,
+    /// How credits are computed.
+    pub billing_mode: BillingMode,
+    /// Charge by ourselves, or send an invoice.
+    pub collection_method: CollectionMethod,
+    /// With [`CollectionMethod::SendInvoice`] only.
+    pub days_until_due: Option<u16>,
+    /// Pays before the customer's default does.
+    pub default_payment_method: Option<PaymentMethodId>,
+    /// For lines without rates of their own.
+    pub default_tax_rates: Vec<TaxRate>,
+    /// In order of application.
+    pub discounts: Vec<Discount>,
+    /// Ends at this moment.
+    pub cancel_at: Option<Timestamp>,
+    /// Ends with the first period.
+    pub cancel_at_period_end: bool,
+    /// For the customer's eyes.
+    pub description: Option<String>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+}
+
+impl Creation {
+    /// These items from `at` on, and Stripe's defaults for the rest.
+    #[must_use]
+    pub fn new(items: Vec<NewItem>, at: Timestamp) -> Self {
+        Self {
+            items,
+            at,
+            trial_end: None,
+            trial_missing_payment_method: MissingPaymentMethod::default(),
+            anchor: Anchor::default(),
+            proration_behavior: ProrationBehavior::default(),
+            billing_mode: BillingMode::default(),
+            collection_method: CollectionMethod::default(),
+            days_until_due: None,
+            default_payment_method: None,
+            default_tax_rates: Vec::new(),
+            discounts: Vec::new(),
+            cancel_at: None,
+            cancel_at_period_end: false,
+            description: None,
+            metadata: Metadata::default(),
+        }
+    }
+}
+
+/// A new subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// `trialing`, `active`, or `incomplete` while its first invoice waits for a charge.
+    pub subscription: Subscription,
+    /// The draft of its first invoice; `None` when there is nothing on it (only metered prices, or a
+    /// free stub).
+    pub invoice: Option<Invoice>,
+}
+
+impl Subscription {
+    /// Starts a subscription for `customer`, and drafts its first invoice: licensed prices in
+    /// advance, a stub before an anchor, or the free line of a trial. `pending` are the customer's
+    /// waiting items, which that invoice takes up.
+    ///
+    /// # Errors
+    /// Names the first thing that can't stand.
+    pub fn create(
+        creation: Creation,
+        customer: &Customer,
+        pending: &[InvoiceItem],
+        ids: &mut dyn Randomness,
+    ) -> Result<Created, SubscriptionError> {
+        let currency = check(&creation, customer)?;
+        let (at, prorates) = (
+            creation.at,
+            creation.proration_behavior != ProrationBehavior::None,
+        );
+        let mut own = standing(creation, customer, currency, ids)?;
+        let discounts = own.effective_discounts(customer).to_vec();
+        let mut lines = Vec::new();
+        let mut items = core::mem::take(&mut own.items);
+        for item in items.iter_mut().filter(|item| !item.price.is_metered()) {
+            if own.status == Status::Trialing {
+                lines.push(trial_line(&own, item, ids));
+            } else if proration::whole_around(&own, item, at)?.start == at {
+                lines.push(proration::whole_period(&own, item, ids)?);
+            } else if prorates {
+                let whole = proration::whole_around(&own, item, at)?;
+                lines.push(proration::stub(&own, item, &discounts, whole, ids)?);
+            }
+        }
+        own.items = items;
+        let invoice = if lines.is_empty() {
+            None
+        } else {
+            let input = Draft {
+                customer,
+                subscription: Some(&own),
+                currency,
+                billing_reason: BillingReason::SubscriptionCreate,
+                lines,
+                pending,
+                period: Period { start: at, end: at },
+                at,
+            };
+            Some(draft(input, ids)?)
+        };
+        if let Some(invoice) = &invoice {
+            proration::note_billed(&mut own.items, &invoice.lines)?;
+            own.latest_invoice = Some(invoice.id.clone());
+            let charges = own.collection_method == CollectionMethod::ChargeAutomatically;
+            let least = crate::invoice::minimum_charge_minor(currency).max(1);
+            if own.status == Status::Active && charges && invoice.amount_due_minor >= least {
+                own.status = Status::Incomplete;
+            }
+        }
+        Ok(Created {
+            subscription: own,
+            invoice,
+        })
+    }
+}
+
+/// Checks everything that does not need dates, and answers with the currency.
+fn check(creation: &Creation, customer: &Customer) -> Result<Currency, SubscriptionError> {
+    if customer.deleted {
+        return Err(SubscriptionError::CustomerDeleted);
+    }
+    let first = creation.items.first().ok_or(SubscriptionError::NoItems)?;
+    let currency = first.price.currency;
+    if let Some(own) = customer.currency.filter(|own| *own != currency) {
+        return Err(SubscriptionError::CurrencyMismatch {
+            price: currency,
+            subscription: own,
+        });
+    }
+    for item in &creation.items {
+        check_new_price(&item.price, currency)?;
+        discount::validate_list(&item.discounts, currency)?;
+        tax::validate_list(&item.tax_rates)?;
+    }
+    discount::validate_list(&creation.discounts, currency)?;
+    tax::validate_list(&creation.default_tax_rates)?;
+    let sends = creation.collection_method == CollectionMethod::SendInvoice;
+    if sends != creation.days_until_due.is_some() {
+        return Err(SubscriptionError::DaysUntilDue);
+    }
+    if let Some(end) = creation.trial_end {
+        let latest = creation.at.0.saturating_add(TRIAL_SECONDS_MAX);
+        if end <= creation.at || end.0 > latest {
+            return Err(SubscriptionError::TrialEnd);
+        }
+    }
+    if creation.cancel_at.is_some_and(|end| end <= creation.at) {
+        return Err(SubscriptionError::CancelAtPassed);
+    }
+    Ok(currency)
+}
+
+/// The subscription with its items and their first periods.
+fn standing(
+    creation: Creation,
+    customer: &Customer,
+    currency: Currency,
+    ids: &mut dyn Randomness,
+) -> Result<Subscription, SubscriptionError> {
+    let at = creation.at;
+    let mut items = Vec::with_capacity(creation.items.len());
+    for wanted in creation.items {
+        let quantity = wanted
+            .quantity
+            .unwrap_or(u64::from(!wanted.price.is_metered()));
+        let id = SubscriptionItemId::new(ids);
+        let mut item = new_item(id, wanted.price, quantity, wanted.tax_rates, at);
+        item.discounts = wanted.discounts;
+        item.metadata = wanted.metadata;
+        items.push(item);
+    }
+    check_items(&items, currency, creation.billing_mode)?;
+    let anchor = anchor_of(creation.anchor, &items, at, creation.trial_end)?;
+    for item in &mut items {
+        let end = match creation.trial_end {
+            Some(end) => end,
+            None => item.cadence()?.period_containing(anchor, at)?.end,
+        };
+        item.current_period = Period { start: at, end };
+    }
+    let trialing = creation.trial_end.is_some();
+    let period_end = items.iter().map(|item| item.current_period.end).min();
+    let ends_with_period = creation.cancel_at_period_end;
+    let cancel_at = if ends_with_period {
+        period_end
+    } else {
+        creation.cancel_at
+    };
+    Ok(Subscription {
+        id: SubscriptionId::new(ids),
+        customer: customer.id.clone(),
+        status: if trialing {
+            Status::Trialing
+        } else {
+            Status::Active
+        },
+        currency,
+        items,
+        billing_cycle_anchor: anchor,
+        billing_mode: creation.billing_mode,
+        collection_method: creation.collection_method,
+        days_until_due: creation.days_until_due,
+        default_payment_method: creation.default_payment_method,
+        default_tax_rates: creation.default_tax_rates,
+        discounts: creation.discounts,
+        description: creation.description,
+        start_date: at,
+        trial_start: trialing.then_some(at),
+        trial_end: creation.trial_end,
+        trial_missing_payment_method: creation.trial_missing_payment_method,
+        cancel_at,
+        cancel_at_period_end: ends_with_period && creation.billing_mode == BillingMode::Classic,
+        canceled_at: cancel_at.map(|_| at),
+        ended_at: None,
+        cancellation: None,
+        pause_collection: None,
+        scheduled_change: None,
+        latest_invoice: None,
+        metadata: creation.metadata,
+        created: at,
+    })
+}
+
+/// Where periods are counted from. An anchor given as a moment may lie one period of the first item
+/// ahead of the start (or of the trial's end).
+fn anchor_of(
+    anchor: Anchor,
+    items: &[Item],
+    at: Timestamp,
+    trial_end: Option<Timestamp>,
+) -> Result<Timestamp, SubscriptionError> {
+    let start = trial_end.unwrap_or(at);
+    let first = items.first().ok_or(SubscriptionError::NoItems)?.cadence()?;
+    match anchor {
+        Anchor::Start => Ok(start),
+        Anchor::At(moment) => {
+            if moment < at || moment > first.boundary(start, 1)? {
+                return Err(SubscriptionError::AnchorOutOfRange);
+            }
+            Ok(moment)
+        }
+        Anchor::Config(config) => Ok(config.anchor(first, at)?),
+    }
+}
+
+/// The free line of a trial, in Stripe's words for each billing mode.
+fn trial_line(own: &Subscription, item: &Item, ids: &mut dyn Randomness) -> LineDraft {
+    let name = &item.price.product_name;
+    let text = match own.billing_mode {
+        BillingMode::Flexible => format!("Free trial for {} × {name}", item.quantity),
+        BillingMode::Classic => format!("Trial period for {name}"),
+    };
+    let rates = proration::rates_of(own, item);
+    let mut line = proration::line_of(own, item, LineKind::Trial, text, rates);
+    line.id = InvoiceLineId::new(ids);
+    LineDraft {
+        line,
+        discounts: Vec::new(),
+    }
+}
