@@ -491,6 +491,8 @@ mod ssr {
     /// All that a customer's pages may ask. Every method checks that what it is asked about is the
     /// viewer's and that the merchant's rules allow it.
     pub trait Portal: Send + Sync {
+        /// The moment that the pages hold for, from the server's clock.
+        fn now(&self) -> Timestamp;
         /// What surrounds every page.
         fn frame<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Frame>;
         /// The first page.
