@@ -15,11 +15,13 @@ pub mod id;
 
 // What is sold, to whom, at what discount and tax.
 pub mod catalog;
+pub mod country;
 pub mod customer;
 pub mod discount;
 pub mod metadata;
 pub mod pricing;
 pub mod tax;
+pub mod tax_id;
 
 // What they have, what a change of it bills, and what is claimed.
 pub mod credit;
@@ -30,6 +32,7 @@ pub mod subscription;
 
 // How they pay.
 pub mod card;
+pub mod dunning;
 pub mod payment;
 
 // What the merchant allows, and how it looks.

@@ -1,5 +1,12 @@
 //! A merchant's brand, as tokens, and the contrast that keeps text on it readable.
 
+mod contrast;
+mod tokens;
+
+pub use contrast::{CONTROL_HUNDREDTHS, TEXT_HUNDREDTHS};
+pub use tokens::{Mode, Palette};
+
+use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What a merchant chooses. Everything else is derived.
@@ -71,3 +78,48 @@ pub enum Appearance {
     /// Dark.
     Dark,
 }
+
+/// The text is not a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a colour is written #rrggbb")]
+pub struct ColourError;
+
+impl Rgb {
+    /// `#ffffff`.
+    pub const WHITE: Self = Self(0xff, 0xff, 0xff);
+    /// `#000000`.
+    pub const BLACK: Self = Self(0, 0, 0);
+    /// Text on light ground: black with the harshness taken out.
+    pub const SOFT_BLACK: Self = Self(0x16, 0x20, 0x1c);
+
+    /// Reads `#rrggbb`, in either case.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(text: &str) -> Result<Self, ColourError> {
+        let digits = text.strip_prefix('#').ok_or(ColourError)?;
+        if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(ColourError);
+        }
+        let value = u32::from_str_radix(digits, 16).map_err(|_| ColourError)?;
+        let [_, red, green, blue] = value.to_be_bytes();
+        Ok(Self(red, green, blue))
+    }
+}
+
+impl fmt::Display for Rgb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
+    }
+}
+
+impl core::str::FromStr for Rgb {
+    type Err = ColourError;
+
+    fn from_str(text: &str) -> Result<Self, ColourError> {
+        Self::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests;
