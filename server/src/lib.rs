@@ -3,6 +3,7 @@
 //! programs and the web for people.
 
 pub mod clock;
+pub mod gateway;
 pub mod merchant;
 pub mod service;
 pub mod store;
