@@ -30,7 +30,7 @@ mod table;
 pub use badge::{Badge, Tone};
 pub use banner::Banner;
 pub use button::{Button, ButtonKind, LinkButton};
-pub use card_art::{CardArt, CardBrand};
+pub use card_art::{CardArt, brand_name};
 pub use check::{Checkbox, Switch};
 pub use dialog::Dialog;
 pub use disclosure::Disclosure;

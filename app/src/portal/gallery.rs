@@ -15,7 +15,7 @@ pub fn Gallery() -> impl IntoView {
 mod shown {
     use crate::ui::*;
     use leptos::prelude::*;
-    use perennial::{calendar::Timestamp, currency::Currency, money::Money};
+    use perennial::{calendar::Timestamp, currency::Currency, money::Money, payment::CardBrand};
 
     /// A moment: 19 November 2026.
     const NOW: Timestamp = Timestamp(1_795_100_000);
@@ -100,7 +100,7 @@ mod shown {
                             <Fact name="Address">"Ada Lovelace\n12 St James's Square\nLondon"</Fact>
                         </Facts>
                         <div class="row">
-                            {[CardBrand::Visa, CardBrand::Mastercard, CardBrand::Amex, CardBrand::Unknown, CardBrand::Jcb, CardBrand::UnionPay, CardBrand::Discover, CardBrand::Diners, CardBrand::CartesBancaires].into_iter().map(|brand| view! { <CardArt brand=brand />" " }).collect::<Vec<_>>()}
+                            {[CardBrand::Visa, CardBrand::Mastercard, CardBrand::Amex, CardBrand::Unknown, CardBrand::Jcb, CardBrand::Unionpay, CardBrand::Discover, CardBrand::Diners].into_iter().map(|brand| view! { <CardArt brand=brand />" " }).collect::<Vec<_>>()}
                         </div>
                         <Disclosure summary="Why this amount" open=true><p>"Because."</p></Disclosure>
                     </Card>
