@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod gateway;
 pub mod merchant;
+pub mod rendering;
 pub mod service;
 pub mod store;
 pub mod web;

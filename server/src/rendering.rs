@@ -1,0 +1,172 @@
+//! Objects as the API shows them: one pure function each, from the domain's value to JSON in the
+//! shape of Stripe's API, version [`API_VERSION`]. Answers and events are made of the same ones.
+//!
+//! Every field that the official SDK's types require is there, `null` where they allow it. Functions
+//! that stand here leave out what Stripe shows only on `expand[]`; those of [`whole`] put it in, and
+//! the API folds what was not asked for.
+
+mod catalog;
+mod customer;
+mod decline;
+mod difference;
+mod event;
+mod folding;
+mod invoice;
+mod payment;
+mod portal;
+mod subscription;
+
+use perennial::calendar::Timestamp;
+use perennial::decimal::Decimal12;
+use perennial::metadata::Metadata;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub use decline::message as decline_message;
+pub use difference::previous_attributes;
+pub use event::event;
+pub use folding::{Wanted, fold};
+pub use portal::portal_session;
+
+/// The version of the API that these shapes are of.
+pub const API_VERSION: &str = "2026-10-28.endive";
+
+/// Writes a JSON object: `object! { id: "cus_1", object: "customer", … }`. Values are anything that
+/// becomes JSON; `()` is null.
+macro_rules! object {
+    () => {
+        serde_json::Value::Object(serde_json::Map::new())
+    };
+    ($($key:ident : $value:expr),* $(,)?) => {{
+        let mut map = serde_json::Map::new();
+        $( map.insert(stringify!($key).to_owned(), serde_json::Value::from($value)); )*
+        serde_json::Value::Object(map)
+    }};
+}
+use object;
+
+/// Objects with everything that `expand[]` could ask for and that costs no look-up.
+pub mod whole {
+    pub use super::catalog::{coupon, discount, plan, price, product, tax_rate};
+    pub use super::customer::{balance_transaction, customer, tax_id};
+    pub use super::invoice::{invoice, line};
+    pub use super::payment::{payment_intent, payment_method, setup_intent};
+    pub use super::portal::portal_configuration;
+    pub use super::subscription::{subscription, subscription_item};
+}
+
+/// Declares the folded twin of a function in [`whole`].
+macro_rules! folded {
+    ($($(#[$doc:meta])* $name:ident($noun:ty);)*) => { $(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(value: &$noun, livemode: bool) -> Value {
+            folded(whole::$name(value, livemode))
+        }
+    )* };
+}
+
+folded! {
+    /// A customer.
+    customer(perennial::customer::Customer);
+    /// A change of a customer's balance.
+    balance_transaction(crate::service::balance::BalanceTransaction);
+    /// A product.
+    product(perennial::catalog::Product);
+    /// A price.
+    price(perennial::catalog::Price);
+    /// A tax rate.
+    tax_rate(perennial::tax::TaxRate);
+    /// A subscription with its items.
+    subscription(perennial::subscription::Subscription);
+    /// An invoice with its lines.
+    invoice(perennial::invoice::Invoice);
+    /// A payment method.
+    payment_method(perennial::payment::PaymentMethod);
+    /// A setup intent.
+    setup_intent(perennial::payment::SetupIntent);
+    /// A payment intent.
+    payment_intent(perennial::payment::PaymentIntent);
+    /// A portal configuration.
+    portal_configuration(perennial::portal::PortalConfiguration);
+}
+
+/// A coupon; `now` decides whether it is still valid.
+#[must_use]
+pub fn coupon(coupon: &perennial::discount::Coupon, livemode: bool, now: Timestamp) -> Value {
+    folded(whole::coupon(coupon, livemode, now))
+}
+
+/// A customer's tax id.
+#[must_use]
+pub fn tax_id(
+    tax_id: &perennial::customer::TaxId,
+    customer: &perennial::id::CustomerId,
+    livemode: bool,
+) -> Value {
+    whole::tax_id(tax_id, customer, livemode)
+}
+
+/// What is left of a deleted object: its id, kind and the news.
+#[must_use]
+pub fn deleted(kind: &str, id: &str) -> Value {
+    object! { id: id, object: kind, deleted: true }
+}
+
+/// A list, or a page of one.
+#[must_use]
+pub fn list(data: Vec<Value>, has_more: bool, url: &str) -> Value {
+    object! { object: "list", data: data, has_more: has_more, url: url }
+}
+
+fn folded(mut value: Value) -> Value {
+    fold(&mut value, &Wanted::default());
+    value
+}
+
+/// The name that serde gives to a value of a closed set; null for what has none.
+fn name<T: Serialize>(value: T) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// Seconds since 1970, or null.
+fn moment(at: Option<Timestamp>) -> Value {
+    at.map(|at| at.0).into()
+}
+
+/// An id, or null.
+fn id<T: AsRef<str>>(id: Option<&T>) -> Value {
+    id.map(AsRef::as_ref).into()
+}
+
+/// A text, or null.
+fn text(value: Option<&String>) -> Value {
+    value.map(String::as_str).into()
+}
+
+/// An exact decimal in a string, or null: Stripe's `*_decimal` fields.
+fn decimal(value: Option<Decimal12>) -> Value {
+    value.map(|value| value.to_string()).into()
+}
+
+/// A decimal as a JSON number, digit for digit: percentages.
+fn number(value: Decimal12) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
+}
+
+/// A decimal where it is whole, or null: Stripe's `unit_amount` beside `unit_amount_decimal`.
+fn whole_number(value: Option<Decimal12>) -> Value {
+    value.and_then(Decimal12::to_integer).into()
+}
+
+fn metadata(metadata: &Metadata) -> Value {
+    let entries = metadata.0.iter();
+    Value::Object(
+        entries
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+            .collect::<Map<_, _>>(),
+    )
+}
+
+#[cfg(test)]
+mod tests;
