@@ -139,6 +139,7 @@ export async function openBrowser({ t, args = [] } = {}) {
       if (!wasm) await context.route('**/*.wasm', (route) => route.abort());
       const page = await context.newPage();
       page.problems = [];
+      page.withoutScripts = !javaScript && (() => withoutScripts(browser, context, { locale, colorScheme, viewport, ...more }));
       page.on('console', (message) => {
         if (message.type() === 'error') page.problems.push(message.text());
       });
@@ -148,8 +149,18 @@ export async function openBrowser({ t, args = [] } = {}) {
   };
 }
 
-/** Fails with a readable list when axe finds something that WCAG 2.2 AA forbids. */
+/**
+ * Fails with a readable list when axe finds something that WCAG 2.2 AA forbids.
+ * axe is a script itself: a page without JavaScript is looked at in a twin where only the page's own scripts are held back.
+ */
 export async function checkAccessible(page) {
+  if (page.withoutScripts) {
+    const twin = await page.withoutScripts();
+    await twin.goto(page.url());
+    await checkAccessible(twin);
+    await twin.context().close();
+    return;
+  }
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
   const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
   if (violations.length === 0) return;
@@ -158,6 +169,13 @@ export async function checkAccessible(page) {
     ...violation.nodes.map((node) => `  ${node.target.join(' ')}\n    ${node.failureSummary?.replaceAll('\n', '\n    ')}`),
   ]);
   throw new Error(`${page.url()} is not accessible:\n${lines.join('\n')}`);
+}
+
+/** A page of the same visitor, in which scripts may run but the page's own never arrive. */
+async function withoutScripts(browser, context, options) {
+  const twin = await browser.newContext({ reducedMotion: 'reduce', ...options, storageState: await context.storageState() });
+  await twin.route('**/*', (route) => (route.request().resourceType() === 'script' ? route.abort() : route.continue()));
+  return twin.newPage();
 }
 
 /** Keeps a picture of the page in end2end/results/. */
