@@ -38,3 +38,6 @@ pub mod payment;
 // What the merchant allows, and how it looks.
 pub mod portal;
 pub mod theme;
+
+#[cfg(test)]
+mod fixture;
