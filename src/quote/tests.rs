@@ -1,1 +1,486 @@
-//! Laws and examples of this room.
+//! A preview binds: what is told is what follows.
+
+use super::{Applied, ChangeContext, Counter, apply, price_change, upcoming, waits};
+use crate::calendar::Timestamp;
+use crate::catalog::Price;
+use crate::customer::Customer;
+use crate::discount::Duration;
+use crate::fixture::{
+    customer, day, discount, metered, percent, price, rate, running, set, simple, usd, waiting,
+    yearly,
+};
+use crate::id::SubscriptionItemId;
+use crate::invoice::{InvoiceItem, InvoiceStatus};
+use crate::portal::ScheduleCondition::{self, DecreasingItemAmount, ShorteningInterval};
+use crate::subscription::{
+    BillingMode, Cancellation, ItemChange, NewItem, ProrationBehavior, Status, Subscription,
+    SubscriptionError, Usage,
+};
+use proptest::prelude::*;
+
+const ALL: [ScheduleCondition; 2] = [DecreasingItemAmount, ShorteningInterval];
+
+fn plan(price: Price, quantity: u64) -> Subscription {
+    running(simple(price, quantity, day(2026, 4, 1)))
+}
+
+fn changed(
+    subscription: &Subscription,
+    changes: &[ItemChange],
+    conditions: &[ScheduleCondition],
+    at: Timestamp,
+) -> Applied {
+    let customer = customer();
+    let context = ChangeContext {
+        subscription,
+        customer: &customer,
+        pending: &[],
+    };
+    let behavior = ProrationBehavior::AlwaysInvoice;
+    apply(&context, changes, behavior, conditions, at, &mut Counter(0)).unwrap()
+}
+
+#[test]
+fn decreases_and_shorter_intervals_wait() {
+    let monthly = plan(price("basic", 1_000), 3);
+    let year = plan(yearly("yearly", 10_000), 1);
+    let cases = [
+        ("fewer", &monthly, set(&monthly, 0, None, 2), [true, false]),
+        ("more", &monthly, set(&monthly, 0, None, 4), [false, false]),
+        (
+            "cheaper",
+            &monthly,
+            set(&monthly, 0, Some(price("mini", 500)), 3),
+            [true, false],
+        ),
+        (
+            "dearer",
+            &monthly,
+            set(&monthly, 0, Some(price("pro", 1_001)), 3),
+            [false, false],
+        ),
+        // 25000 a year is less than 3000 a month, and more than 2000.
+        (
+            "longer, cheaper",
+            &monthly,
+            set(&monthly, 0, Some(yearly("y", 25_000)), 1),
+            [true, false],
+        ),
+        (
+            "longer, dearer",
+            &monthly,
+            set(&monthly, 0, Some(yearly("y", 36_001)), 1),
+            [false, false],
+        ),
+        (
+            "shorter, dearer",
+            &year,
+            set(&year, 0, Some(price("m", 1_000)), 1),
+            [false, true],
+        ),
+        (
+            "shorter, cheaper",
+            &year,
+            set(&year, 0, Some(price("m", 800)), 1),
+            [true, true],
+        ),
+        (
+            "gone",
+            &monthly,
+            ItemChange::Remove {
+                item: monthly.items[0].id.clone(),
+            },
+            [true, false],
+        ),
+    ];
+    for (name, own, wish, wanted) in cases {
+        let end = own.items[0].current_period.end;
+        for (condition, waiting) in ALL.into_iter().zip(wanted) {
+            let found = waits(own, std::slice::from_ref(&wish), &[condition]).unwrap();
+            assert_eq!(found, waiting.then_some(end), "{name} {condition:?}");
+        }
+        assert_eq!(waits(own, &[wish], &[]), Ok(None), "{name}");
+    }
+}
+
+#[test]
+fn a_change_that_waits_is_made_at_the_period_end() {
+    let own = plan(yearly("yearly", 12_000), 1);
+    let wish = set(&own, 0, Some(price("monthly", 1_200)), 2);
+    let applied = changed(&own, &[wish], &ALL, day(2026, 6, 1));
+    let terms = &applied.terms;
+    assert!(terms.scheduled && terms.lines.is_empty() && applied.invoice.is_none());
+    assert_eq!(
+        (terms.effective_at, terms.due_now_minor),
+        (day(2027, 4, 1), 0)
+    );
+    assert_eq!(
+        (terms.next_invoice_at, terms.next_invoice_minor),
+        (day(2027, 4, 1), 2_400)
+    );
+    assert_eq!(terms.recurring_minor, 2_400);
+    let mut later = applied.subscription;
+    assert_eq!(later.items, own.items);
+    let renewed = later
+        .renew(&customer(), &[], &[], day(2027, 4, 1), &mut Counter(0))
+        .unwrap();
+    assert_eq!(renewed.invoice.unwrap().totals.total_minor, 2_400);
+    assert_eq!(later.items[0].current_period.end, day(2027, 5, 1));
+    assert_eq!(later.scheduled_change, None);
+}
+
+#[test]
+fn a_waiting_change_to_a_year_starts_it_at_the_boundary() {
+    let mut own = running(simple(price("monthly", 9_000), 1, day(2026, 1, 31)));
+    let wish = set(&own, 0, Some(yearly("yearly", 50_000)), 1);
+    own = changed(&own, &[wish], &ALL, day(2026, 2, 10)).subscription;
+    let told = upcoming(&own, &customer(), &[]).unwrap().unwrap();
+    assert_eq!((told.at, told.due_minor()), (day(2026, 2, 28), 50_000));
+    own.renew(&customer(), &[], &[], day(2026, 2, 28), &mut Counter(0))
+        .unwrap();
+    assert_eq!(own.items[0].current_period.end, day(2027, 2, 28));
+    // A year to a month keeps the remembered day.
+    let mut own = running(simple(yearly("yearly", 50_000), 1, day(2026, 1, 31)));
+    let wish = set(&own, 0, Some(price("monthly", 1_000)), 1);
+    own = changed(&own, &[wish], &ALL, day(2026, 2, 10)).subscription;
+    own.renew(&customer(), &[], &[], day(2027, 1, 31), &mut Counter(0))
+        .unwrap();
+    assert_eq!(own.items[0].current_period.end, day(2027, 2, 28));
+    own.renew(&customer(), &[], &[], day(2027, 2, 28), &mut Counter(0))
+        .unwrap();
+    assert_eq!(own.items[0].current_period.end, day(2027, 3, 31));
+}
+
+#[test]
+fn terms_tell_now_next_and_after() {
+    let mut own = plan(price("basic", 1_000), 1);
+    own.default_tax_rates = vec![rate("vat", "20", false)];
+    own.discounts = vec![discount("once", percent("50"), Duration::Once)];
+    let mut owner = customer();
+    owner.balance_minor = -100;
+    let pending = [waiting(1, 40)];
+    let context = ChangeContext {
+        subscription: &own,
+        customer: &owner,
+        pending: &pending,
+    };
+    let wish = [set(&own, 0, Some(price("pro", 2_000)), 1)];
+    let at = day(2026, 4, 21);
+    let told = |behavior| price_change(&context, &wish, behavior, &[], at).unwrap();
+
+    // -334 (untaxed), 666 + 133 tax, 40 waiting at half price; 100 of credit.
+    let now = told(ProrationBehavior::AlwaysInvoice);
+    assert_eq!(now.lines.len(), 3);
+    assert_eq!(now.totals.total_minor, -334 + 799 + 20);
+    assert_eq!(
+        (
+            now.balance_applied_minor,
+            now.due_now_minor,
+            now.credited_minor
+        ),
+        (-100, 385, 0)
+    );
+    assert_eq!(
+        (now.next_invoice_minor, now.recurring_minor),
+        (2_400, 2_400)
+    );
+
+    let later = told(ProrationBehavior::CreateProrations);
+    assert_eq!((later.due_now_minor, later.lines.len()), (0, 2));
+    assert_eq!(later.totals.total_minor, 465);
+    // 2000 and 40 at half price, the first with tax, and what waits.
+    assert_eq!(later.next_invoice_minor, 1_200 + 20 + 465);
+    assert_eq!(later.next_invoice_at, day(2026, 5, 1));
+
+    let none = told(ProrationBehavior::None);
+    assert_eq!(
+        (
+            none.due_now_minor,
+            none.lines.len(),
+            none.totals.total_minor
+        ),
+        (0, 0, 0)
+    );
+    assert_eq!(none.next_invoice_minor, 1_220);
+
+    let cheaper = [set(&own, 0, Some(price("mini", 100)), 1)];
+    let behavior = ProrationBehavior::AlwaysInvoice;
+    let context = ChangeContext {
+        pending: &[],
+        ..context
+    };
+    let credit = price_change(&context, &cheaper, behavior, &[], at).unwrap();
+    assert_eq!((credit.totals.total_minor, credit.due_now_minor), (-294, 0));
+    assert_eq!(
+        (credit.credited_minor, credit.balance_applied_minor),
+        (294, 0)
+    );
+}
+
+#[test]
+fn a_wish_that_breaks_a_rule_is_refused_by_name() {
+    let own = plan(price("basic", 1_000), 1);
+    let item = own.items[0].id.clone();
+    let at = day(2026, 4, 10);
+    let add = |price: Price, quantity| ItemChange::Add {
+        id: SubscriptionItemId::from_random(9),
+        price,
+        quantity,
+        tax_rates: Vec::new(),
+    };
+    let mut euros = price("euros", 1_000);
+    euros.currency = crate::currency::Currency::EUR;
+    let mut old = price("old", 1_000);
+    old.active = false;
+    let mut once = price("once", 1_000);
+    once.recurring = None;
+    let many: Vec<_> = (0..20)
+        .map(|n| ItemChange::Add {
+            id: SubscriptionItemId::from_random(n),
+            price: price(&format!("p{n}"), 1),
+            quantity: 1,
+            tax_rates: Vec::new(),
+        })
+        .collect();
+    let refused = |changes: Vec<ItemChange>, at| {
+        let customer = customer();
+        let context = ChangeContext {
+            subscription: &own,
+            customer: &customer,
+            pending: &[],
+        };
+        let behavior = ProrationBehavior::AlwaysInvoice;
+        price_change(&context, &changes, behavior, &[], at).unwrap_err()
+    };
+    use SubscriptionError as E;
+    let unknown = SubscriptionItemId::from_random(5);
+    let remove = |item: &SubscriptionItemId| ItemChange::Remove { item: item.clone() };
+    let cases = [
+        (vec![remove(&item)], at, E::NoItems),
+        (vec![remove(&unknown)], at, E::UnknownItem(unknown.clone())),
+        (
+            vec![remove(&item), set(&own, 0, None, 2)],
+            at,
+            E::DuplicateItem(item.clone()),
+        ),
+        (many, at, E::TooManyItems),
+        (
+            vec![add(price("basic", 1), 1)],
+            at,
+            E::DuplicatePrice(own.items[0].price.id.clone()),
+        ),
+        (vec![add(old.clone(), 1)], at, E::PriceInactive(old.id)),
+        (vec![add(once.clone(), 1)], at, E::NotRecurring(once.id)),
+        (
+            vec![set(&own, 0, None, 1_000_000_000)],
+            at,
+            E::QuantityTooLarge,
+        ),
+        (vec![add(metered("calls", 1), 1)], at, E::QuantityOfMetered),
+        (
+            vec![set(&own, 0, None, 2)],
+            day(2026, 5, 1),
+            E::OutsidePeriod {
+                ends: day(2026, 5, 1),
+            },
+        ),
+        (
+            vec![set(&own, 0, None, 2)],
+            day(2026, 3, 1),
+            E::OutsidePeriod {
+                ends: day(2026, 5, 1),
+            },
+        ),
+    ];
+    for (changes, at, wanted) in cases {
+        assert_eq!(refused(changes, at), wanted);
+    }
+    assert!(matches!(
+        refused(vec![add(euros, 1)], at),
+        E::CurrencyMismatch { .. }
+    ));
+    let mut classic = own.clone();
+    classic.billing_mode = BillingMode::Classic;
+    let mixed = crate::subscription::apply_changes(&classic, &[add(yearly("y", 1), 1)], at);
+    assert_eq!(mixed, Err(E::MixedIntervals));
+    for status in [
+        Status::Incomplete,
+        Status::IncompleteExpired,
+        Status::Canceled,
+    ] {
+        let mut over = own.clone();
+        over.status = status;
+        let changes = [set(&own, 0, None, 2)];
+        assert_eq!(
+            crate::subscription::apply_changes(&over, &changes, at),
+            Err(E::Status(status))
+        );
+    }
+}
+
+#[test]
+fn a_new_price_without_a_quantity_means_one() {
+    let own = plan(price("basic", 1_000), 5);
+    let item = own.items[0].id.clone();
+    let wish = ItemChange::Set {
+        item,
+        price: Some(price("pro", 2_000)),
+        quantity: None,
+    };
+    let after = changed(&own, &[wish], &[], day(2026, 4, 10)).subscription;
+    assert_eq!(after.items[0].quantity, 1);
+}
+
+#[test]
+fn the_next_invoice_is_told_as_it_will_be() {
+    let mut creation = simple(price("basic", 1_000), 1, day(2026, 4, 1));
+    creation.items.push(NewItem {
+        quantity: None,
+        ..NewItem::new(metered("calls", 5), 0)
+    });
+    let mut own = running(creation);
+    let told = upcoming(&own, &customer(), &[waiting(1, 70)])
+        .unwrap()
+        .unwrap();
+    assert_eq!((told.at, told.due_minor()), (day(2026, 5, 1), 1_070));
+    assert!(told.plus_usage && !told.last);
+    assert_eq!(told.invoice.status, InvoiceStatus::Draft);
+    own.cancel_at_period_end(Cancellation::default(), day(2026, 4, 2))
+        .unwrap();
+    assert_eq!(upcoming(&own, &customer(), &[]), Ok(None));
+    let last = upcoming(&own, &customer(), &[waiting(1, 70)])
+        .unwrap()
+        .unwrap();
+    assert_eq!((last.due_minor(), last.last), (70, true));
+    own.status = Status::Canceled;
+    assert_eq!(upcoming(&own, &customer(), &[waiting(1, 70)]), Ok(None));
+}
+
+/// Everything that may bear on an amount.
+#[derive(Clone, Debug)]
+struct Case {
+    own: Subscription,
+    owner: Customer,
+    pending: Vec<InvoiceItem>,
+    changes: Vec<ItemChange>,
+    behavior: ProrationBehavior,
+    conditions: Vec<ScheduleCondition>,
+    at: Timestamp,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let plan = (0_i64..1_000_000, 0_u64..50, any::<bool>());
+    let wish = (0_i64..1_000_000, 0_u64..50, any::<bool>(), any::<bool>());
+    let bools = any::<[bool; 8]>();
+    let amounts = (
+        -500_000_i64..500_000,
+        -100_000_i64..100_000,
+        0_i64..2_592_000,
+    );
+    (plan, wish, bools, amounts, 0_u8..3).prop_map(|(plan, wish, on, amounts, behavior)| {
+        let named = |name: &str, unit, year| {
+            if year {
+                yearly(name, unit)
+            } else {
+                price(name, unit)
+            }
+        };
+        let mut creation = simple(named("old", plan.0, plan.2), plan.1, day(2026, 4, 1));
+        if on[0] {
+            creation.items.push(NewItem::new(price("extra", 777), 3));
+        }
+        if on[1] {
+            creation
+                .discounts
+                .push(discount("once", usd(1_234), Duration::Once));
+        }
+        if on[2] {
+            creation
+                .discounts
+                .push(discount("half", percent("33.3"), Duration::Forever));
+        }
+        if on[3] {
+            creation.default_tax_rates = vec![rate("vat", "8.875", on[4])];
+        }
+        if on[5] && !on[0] {
+            creation.billing_mode = BillingMode::Classic;
+        }
+        let own = running(creation);
+        let mut owner = customer();
+        owner.balance_minor = amounts.0;
+        let new = wish.3.then(|| named("new", wish.0, wish.2));
+        Case {
+            changes: vec![set(&own, 0, new, wish.1)],
+            behavior: match behavior {
+                0 => ProrationBehavior::None,
+                1 => ProrationBehavior::CreateProrations,
+                _ => ProrationBehavior::AlwaysInvoice,
+            },
+            conditions: if on[6] { ALL.to_vec() } else { Vec::new() },
+            pending: if on[7] {
+                vec![waiting(1, amounts.1)]
+            } else {
+                Vec::new()
+            },
+            at: Timestamp(day(2026, 4, 1).0 + amounts.2),
+            own,
+            owner,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_told_is_what_follows(case in case()) {
+        let Case { own, mut owner, pending, changes, behavior, conditions, at } = case;
+        let context = ChangeContext { subscription: &own, customer: &owner, pending: &pending };
+        let told = price_change(&context, &changes, behavior, &conditions, at).unwrap();
+        let mut ids = Counter(1 << 64);
+        let made = apply(&context, &changes, behavior, &conditions, at, &mut ids).unwrap();
+
+        // Now.
+        let (mut later, mut charged) = (made.subscription, 0);
+        if let Some(mut invoice) = made.invoice {
+            invoice.finalize(&mut owner, at).unwrap();
+            later.spend_discounts(&invoice);
+            prop_assert_eq!(invoice.totals, told.totals);
+            charged = invoice.amount_due_minor;
+            let total = told.totals.total_minor;
+            prop_assert_eq!(total.max(0) + told.balance_applied_minor, charged);
+            prop_assert_eq!(total.min(0), -told.credited_minor);
+        }
+        prop_assert_eq!(charged, told.due_now_minor);
+
+        // With the next invoice.
+        let mut waiting: Vec<_> =
+            pending.into_iter().filter(|item| !made.taken.contains(&item.id)).collect();
+        waiting.extend(made.pending);
+        let next = upcoming(&later, &owner, &waiting).unwrap().unwrap();
+        let renewed = later.renew(&owner, &waiting, &[], told.next_invoice_at, &mut ids).unwrap();
+        let mut invoice = renewed.invoice.unwrap();
+        prop_assert_eq!(invoice.totals.total_minor, told.next_invoice_minor);
+        invoice.finalize(&mut owner, renewed.at).unwrap();
+        prop_assert_eq!(invoice.amount_due_minor, next.due_minor());
+        later.spend_discounts(&invoice);
+
+        // After it, with nothing waiting: what each period costs, where all items share an interval.
+        let cadences: Vec<_> = later.items.iter().map(|item| item.price.cadence()).collect();
+        if cadences.windows(2).all(|pair| pair[0] == pair[1]) {
+            let after = later.period_end().unwrap();
+            let again = later.renew(&owner, &[], &[], after, &mut ids).unwrap();
+            prop_assert_eq!(again.invoice.unwrap().totals.total_minor, told.recurring_minor);
+        }
+    }
+
+    #[test]
+    fn usage_comes_on_top_of_what_is_told(units in 0_u64..1_000_000) {
+        let mut creation = simple(price("basic", 1_000), 1, day(2026, 4, 1));
+        creation.items.push(NewItem { quantity: None, ..NewItem::new(metered("calls", 5), 0) });
+        let mut own = running(creation);
+        let told = upcoming(&own, &customer(), &[]).unwrap().unwrap();
+        let usage = [Usage { item: own.items[1].id.clone(), quantity: units }];
+        let renewed = own.renew(&customer(), &[], &usage, told.at, &mut Counter(0)).unwrap();
+        let total = renewed.invoice.unwrap().totals.total_minor;
+        prop_assert_eq!(total, told.due_minor() + i64::try_from(units).unwrap() * 5);
+    }
+}
