@@ -11,8 +11,10 @@ use perennial::id::EventId;
 use perennial::payment::Decline;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
+use tokio::sync::Notify;
 
 use crate::clock::{Clock, Entropy, Ids};
+use crate::gateway::Gateway;
 use crate::store::{Scope, Store, StoreError, event};
 
 /// How often a decision is made again when somebody else changed the same rows meanwhile.
@@ -27,9 +29,35 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
     /// Ids and keys.
     pub entropy: Arc<dyn Entropy>,
+    /// Where money moves. Never called inside a transaction.
+    pub gateway: Arc<dyn Gateway>,
+    /// Tells workers that something may have become due.
+    pub due: Arc<Notify>,
 }
 
 impl Engine {
+    /// An engine over a database, a gateway, a clock and an id source.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        gateway: Arc<dyn Gateway>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            entropy,
+            gateway,
+            due: Arc::default(),
+        }
+    }
+
+    /// Tells workers that something may have become due.
+    pub fn wake(&self) {
+        self.due.notify_one();
+    }
+
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
