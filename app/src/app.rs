@@ -46,6 +46,9 @@ fn Pages() -> impl IntoView {
     view! {
         <FlatRoutes transition=true fallback=portal::refused::NotFound>
             <Route path=path!("/portal") view=portal::home::Home ssr=SsrMode::Async />
+            <Route path=path!("/portal/payment-methods") view=portal::payment_methods::PaymentMethodsPage ssr=SsrMode::Async />
+            <Route path=path!("/portal/payment-methods/new") view=portal::card_form::AddCardPage ssr=SsrMode::Async />
+            <Route path=path!("/portal/payment-methods/:id/remove") view=portal::payment_methods::RemovePaymentMethodPage ssr=SsrMode::Async />
             <Route path=path!("/portal/signed-out") view=portal::refused::SignedOut ssr=SsrMode::Async />
             <Route path=path!("/portal/gallery") view=portal::gallery::Gallery ssr=SsrMode::Async />
         </FlatRoutes>

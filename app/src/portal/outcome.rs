@@ -1,0 +1,291 @@
+//! What came of what the reader did: a notice when it was done, the refusal when it wasn't, and each fault beside its
+//! field.
+//!
+//! Without scripts both travel in the page's address, which anybody can write: they are closed codes, and the sentences
+//! and amounts come from us.
+
+use super::refused::explain;
+use crate::{
+    locale::{Words, words},
+    refusal::{Field, Refusal, Rule},
+    ui::{Banner, Tone},
+};
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_router::hooks::use_query_map;
+
+/// Something that was done. Its code stands in the address as `done`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what was done")]
+pub enum Notice {
+    CardAdded,
+    CardNotConfirmed,
+    DefaultChanged,
+    CardRemoved,
+    InvoicePaid,
+    PaymentNotConfirmed,
+    DetailsSaved,
+    TaxIdAdded,
+    TaxIdRemoved,
+    MailSaved,
+    LanguageSaved,
+}
+
+impl Notice {
+    /// Every notice with its code.
+    const CODES: [(Self, &'static str); 11] = [
+        (Self::CardAdded, "card-added"),
+        (Self::CardNotConfirmed, "card-not-confirmed"),
+        (Self::DefaultChanged, "default-changed"),
+        (Self::CardRemoved, "card-removed"),
+        (Self::InvoicePaid, "invoice-paid"),
+        (Self::PaymentNotConfirmed, "payment-not-confirmed"),
+        (Self::DetailsSaved, "details-saved"),
+        (Self::TaxIdAdded, "tax-id-added"),
+        (Self::TaxIdRemoved, "tax-id-removed"),
+        (Self::MailSaved, "mail-saved"),
+        (Self::LanguageSaved, "language-saved"),
+    ];
+
+    /// Reads the code of an address.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        let found = Self::CODES.iter().find(|(_, known)| *known == code)?;
+        Some(found.0)
+    }
+
+    /// The code for an address.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        let found = Self::CODES.iter().find(|(notice, _)| *notice == self);
+        found.map_or("", |(_, code)| code)
+    }
+
+    /// Whether it is bad news.
+    const fn tone(self) -> Tone {
+        match self {
+            Self::CardNotConfirmed | Self::PaymentNotConfirmed => Tone::Danger,
+            _ => Tone::Positive,
+        }
+    }
+
+    /// What happened, and what comes next.
+    fn say(self, words: Words) -> (&'static str, &'static str) {
+        match self {
+            Self::CardAdded => (words.done_card_added(), words.done_card_added_detail()),
+            Self::CardNotConfirmed => (
+                words.done_card_not_confirmed(),
+                words.done_card_not_confirmed_detail(),
+            ),
+            Self::DefaultChanged => (
+                words.done_default_changed(),
+                words.done_default_changed_detail(),
+            ),
+            Self::CardRemoved => (words.done_card_removed(), words.done_card_removed_detail()),
+            Self::InvoicePaid => (words.done_invoice_paid(), words.done_invoice_paid_detail()),
+            Self::PaymentNotConfirmed => (
+                words.done_payment_not_confirmed(),
+                words.done_payment_not_confirmed_detail(),
+            ),
+            Self::DetailsSaved => (
+                words.done_details_saved(),
+                words.done_details_saved_detail(),
+            ),
+            Self::TaxIdAdded => (words.done_tax_id_added(), words.done_tax_id_detail()),
+            Self::TaxIdRemoved => (words.done_tax_id_removed(), words.done_tax_id_detail()),
+            Self::MailSaved => (words.done_mail_saved(), words.done_mail_saved_detail()),
+            Self::LanguageSaved => (
+                words.done_language_saved(),
+                words.done_language_saved_detail(),
+            ),
+        }
+    }
+}
+
+/// Sends the reader on to `path`, where `notice` is shown.
+#[cfg(feature = "ssr")]
+pub fn go_on(path: &str, notice: Notice) {
+    leptos_axum::redirect(&format!("{path}?done={}", notice.code()));
+}
+
+/// Sends a reader without scripts to a page that isn't the app's, such as a bank's. With scripts the page itself leaves:
+/// see [`Leave`].
+#[cfg(feature = "ssr")]
+pub fn leave(url: &str) {
+    use http::{header, request::Parts};
+    let by_form = use_context::<Parts>().is_some_and(|parts| {
+        let accept = parts.headers.get(header::ACCEPT);
+        accept.is_some_and(|accept| {
+            accept
+                .to_str()
+                .is_ok_and(|accept| accept.contains("text/html"))
+        })
+    });
+    // A URL that cannot stand in a header would be a fault of the gateway's; the page then shows the way as a link.
+    if by_form && http::HeaderValue::from_str(url).is_ok() {
+        leptos_axum::redirect(url);
+    }
+}
+
+/// What an action answered: the address of a page outside the app to go on to, or nothing.
+pub type Away = Option<String>;
+
+/// Goes on to the page outside the app that an action answered with.
+pub fn follow<S>(action: ServerAction<S>)
+where
+    S: ServerFn<Output = Away, Error = Refusal> + Clone + Send + Sync + 'static,
+{
+    let value = action.value();
+    Effect::new(move |_| {
+        let url = value.with(|value| match value {
+            Some(Ok(url)) => url.clone(),
+            _ => None,
+        });
+        if let Some(url) = url {
+            // A browser refuses only addresses that are none; the reader then stays, and nothing is lost.
+            let _ = window().location().set_href(&url);
+        }
+    });
+}
+
+/// Why an action was refused, if it was.
+pub fn refusal_of<S>(action: ServerAction<S>) -> Signal<Option<Refusal>>
+where
+    S: ServerFn<Error = Refusal> + Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
+{
+    let value = action.value();
+    Signal::derive(move || {
+        value.with(|value| match value {
+            Some(Err(refusal)) => Some(refusal.clone()),
+            _ => None,
+        })
+    })
+}
+
+/// What came of the last act on a page: its refusal, else the notice that the address names.
+#[component]
+pub fn Outcome(
+    /// Why the act was refused.
+    #[prop(optional, into)]
+    refusal: Signal<Option<Refusal>>,
+    /// Whether the notice of the address belongs here; another part of the page may show it instead.
+    #[prop(default = true)]
+    notices: bool,
+) -> impl IntoView {
+    let words = words();
+    let query = use_query_map();
+    move || {
+        let refused = refusal.get().map(|refusal| {
+            let (title, detail) = explain(words, &refusal);
+            (Tone::Danger, title, detail)
+        });
+        let done = || {
+            let code = query.with(|query| query.get("done")).filter(|_| notices)?;
+            let notice = Notice::from_code(&code)?;
+            let (title, detail) = notice.say(words);
+            Some((notice.tone(), title.to_owned(), detail.to_owned()))
+        };
+        let shown = refused.or_else(done);
+        shown.map(|(tone, title, detail)| {
+            view! { <Banner tone=tone title=title nostrip:detail=Some(detail).filter(|detail| !detail.is_empty()) /> }
+        })
+    }
+}
+
+/// The faults of a form: what the server found, until the browser knows better.
+#[derive(Clone, Copy)]
+pub struct Faults {
+    words: Words,
+    refusal: Signal<Option<Refusal>>,
+    /// What the browser found since the server's answer, by field; `None` means that the field is right now.
+    noted: RwSignal<Vec<(Field, Option<Rule>)>>,
+}
+
+impl Faults {
+    /// The faults of the form that sends an action.
+    #[must_use]
+    pub fn new(refusal: Signal<Option<Refusal>>) -> Self {
+        let noted = RwSignal::new(Vec::new());
+        Effect::new(move |_| {
+            refusal.track();
+            noted.update(Vec::clear);
+        });
+        Self {
+            words: words(),
+            refusal,
+            noted,
+        }
+    }
+
+    /// Remembers what the browser found in a field.
+    pub fn note(self, field: Field, rule: Option<Rule>) {
+        self.noted.update(|noted| {
+            noted.retain(|(known, _)| *known != field);
+            noted.push((field, rule));
+        });
+    }
+
+    /// What is wrong with a field, in words.
+    #[must_use]
+    pub fn of(self, field: Field) -> Signal<Option<String>> {
+        Signal::derive(move || {
+            let found = |(known, _): &&(Field, _)| *known == field;
+            let noted = self
+                .noted
+                .with(|noted| noted.iter().find(found).map(|(_, rule)| *rule));
+            let rule = noted.unwrap_or_else(|| {
+                self.refusal.with(|refusal| match refusal {
+                    Some(Refusal::Invalid(faults)) => faults
+                        .iter()
+                        .find(|(known, _)| *known == field)
+                        .map(|(_, rule)| *rule),
+                    _ => None,
+                })
+            });
+            rule.map(|rule| fault(self.words, field, rule))
+        })
+    }
+}
+
+/// What is wrong with a field, and how to mend it.
+#[must_use]
+pub fn fault(words: Words, field: Field, rule: Rule) -> String {
+    let text = match (field, rule) {
+        (Field::CardNumber, Rule::Required) => words.fault_card_number_required(),
+        (Field::CardNumber, _) => words.fault_card_number(),
+        (Field::CardExpiry, Rule::Required) => words.fault_card_expiry_required(),
+        (Field::CardExpiry, Rule::Expired) => words.fault_card_expired(),
+        (Field::CardExpiry, _) => words.fault_card_expiry(),
+        (Field::CardCvc, Rule::Required) => words.fault_card_cvc_required(),
+        (Field::CardCvc, _) => words.fault_card_cvc(),
+        (Field::CardName, Rule::Required) => words.fault_card_name_required(),
+        (Field::Email, Rule::Required | Rule::Malformed) => words.fault_email(),
+        (Field::Phone, Rule::Malformed) => words.fault_phone(),
+        (Field::PostalCode, Rule::Malformed) => words.fault_postal_code(),
+        (Field::TaxIdValue, Rule::Malformed) => words.fault_tax_id(),
+        (Field::TaxIdValue, Rule::Duplicate) => words.fault_tax_id_duplicate(),
+        (Field::PaymentMethod, _) => words.fault_payment_method(),
+        (Field::Country, _) => words.fault_country(),
+        (_, Rule::TooLong(most)) => return words.fault_too_long(u64::from(most)),
+        (_, Rule::TooSmall(least)) => return words.fault_too_small(&words.integer(least)),
+        (_, Rule::TooLarge(most)) => return words.fault_too_large(&words.integer(most)),
+        (_, Rule::TooMany(most)) => return words.fault_too_many(u64::from(most)),
+        (_, Rule::Required) => words.fault_required(),
+        (_, Rule::Malformed | Rule::Expired) => words.fault_malformed(),
+        (_, Rule::Unknown) => words.fault_unknown(),
+        (_, Rule::Duplicate) => words.fault_duplicate(),
+    };
+    text.to_owned()
+}
+
+/// Puts the reader where an answer is needed.
+pub fn focus(id: &str) {
+    use leptos::{wasm_bindgen::JsCast, web_sys};
+    let found = document()
+        .get_element_by_id(id)
+        .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(element) = found {
+        // An element that takes no focus is no worse than before.
+        let _ = element.focus();
+    }
+}

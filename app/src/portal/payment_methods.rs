@@ -1,0 +1,229 @@
+//! Payment methods: which there are, which one pays, and taking one away.
+
+use super::{
+    loaded::Loaded,
+    method::{Life, Method, expiry, life, spoken},
+    outcome::{Outcome, refusal_of},
+    refused::NotFound,
+};
+use crate::{
+    locale::words,
+    port::PaymentMethodCard,
+    refusal::Refusal,
+    ui::{Badge, Button, ButtonKind, EmptyState, Glyph, LinkButton, Page, PageHeader, Tone},
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use perennial::{calendar::Timestamp, payment::Card};
+use serde::{Deserialize, Serialize};
+use stylers_macro::style_sheet;
+
+const CLASS: &str = concat!(
+    "payment-methods ",
+    style_sheet!("app/src/portal/payment_methods.css")
+);
+
+/// Where the list stands.
+const HERE: &str = "/portal/payment-methods";
+
+/// Saved payment methods at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentMethods {
+    /// The moment, which says what has expired.
+    pub now: Timestamp,
+    /// The default first.
+    pub methods: Vec<PaymentMethodCard>,
+}
+
+/// Loads the saved payment methods.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "payment-methods")]
+pub async fn load_payment_methods() -> Result<PaymentMethods, Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    Ok(PaymentMethods {
+        now: portal.now(),
+        methods: portal.payment_methods(&viewer).await?,
+    })
+}
+
+/// Pays with this one from now on.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "make-default")]
+pub async fn make_default(
+    /// Which.
+    id: String,
+) -> Result<(), Refusal> {
+    use super::outcome::{Notice, go_on};
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let id = id.parse().map_err(|_| Refusal::NotFound)?;
+    portal.make_default(&viewer, &id).await?;
+    go_on(HERE, Notice::DefaultChanged);
+    Ok(())
+}
+
+/// Forgets a payment method.
+///
+/// # Errors
+/// As every server function of the portal; [`Refusal::LastPaymentMethod`] while a subscription needs it.
+#[server(prefix = "/api/portal", endpoint = "remove-payment-method")]
+pub async fn remove_payment_method(
+    /// Which.
+    id: String,
+) -> Result<(), Refusal> {
+    use super::outcome::{Notice, go_on};
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let id = id.parse().map_err(|_| Refusal::NotFound)?;
+    portal.remove_payment_method(&viewer, &id).await?;
+    go_on(HERE, Notice::CardRemoved);
+    Ok(())
+}
+
+/// The list.
+#[component]
+pub fn PaymentMethodsPage() -> impl IntoView {
+    let making = ServerAction::<MakeDefault>::new();
+    let resource = Resource::new(move || making.version().get(), |_| load_payment_methods());
+    view! { <Loaded resource=resource view=move |page| view! { <List page=page making=making /> }.into_any() /> }
+}
+
+#[component]
+fn List(page: PaymentMethods, making: ServerAction<MakeDefault>) -> impl IntoView {
+    let words = words();
+    let PaymentMethods { now, methods } = page;
+    let add = move || view! { <LinkButton kind=ButtonKind::Primary href="/portal/payment-methods/new">{words.methods_add()}</LinkButton> };
+    let empty = methods.is_empty();
+    let rows: Vec<_> = methods
+        .into_iter()
+        .map(|method| view! { <Row method=method now=now making=making /> })
+        .collect();
+    view! {
+        <Page>
+            <PageHeader title=words.methods_title() lead=words.methods_lead() />
+            <Outcome refusal=refusal_of(making) />
+            <div class=CLASS>
+                {if empty {
+                    view! {
+                        <EmptyState glyph=Glyph::Card title=words.methods_none() detail=words.methods_none_detail()>{add()}</EmptyState>
+                    }
+                    .into_any()
+                } else {
+                    view! {
+                        <ul role="list">{rows}</ul>
+                        <div>{add()}</div>
+                    }
+                    .into_any()
+                }}
+            </div>
+        </Page>
+    }
+}
+
+#[component]
+fn Row(
+    method: PaymentMethodCard,
+    now: Timestamp,
+    making: ServerAction<MakeDefault>,
+) -> impl IntoView {
+    let words = words();
+    let (id, card) = (method.method.id.to_string(), method.method.card.clone());
+    let name = spoken(words, &card);
+    let usable = life(&card, now) != Life::Expired;
+    let (to_default, to_remove) = (
+        words.methods_make_default_of(&name),
+        words.methods_remove_of(&name),
+    );
+    let remove = format!("{HERE}/{id}/remove");
+    view! {
+        <li>
+            <Method card=card.clone()><Until card=card now=now /></Method>
+            {method.is_default.then(|| view! { <Badge tone=Tone::Positive>{words.methods_default()}</Badge> })}
+            <span class="acts">
+                {(!method.is_default && usable).then(|| view! {
+                    <ActionForm action=making>
+                        <input r#type="hidden" name="id" value=id />
+                        <Button kind=ButtonKind::Text submit=true busy=making.pending() attr:aria-label=to_default>{words.methods_make_default()}</Button>
+                    </ActionForm>
+                })}
+                {method.removable.then(|| view! {
+                    <LinkButton kind=ButtonKind::Text href=remove attr:aria-label=to_remove>{words.methods_remove()}</LinkButton>
+                })}
+            </span>
+            {(!method.removable).then(|| view! { <p class="needed">{words.methods_needed()}</p> })}
+        </li>
+    }
+}
+
+/// Until when a card can be used, in words that say whether something has to be done.
+#[component]
+pub fn Until(
+    /// The card.
+    card: Card,
+    /// The moment it is asked.
+    now: Timestamp,
+) -> impl IntoView {
+    let words = words();
+    let until = expiry(&card);
+    match life(&card, now) {
+        Life::Valid => view! { <span>{words.method_expires(&until)}</span> }.into_any(),
+        Life::EndsSoon => {
+            view! { <Badge tone=Tone::Caution>{words.method_expires_soon(&until)}</Badge> }
+                .into_any()
+        }
+        Life::Expired => {
+            view! { <Badge tone=Tone::Danger>{words.method_expired(&until)}</Badge> }.into_any()
+        }
+    }
+}
+
+/// Asks before a payment method is forgotten.
+#[component]
+pub fn RemovePaymentMethodPage() -> impl IntoView {
+    let removing = ServerAction::<RemovePaymentMethod>::new();
+    let params = use_params_map();
+    let resource = Resource::new(|| (), |()| load_payment_methods());
+    let show = move |page: PaymentMethods| {
+        let id = params
+            .with_untracked(|params| params.get("id"))
+            .unwrap_or_default();
+        let found = page
+            .methods
+            .into_iter()
+            .find(|method| method.method.id.as_str() == id);
+        match found {
+            Some(method) => {
+                view! { <Remove method=method now=page.now removing=removing /> }.into_any()
+            }
+            None => view! { <NotFound /> }.into_any(),
+        }
+    };
+    view! { <Loaded resource=resource view=show /> }
+}
+
+#[component]
+fn Remove(
+    method: PaymentMethodCard,
+    now: Timestamp,
+    removing: ServerAction<RemovePaymentMethod>,
+) -> impl IntoView {
+    let words = words();
+    let card = method.method.card.clone();
+    let above = (HERE.to_owned(), words.methods_title().to_owned());
+    view! {
+        <Page>
+            <PageHeader title=words.methods_remove_title() lead=words.methods_remove_lead() above=above />
+            <Outcome refusal=refusal_of(removing) />
+            <div class=CLASS>
+                <Method card=card.clone()><Until card=card now=now /></Method>
+                <ActionForm action=removing attr:class="acts">
+                    <input r#type="hidden" name="id" value=method.method.id.to_string() />
+                    <LinkButton href=HERE>{words.methods_keep()}</LinkButton>
+                    <Button kind=ButtonKind::Danger submit=true busy=removing.pending()>{words.methods_remove()}</Button>
+                </ActionForm>
+            </div>
+        </Page>
+    }
+}
