@@ -2,11 +2,13 @@
 //! what is charged.
 
 mod price;
+mod restart;
 mod schedule;
 mod upcoming;
 
 pub(crate) use price::waiting_items;
 pub use price::{Applied, ChangeContext, ChangeError, apply, price_change};
+pub use restart::{give_trial, restart};
 pub use schedule::waits;
 pub use upcoming::{Counter, Upcoming, recurring, upcoming};
 

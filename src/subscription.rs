@@ -9,7 +9,9 @@ mod renew;
 mod state;
 
 pub use cancel::{CancelNow, CanceledNow};
+pub(crate) use change::restarted;
 pub use change::{Changed, QUANTITY_MAX, apply_changes, items_after};
+pub(crate) use create::trial_line;
 pub use create::{Anchor, Created, Creation, NewItem, TRIAL_SECONDS_MAX};
 pub use due::Due;
 pub use refusal::SubscriptionError;

@@ -12,7 +12,8 @@ use crate::invoice::{
 use crate::portal::ScheduleCondition;
 use crate::proration::{self, prorate};
 use crate::subscription::{
-    ItemChange, ProrationBehavior, ScheduledChange, Subscription, SubscriptionError, apply_changes,
+    Changed, ItemChange, ProrationBehavior, ScheduledChange, Subscription, SubscriptionError,
+    apply_changes,
 };
 
 /// Why a change was refused.
@@ -83,42 +84,59 @@ pub fn apply(
     if let Some(ends) = waits(context.subscription, changes, conditions)? {
         return scheduled(context, changes, ends, at);
     }
-    let resets = changed.resets;
-    let anchor = changed.billing_cycle_anchor;
-    let discounts = context.subscription.effective_discounts(context.customer);
-    let mut next = context.subscription.clone();
-    // Whole periods are counted from where the anchor is now.
-    next.billing_cycle_anchor = anchor;
+    make(context, changed, behavior, at, ids)
+}
+
+/// Makes a change whose items are known.
+pub(super) fn make(
+    context: &ChangeContext<'_>,
+    changed: Changed,
+    behavior: ProrationBehavior,
+    at: Timestamp,
+    ids: &mut dyn Randomness,
+) -> Result<Applied, ChangeError> {
+    let (resets, anchor) = (changed.resets, changed.billing_cycle_anchor);
     let before = context.subscription;
+    let discounts = before.effective_discounts(context.customer);
     let proration = prorate(before, changed, discounts, behavior, at, ids)?;
+    let mut next = before.clone();
+    next.billing_cycle_anchor = anchor;
     next.items = proration.items;
     next.scheduled_change = None;
-    let now = behavior == ProrationBehavior::AlwaysInvoice || resets;
-    let mut made = Applied {
-        subscription: next,
-        invoice: None,
-        taken: Vec::new(),
-        pending: Vec::new(),
-        terms: empty_terms(before, at),
-    };
-    if now && !proration.lines.is_empty() {
+    let mut made = unpriced(next, at);
+    made.terms.anchor_reset = resets;
+    if behavior == ProrationBehavior::AlwaysInvoice || resets {
         invoice_now(context, &mut made, proration.lines, at, ids)?;
     } else {
         made.pending = waiting_items(&made.subscription, proration.lines, at, ids);
     }
-    made.terms.anchor_reset = resets;
     tell(context, &mut made, at)?;
     Ok(made)
 }
 
-/// The lines on an invoice of their own, together with what waits.
-fn invoice_now(
+/// A change that has not been priced yet.
+pub(super) fn unpriced(subscription: Subscription, effective_at: Timestamp) -> Applied {
+    let terms = empty_terms(&subscription, effective_at);
+    Applied {
+        subscription,
+        invoice: None,
+        taken: Vec::new(),
+        pending: Vec::new(),
+        terms,
+    }
+}
+
+/// The lines on an invoice of their own, together with what waits. No lines, no invoice.
+pub(super) fn invoice_now(
     context: &ChangeContext<'_>,
     made: &mut Applied,
     lines: Vec<LineDraft>,
     at: Timestamp,
     ids: &mut dyn Randomness,
 ) -> Result<(), ChangeError> {
+    if lines.is_empty() {
+        return Ok(());
+    }
     let input = Draft {
         customer: context.customer,
         subscription: Some(&made.subscription),
@@ -178,13 +196,7 @@ fn scheduled(
         items: changes.to_vec(),
         requested_at: at,
     });
-    let mut made = Applied {
-        terms: empty_terms(context.subscription, ends),
-        subscription: next,
-        invoice: None,
-        taken: Vec::new(),
-        pending: Vec::new(),
-    };
+    let mut made = unpriced(next, ends);
     made.terms.scheduled = true;
     tell(context, &mut made, at)?;
     Ok(made)
@@ -208,7 +220,11 @@ fn empty_terms(subscription: &Subscription, effective_at: Timestamp) -> Terms {
 }
 
 /// Says what was made in amounts: now, with the next invoice, and after it.
-fn tell(context: &ChangeContext<'_>, made: &mut Applied, at: Timestamp) -> Result<(), ChangeError> {
+pub(super) fn tell(
+    context: &ChangeContext<'_>,
+    made: &mut Applied,
+    at: Timestamp,
+) -> Result<(), ChangeError> {
     let mut payer = context.customer.clone();
     let mut later = made.subscription.clone();
     let mut waiting: Vec<InvoiceItem> = context.pending.to_vec();

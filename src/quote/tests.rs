@@ -1,6 +1,8 @@
 //! A preview binds: what is told is what follows.
 
-use super::{Applied, ChangeContext, Counter, apply, price_change, upcoming, waits};
+use super::{
+    Applied, ChangeContext, Counter, apply, give_trial, price_change, restart, upcoming, waits,
+};
 use crate::calendar::Timestamp;
 use crate::catalog::Price;
 use crate::customer::Customer;
@@ -354,6 +356,143 @@ fn the_next_invoice_is_told_as_it_will_be() {
     assert_eq!((last.due_minor(), last.last), (70, true));
     own.status = Status::Canceled;
     assert_eq!(upcoming(&own, &customer(), &[waiting(1, 70)]), Ok(None));
+}
+
+#[test]
+fn a_restart_bills_whole_periods_now_and_loses_no_usage() {
+    let mut creation = simple(price("basic", 1_000), 1, day(2026, 4, 1));
+    creation.items.push(NewItem {
+        quantity: None,
+        ..NewItem::new(metered("calls", 5), 0)
+    });
+    let own = running(creation);
+    let owner = customer();
+    let context = ChangeContext {
+        subscription: &own,
+        customer: &owner,
+        pending: &[],
+    };
+    let at = day(2026, 4, 21);
+    for (behavior, due) in [
+        (ProrationBehavior::CreateProrations, 1_000 - 334),
+        (ProrationBehavior::AlwaysInvoice, 1_000 - 334),
+        (ProrationBehavior::None, 1_000),
+    ] {
+        let made = restart(&context, &[], behavior, at, &mut Counter(0)).unwrap();
+        assert_eq!(made.terms.due_now_minor, due, "{behavior:?}");
+        let mut later = made.subscription;
+        assert_eq!(later.billing_cycle_anchor, at);
+        let periods: Vec<_> = later
+            .items
+            .iter()
+            .map(|i| (i.current_period.start, i.current_period.end))
+            .collect();
+        assert_eq!(
+            periods,
+            [(at, day(2026, 5, 21)), (day(2026, 4, 1), day(2026, 5, 21))]
+        );
+        let usage = [Usage {
+            item: later.items[1].id.clone(),
+            quantity: 10,
+        }];
+        let next = day(2026, 5, 21);
+        let renewed = later
+            .renew(&owner, &[], &usage, next, &mut Counter(0))
+            .unwrap();
+        assert_eq!(renewed.invoice.unwrap().totals.total_minor, 1_050);
+    }
+    let mut trialing = own.clone();
+    trialing.status = Status::Trialing;
+    let context = ChangeContext {
+        subscription: &trialing,
+        ..context
+    };
+    let refused = restart(&context, &[], ProrationBehavior::None, at, &mut Counter(0));
+    assert_eq!(refused, Err(SubscriptionError::Status(Status::Trialing)));
+}
+
+#[test]
+fn a_trial_in_between_moves_the_cycle() {
+    // Renews on the 23rd; on July 15 a trial until August 1.
+    let own = running(simple(price("basic", 3_100), 1, day(2026, 6, 23)));
+    let owner = customer();
+    let context = ChangeContext {
+        subscription: &own,
+        customer: &owner,
+        pending: &[],
+    };
+    let (at, end) = (day(2026, 7, 15), day(2026, 8, 1));
+    let give = |behavior, end| give_trial(&context, end, behavior, at, &mut Counter(0));
+    let made = give(ProrationBehavior::None, end).unwrap();
+    assert_eq!(
+        made.invoice
+            .as_ref()
+            .map(|invoice| invoice.totals.total_minor),
+        Some(0)
+    );
+    assert_eq!(
+        (made.terms.next_invoice_at, made.terms.next_invoice_minor),
+        (end, 3_100)
+    );
+    let mut later = made.subscription;
+    assert_eq!(later.status, Status::Trialing);
+    let renewed = later.renew(&owner, &[], &[], end, &mut Counter(0)).unwrap();
+    assert_eq!(renewed.invoice.unwrap().totals.total_minor, 3_100);
+    assert_eq!(later.items[0].current_period.end, day(2026, 9, 1));
+
+    // 8 of 30 days are left: 826.67.
+    let credited = give(ProrationBehavior::CreateProrations, end).unwrap();
+    assert_eq!(credited.pending[0].line.amount_minor, -827);
+    assert_eq!(credited.terms.next_invoice_minor, 3_100 - 827);
+    let now = give(ProrationBehavior::AlwaysInvoice, end).unwrap();
+    assert_eq!(
+        (now.terms.credited_minor, now.terms.due_now_minor),
+        (827, 0)
+    );
+
+    // The same trial, longer: nothing is billed.
+    let context = ChangeContext {
+        subscription: &now.subscription,
+        ..context
+    };
+    let longer = day(2026, 8, 10);
+    let behavior = ProrationBehavior::CreateProrations;
+    let made = give_trial(
+        &context,
+        longer,
+        behavior,
+        day(2026, 7, 20),
+        &mut Counter(0),
+    )
+    .unwrap();
+    assert!(made.invoice.is_none() && made.pending.is_empty());
+    assert_eq!(
+        (made.subscription.trial_start, made.terms.next_invoice_at),
+        (Some(at), longer)
+    );
+    for wrong in [
+        at,
+        day(2028, 7, 20),
+        Timestamp(i64::MAX),
+        Timestamp(i64::MIN),
+    ] {
+        assert_eq!(give(behavior, wrong), Err(SubscriptionError::TrialEnd));
+    }
+}
+
+#[test]
+fn who_is_late_renews_before_changing() {
+    let mut creation = simple(yearly("plan", 12_000), 1, day(2026, 4, 1));
+    creation.items.push(NewItem::new(price("seats", 500), 2));
+    let own = running(creation);
+    let changes = [set(&own, 0, None, 2)];
+    let refused = crate::subscription::apply_changes(&own, &changes, day(2026, 5, 1));
+    assert_eq!(
+        refused,
+        Err(SubscriptionError::OutsidePeriod {
+            ends: day(2026, 5, 1)
+        })
+    );
 }
 
 /// Everything that may bear on an amount.

@@ -47,17 +47,7 @@ pub fn apply_changes(
     if !subscription.status.is_changeable() {
         return Err(SubscriptionError::Status(subscription.status));
     }
-    for change in changes {
-        let Some(id) = changed_item(change) else {
-            continue;
-        };
-        let item = subscription.item(id)?;
-        if !item.current_period.contains(at) {
-            return Err(SubscriptionError::OutsidePeriod {
-                ends: item.current_period.end,
-            });
-        }
-    }
+    check_moment(subscription, changes, at)?;
     let mut items = replace_items(subscription, changes, at)?;
     let resets = subscription.status != Status::Trialing
         && subscription.status != Status::Paused
@@ -71,8 +61,10 @@ pub fn apply_changes(
     for item in &mut items {
         let kept = subscription.items.iter().find(|old| old.id == item.id);
         let same_cadence = kept.is_some_and(|old| old.price.cadence() == item.price.cadence());
-        if resets || !same_cadence {
-            item.current_period = joined_period(subscription, item, anchor, at, resets)?;
+        if resets {
+            item.current_period = restarted(item, kept, at)?;
+        } else if !same_cadence {
+            item.current_period = joined_period(subscription, item, at)?;
         }
     }
     Ok(Changed {
@@ -291,9 +283,7 @@ fn licensed_sum(items: &[Item]) -> Result<i128, SubscriptionError> {
 fn joined_period(
     subscription: &Subscription,
     item: &Item,
-    anchor: Timestamp,
     at: Timestamp,
-    resets: bool,
 ) -> Result<Period, SubscriptionError> {
     if matches!(subscription.status, Status::Trialing | Status::Paused)
         && let Some(other) = subscription
@@ -309,9 +299,47 @@ fn joined_period(
         .iter()
         .find(|old| old.price.cadence() == Some(cadence) && old.current_period.contains(at));
     match beside {
-        Some(old) if !resets => Ok(old.current_period),
-        _ => Ok(cadence.period_containing(anchor, at)?),
+        Some(old) => Ok(old.current_period),
+        None => Ok(cadence.period_containing(subscription.billing_cycle_anchor, at)?),
     }
+}
+
+/// A whole period from `at` on. Usage since the old period began is not lost: a metered item's
+/// period goes on from there.
+pub(crate) fn restarted(
+    item: &Item,
+    kept: Option<&Item>,
+    at: Timestamp,
+) -> Result<Period, SubscriptionError> {
+    let whole = item.cadence()?.period_containing(at, at)?;
+    let metered = kept.filter(|old| old.price.is_metered() && item.price.is_metered());
+    let start = metered.map_or(whole.start, |old| old.current_period.start.min(at));
+    Ok(Period {
+        start,
+        end: whole.end,
+    })
+}
+
+/// A change needs a running period: of the subscription, and of every item that it is about.
+/// Whoever is late renews first. A pause has no running period.
+fn check_moment(
+    subscription: &Subscription,
+    changes: &[ItemChange],
+    at: Timestamp,
+) -> Result<(), SubscriptionError> {
+    let ends = subscription
+        .period_end()
+        .ok_or(SubscriptionError::NoItems)?;
+    if at >= ends || at < subscription.start_date {
+        return Err(SubscriptionError::OutsidePeriod { ends });
+    }
+    for id in changes.iter().filter_map(changed_item) {
+        let period = subscription.item(id)?.current_period;
+        if !period.contains(at) {
+            return Err(SubscriptionError::OutsidePeriod { ends: period.end });
+        }
+    }
+    Ok(())
 }
 
 impl Subscription {

@@ -327,7 +327,7 @@ fn anchor_of(
 }
 
 /// The free line of a trial, in Stripe's words for each billing mode.
-fn trial_line(own: &Subscription, item: &Item, ids: &mut dyn Randomness) -> LineDraft {
+pub(crate) fn trial_line(own: &Subscription, item: &Item, ids: &mut dyn Randomness) -> LineDraft {
     let name = &item.price.product_name;
     let text = match own.billing_mode {
         BillingMode::Flexible => format!("Free trial for {} × {name}", item.quantity),

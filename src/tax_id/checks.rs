@@ -40,7 +40,7 @@ fn luhn_digits(digits: &[u32]) -> bool {
             }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// ISO 7064, MOD 11,10.
@@ -80,7 +80,7 @@ pub(super) fn au_abn(value: &str) -> bool {
         };
         *first = less;
     }
-    weighted(&all, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]) % 89 == 0
+    weighted(&all, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]).is_multiple_of(89)
 }
 
 fn brazilian(body: &[u32], weights: &[u32]) -> u32 {
@@ -150,11 +150,11 @@ pub(super) fn hr(value: &str) -> bool {
 }
 
 pub(super) fn dk(value: &str) -> bool {
-    weighted(&digits(value), &[2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0
+    weighted(&digits(value), &[2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
 }
 
 pub(super) fn ee(value: &str) -> bool {
-    weighted(&digits(value), &[3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 == 0
+    weighted(&digits(value), &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)
 }
 
 pub(super) fn el(value: &str) -> bool {
@@ -182,7 +182,7 @@ pub(super) fn fr(value: &str) -> bool {
 }
 
 pub(super) fn hu(value: &str) -> bool {
-    weighted(&digits(value), &[9, 7, 3, 1, 9, 7, 3, 1]) % 10 == 0
+    weighted(&digits(value), &[9, 7, 3, 1, 9, 7, 3, 1]).is_multiple_of(10)
 }
 
 pub(super) fn lu(value: &str) -> bool {
@@ -254,7 +254,7 @@ pub(super) fn si(value: &str) -> bool {
 }
 
 pub(super) fn sk(value: &str) -> bool {
-    number(&digits(value)) % 11 == 0
+    number(&digits(value)).is_multiple_of(11)
 }
 
 /// Modulo 97, old numbers without and new ones with an offset of 55. Government and health
@@ -265,7 +265,7 @@ pub(super) fn gb(value: &str) -> bool {
         return value.starts_with("GBGD") || value.starts_with("GBHA");
     };
     let sum = u64::from(weighted(&all, &[8, 7, 6, 5, 4, 3, 2])) + number(check);
-    sum % 97 == 0 || (sum + 55) % 97 == 0
+    sum.is_multiple_of(97) || (sum + 55).is_multiple_of(97)
 }
 
 /// Characters of base 36, every second one doubled, as sums of base-36 digits.
