@@ -1,4 +1,5 @@
-//! The files a browser downloads: the wasm and JavaScript of the pages under `/pkg/`, fonts and icons under `/public/`.
+//! The files a browser downloads: the wasm and JavaScript of the pages under `/pkg/`, and those of `public/` by the
+//! path they have there.
 //!
 //! Names under `/pkg/` change with their contents, so they may be kept for ever. A release binary carries the files in
 //! itself, a debug binary reads them once from the project's folder.
@@ -18,10 +19,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::{fs, io};
 
-/// Names under `/pkg/` carry a hash of their contents.
+/// Names under `/pkg/` carry a hash of their contents, those of fonts a version.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// Names under `/public/` stay when their contents change: a day old at most, then asked for again by their tag.
+/// Other names stay when their contents change: a day old at most, then asked for again by their tag.
 const FOR_A_DAY: &str = "public, max-age=86400";
 
 /// A file as the build script embeds it.
@@ -49,11 +50,14 @@ pub fn bundle() -> Option<Bundle> {
     site().bundle()
 }
 
-/// Routes for `/pkg/…` and `/public/…`, to be merged into the server's.
+/// Routes for `/pkg/…` and for every file of `public/`, to be merged into the server's.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new()
-        .route("/pkg/{*path}", get(serve))
-        .route("/public/{*path}", get(serve))
+    let pkg = Router::new().route("/pkg/{*path}", get(serve));
+    let public = site()
+        .assets
+        .keys()
+        .filter(|path| !path.starts_with("/pkg/"));
+    public.fold(pkg, |router, path| router.route(path, get(serve)))
 }
 
 async fn serve(uri: Uri, headers: HeaderMap) -> Response {
@@ -185,7 +189,7 @@ impl Site {
             .any(|list| names(list, &tag));
 
         let mut answer = Response::new(Body::empty());
-        let kept = if path.starts_with("/pkg/") {
+        let kept = if path.starts_with("/pkg/") || path.starts_with("/fonts/") {
             FOR_EVER
         } else {
             FOR_A_DAY

@@ -11,7 +11,7 @@ pub const PUBLIC: &str = "public";
 
 /// One file that a browser can ask for.
 pub struct Found {
-    /// Its path in the URL, `/pkg/…` or `/public/…`.
+    /// Its path in the URL: `/pkg/…`, or its path in `public/`.
     pub path: String,
     /// The file as it is.
     pub body: PathBuf,
@@ -46,7 +46,7 @@ pub fn gather(root: &Path) -> io::Result<Vec<Found>> {
             (None, None)
         };
         found.push(Found {
-            path: format!("/public/{name}"),
+            path: format!("/{name}"),
             body,
             brotli,
             gzip,

@@ -15,8 +15,14 @@ static FILES: &[Embedded] = &[
         gzip: Some(b"gz"),
     },
     Embedded {
-        path: "/public/fonts/text.woff2",
+        path: "/fonts/text.woff2",
         body: b"font",
+        brotli: None,
+        gzip: None,
+    },
+    Embedded {
+        path: "/icons/icon.svg",
+        body: b"icon",
         brotli: None,
         gzip: None,
     },
@@ -77,13 +83,10 @@ async fn a_compressed_twin_says_what_it_is() {
 
 #[tokio::test]
 async fn a_file_without_twins_is_sent_as_it_is() {
-    let answer = get(
-        "/public/fonts/text.woff2",
-        &[("accept-encoding", "br, gzip")],
-    );
+    let answer = get("/fonts/text.woff2", &[("accept-encoding", "br, gzip")]);
     assert_eq!(header_of(&answer, "content-encoding"), "");
     assert_eq!(header_of(&answer, "content-type"), "font/woff2");
-    assert_eq!(header_of(&answer, "cache-control"), FOR_A_DAY);
+    assert_eq!(header_of(&answer, "cache-control"), FOR_EVER);
     assert_eq!(header_of(&answer, "vary"), "");
     assert_eq!(to_bytes(answer.into_body(), 100).await.unwrap(), "font");
 }
@@ -116,11 +119,22 @@ fn what_a_browser_has_is_not_sent_again() {
 }
 
 #[test]
+fn only_what_has_a_stable_name_is_asked_for_again() {
+    #[track_caller]
+    fn check(path: &str, expected: &str) {
+        assert_eq!(header_of(&get(path, &[]), "cache-control"), expected);
+    }
+    check("/pkg/app.0b.wasm", FOR_EVER);
+    check("/fonts/text.woff2", FOR_EVER);
+    check("/icons/icon.svg", FOR_A_DAY);
+}
+
+#[test]
 fn an_unknown_path_is_not_found() {
     for path in [
         "/pkg/app.js",
         "/pkg/../Cargo.toml",
-        "/public/",
+        "/fonts/",
         "/pkg/app.0a.js/",
         "/etc/passwd",
     ] {
@@ -162,9 +176,9 @@ fn a_packed_twin_counts_only_while_it_is_fresh() {
         .map(|file| (file.path, file.brotli.is_some()))
         .collect();
     let expected = [
+        ("/old.svg", false),
         ("/pkg/app.0a.js", true),
-        ("/public/old.svg", false),
-        ("/public/same.svg", true),
+        ("/same.svg", true),
     ];
     assert_eq!(seen, expected);
 }
