@@ -70,6 +70,9 @@ pub struct Subscription {
     pub trial_start: Option<Timestamp>,
     /// The newest trial's end.
     pub trial_end: Option<Timestamp>,
+    /// The trial end whose coming has been told.
+    #[serde(default)]
+    pub trial_end_told: Option<Timestamp>,
     /// What happens when a trial ends and there is no payment method.
     pub trial_missing_payment_method: MissingPaymentMethod,
     /// Ends at this moment.

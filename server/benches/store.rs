@@ -103,6 +103,7 @@ async fn merchant(store: &Store) -> Scope {
         invoice_footer: None,
         theme: Theme::default(),
         frame_ancestors: Vec::new(),
+        retries: perennial::dunning::RetryPolicy::default(),
         created: NOW,
     };
     let mut tx = store.begin().await.unwrap();

@@ -56,6 +56,15 @@ pub trait Gateway: Send + Sync {
         idempotency_key: &'a str,
     ) -> Reply<'a, Option<Outcome>>;
 
+    /// Gives up the set-up or charge with this key if it waits for the customer, so that it can't
+    /// succeed later, and answers with what it is then: a refusal, or whatever it had become before.
+    /// `None` means that the gateway never heard of it.
+    fn abandon<'a>(
+        &'a self,
+        scope: &'a Scope,
+        idempotency_key: &'a str,
+    ) -> Reply<'a, Option<Outcome>>;
+
     /// A challenge by the address that [`Outcome::RequiresAction`] gave; `None` if there is none.
     fn challenge<'a>(&'a self, scope: &'a Scope, address: &'a str) -> Reply<'a, Option<Challenge>>;
 

@@ -2,6 +2,7 @@
 
 use perennial::calendar::Timestamp;
 use perennial::customer::Address;
+use perennial::dunning::RetryPolicy;
 use perennial::id::MerchantId;
 use perennial::theme::Theme;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Merchant {
     pub theme: Theme,
     /// Origins that may frame the portal, such as `https://app.example.com`.
     pub frame_ancestors: Vec<String>,
+    /// When failed payments are tried again, and what follows the last one.
+    #[serde(default)]
+    pub retries: RetryPolicy,
     /// When it was made.
     pub created: Timestamp,
 }

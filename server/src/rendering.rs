@@ -12,6 +12,7 @@ mod difference;
 mod event;
 mod folding;
 mod invoice;
+mod invoice_item;
 mod payment;
 mod portal;
 mod subscription;
@@ -50,6 +51,7 @@ pub mod whole {
     pub use super::catalog::{coupon, discount, plan, price, product, tax_rate};
     pub use super::customer::{balance_transaction, customer, tax_id};
     pub use super::invoice::{invoice, line};
+    pub use super::invoice_item::invoice_item;
     pub use super::payment::{payment_intent, payment_method, setup_intent};
     pub use super::portal::portal_configuration;
     pub use super::subscription::{subscription, subscription_item};
@@ -81,6 +83,8 @@ folded! {
     subscription(perennial::subscription::Subscription);
     /// An invoice with its lines.
     invoice(perennial::invoice::Invoice);
+    /// An amount that waits for an invoice.
+    invoice_item(perennial::invoice::InvoiceItem);
     /// A payment method.
     payment_method(perennial::payment::PaymentMethod);
     /// A setup intent.

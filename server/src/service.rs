@@ -2,7 +2,12 @@
 //! domain, store and gateway meet. The gateway is never called inside a transaction.
 
 pub mod balance;
+pub mod booking;
 pub mod due;
+mod find;
+pub mod invoices;
+pub mod payments;
+pub mod subscriptions;
 
 use std::sync::Arc;
 
@@ -211,3 +216,6 @@ impl From<sqlx::Error> for Refused {
         Self::Store(StoreError::Database(error))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,7 @@ pub async fn run_contract(bench: &dyn Bench) {
     proof_is_asked_once_when_a_card_is_set_up(bench).await;
     refused_proof_is_a_refusal(bench).await;
     some_cards_ask_every_time(bench).await;
+    what_is_given_up_never_succeeds(bench).await;
 }
 
 fn charge(bench: &dyn Bench, key: &str, token: &str) -> Charge {
@@ -400,4 +401,34 @@ async fn some_cards_ask_every_time(bench: &dyn Bench) {
         .await;
     assert!(said.is_ok());
     succeeded(&gateway.charge(scope, request).await);
+}
+
+/// A charge that waits for proof can be given up; a later proof changes nothing. What is decided
+/// stays as it is.
+async fn what_is_given_up_never_succeeds(bench: &dyn Bench) {
+    let (gateway, scope) = (bench.gateway(), bench.scope());
+    let key = bench.key("given_up");
+    assert_eq!(gateway.abandon(scope, &key).await, Ok(None));
+    let token_3ds = token(bench, "pm_card_authenticationRequired").await;
+    let mut wanted = charge(bench, "given_up", &token_3ds);
+    wanted.on_session = true;
+    let address = challenge(gateway.charge(scope, wanted).await);
+    let outcome = gateway.abandon(scope, &key).await;
+    assert!(
+        matches!(outcome, Ok(Some(Outcome::Declined(_)))),
+        "{outcome:?}"
+    );
+    if gateway.capabilities().answers_challenges {
+        let late = gateway
+            .answer_challenge(scope, &address, ChallengeAnswer::Approved)
+            .await;
+        assert!(late.is_ok(), "{late:?}");
+    }
+    let found = gateway.lookup(scope, &key).await;
+    assert!(matches!(found, Ok(Some(Outcome::Declined(_)))), "{found:?}");
+
+    let good = token(bench, "pm_card_visa").await;
+    let paid = gateway.charge(scope, charge(bench, "kept", &good)).await;
+    let kept = gateway.abandon(scope, &bench.key("kept")).await;
+    assert_eq!(kept, paid.map(Some));
 }

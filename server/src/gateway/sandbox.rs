@@ -384,6 +384,26 @@ impl Gateway for Sandbox {
         })
     }
 
+    fn abandon<'a>(
+        &'a self,
+        scope: &'a Scope,
+        idempotency_key: &'a str,
+    ) -> Reply<'a, Option<Outcome>> {
+        Box::pin(async move {
+            let store = &self.0.store;
+            let Some(attempt) = book::attempt(store, scope, idempotency_key).await? else {
+                return Ok(None);
+            };
+            if let (Standing::RequiresAction, Some(secret)) =
+                (&attempt.standing, &attempt.challenge)
+            {
+                self.answer(scope, secret, ChallengeAnswer::Failed).await?;
+            }
+            let attempt = book::attempt(store, scope, idempotency_key).await?;
+            Ok(attempt.map(|attempt| attempt.outcome(scope)))
+        })
+    }
+
     fn challenge<'a>(&'a self, scope: &'a Scope, address: &'a str) -> Reply<'a, Option<Challenge>> {
         Box::pin(async move {
             match challenge::parse_address(address) {

@@ -272,7 +272,7 @@ pub fn line(line: &Line, invoice: Option<&Invoice>, livemode: bool) -> Value {
     }
 }
 
-fn pricing(line: &Line) -> Value {
+pub(super) fn pricing(line: &Line) -> Value {
     let (Some(price), Some(product)) = (&line.price, &line.product) else {
         return Value::Null;
     };

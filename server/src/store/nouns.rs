@@ -312,3 +312,18 @@ pub const SUBSCRIPTIONS_NEXT_DUE: &str =
 /// The next moment at which anything is due, of invoices.
 pub const INVOICES_NEXT_DUE: &str =
     "select min(due_at) as due_at from invoice where due_at is not null";
+/// Up to twenty prices (`$3` to `$22`); unused places are ''.
+pub const PRICES_BY_IDS: &str = "select body, revision, sort from price \
+    where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+    $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+/// Up to twenty tax rates (`$3` to `$22`); unused places are ''.
+pub const TAX_RATES_BY_IDS: &str = "select body, revision, sort from tax_rate \
+    where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+    $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+/// Up to twenty coupons (`$3` to `$22`); unused places are ''.
+pub const COUPONS_BY_IDS: &str = "select body, revision, sort from coupon \
+    where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+    $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+/// Takes a waiting item away (`$3` id, `$4` revision).
+pub const INVOICE_ITEM_DELETE: &str = "delete from invoice_item \
+    where merchant = $1 and livemode = $2 and id = $3 and revision = $4 and invoice is null";

@@ -93,6 +93,7 @@ pub async fn scope(store: &Store) -> Scope {
         invoice_footer: None,
         theme: perennial::theme::Theme::default(),
         frame_ancestors: Vec::new(),
+        retries: perennial::dunning::RetryPolicy::default(),
         created: Timestamp(1_700_000_000),
     };
     let mut tx = store.begin().await.unwrap();

@@ -1,0 +1,115 @@
+//! Finding what a use case works on.
+
+use perennial::customer::Customer;
+use perennial::id::{CustomerId, InvoiceId, PaymentIntentId, SubscriptionId};
+use perennial::invoice::{Invoice, InvoiceItem};
+use perennial::payment::PaymentIntent;
+use perennial::subscription::Subscription;
+
+use super::booking::Edit;
+use super::{Engine, Refused};
+use crate::merchant::Merchant;
+use crate::store::document::{self, Column, Document, PageRequest, Stored};
+use crate::store::{Scope, key, nouns};
+
+impl Engine {
+    /// Reads one by its id.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is none in this merchant's mode.
+    pub async fn find<T: Document>(&self, scope: &Scope, id: &str) -> Result<Stored<T>, Refused> {
+        let mut connection = self.store.read().await?;
+        let found = document::load(&mut connection, scope, id).await?;
+        found.ok_or_else(|| Refused::not_found(T::KIND, id))
+    }
+
+    /// Reads one that a parameter names.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] with that parameter.
+    pub async fn find_named<T: Document>(
+        &self,
+        scope: &Scope,
+        id: &str,
+        param: &str,
+    ) -> Result<Stored<T>, Refused> {
+        let mut connection = self.store.read().await?;
+        let found = document::load(&mut connection, scope, id).await?;
+        found.ok_or_else(|| Refused::NotFound {
+            kind: T::KIND,
+            id: id.to_owned(),
+            param: Some(param.to_owned()),
+        })
+    }
+
+    pub(crate) async fn edit_customer(
+        &self,
+        scope: &Scope,
+        id: &CustomerId,
+    ) -> Result<Edit<Customer>, Refused> {
+        self.find(scope, id.as_str()).await.map(Edit::of)
+    }
+
+    pub(crate) async fn edit_subscription(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<Edit<Subscription>, Refused> {
+        self.find(scope, id.as_str()).await.map(Edit::of)
+    }
+
+    pub(crate) async fn edit_invoice(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<Edit<Invoice>, Refused> {
+        self.find(scope, id.as_str()).await.map(Edit::of)
+    }
+
+    pub(crate) async fn edit_intent(
+        &self,
+        scope: &Scope,
+        id: &PaymentIntentId,
+    ) -> Result<Edit<PaymentIntent>, Refused> {
+        self.find(scope, id.as_str()).await.map(Edit::of)
+    }
+
+    /// The customer's items that wait for an invoice, oldest first.
+    pub(crate) async fn pending(
+        &self,
+        scope: &Scope,
+        customer: &CustomerId,
+    ) -> Result<Vec<Stored<InvoiceItem>>, Refused> {
+        let mut connection = self.store.read().await?;
+        let filter = [Column::text(customer)];
+        let sql = nouns::INVOICE_ITEMS_PENDING;
+        Ok(document::select(&mut connection, scope, sql, &filter).await?)
+    }
+
+    /// A subscription's newest invoices, newest first; at most [`PageRequest::LIMIT_MAX`].
+    pub(crate) async fn invoices_of(
+        &self,
+        scope: &Scope,
+        subscription: &SubscriptionId,
+    ) -> Result<Vec<Stored<Invoice>>, Refused> {
+        let mut connection = self.store.read().await?;
+        let page = PageRequest::first(PageRequest::LIMIT_MAX);
+        let filter = [Column::text(subscription)];
+        let sql = nouns::INVOICES_BY_SUBSCRIPTION;
+        Ok(document::list(&mut connection, scope, sql, &page, &filter)
+            .await?
+            .rows)
+    }
+
+    /// The merchant of a scope.
+    pub(crate) async fn merchant(&self, scope: &Scope) -> Result<Merchant, Refused> {
+        let mut connection = self.store.read().await?;
+        let found = key::load_merchant(&mut connection, &scope.merchant).await?;
+        found.ok_or_else(|| Refused::not_found("account", scope.merchant.as_str()))
+    }
+}
+
+/// The documents without their rows, for the domain.
+pub(crate) fn values<T: Clone>(rows: &[Stored<T>]) -> Vec<T> {
+    rows.iter().map(|row| row.value.clone()).collect()
+}

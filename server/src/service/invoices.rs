@@ -1,0 +1,517 @@
+//! Invoices: finalising, voiding, writing off, and what is to come.
+
+use perennial::calendar::Timestamp;
+use perennial::credit::{BalanceChange, BalanceChangeKind};
+use perennial::customer::Customer;
+use perennial::id::{CustomerBalanceTransactionId, InvoiceId, InvoiceItemId, SubscriptionId};
+use perennial::invoice::{Invoice, InvoiceError, InvoiceItem, InvoiceStatus};
+use perennial::payment::{PaymentIntent, PaymentMethod};
+use perennial::quote::{Upcoming, upcoming};
+use perennial::subscription::{CollectionMethod, Event, PauseBehavior, Status, Subscription};
+
+use super::balance::{BalanceTransaction, BalanceTransactionKind};
+use super::booking::{Booking, Edit};
+use super::find::values;
+use super::payments::{self, PaymentResult};
+use super::{Engine, Refused};
+use crate::clock::Ids;
+use crate::store::Scope;
+use crate::store::document::Stored;
+
+/// How long a renewal's draft may still be changed, in seconds (Stripe: about an hour).
+pub const DRAFT_SECONDS: i64 = 3_600;
+
+/// Whether a finalised invoice is charged at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collect {
+    /// Yes; `on_session` when the customer is here to answer a challenge.
+    Now {
+        /// The customer is here.
+        on_session: bool,
+    },
+    /// No: it stays open until somebody pays it.
+    Later,
+}
+
+/// What finalising brought, to be written with the invoice.
+#[derive(Debug, Default)]
+pub(crate) struct Issued {
+    /// Changes of the customer's balance.
+    pub(crate) entries: Vec<BalanceTransaction>,
+    /// The claim on the payment method, to be sent after the commit.
+    pub(crate) intent: Option<PaymentIntent>,
+    /// The card that the claim is on.
+    pub(crate) token: Option<String>,
+    /// There was nothing to charge.
+    pub(crate) unpayable: bool,
+}
+
+/// Writes a change of the balance into its ledger.
+pub(crate) fn entry(
+    change: &BalanceChange,
+    customer: &Customer,
+    invoice: &Invoice,
+    now: Timestamp,
+    ids: &mut Ids<'_>,
+) -> BalanceTransaction {
+    BalanceTransaction {
+        id: CustomerBalanceTransactionId::new(ids),
+        customer: customer.id.clone(),
+        amount_minor: change.amount_minor,
+        currency: invoice.currency,
+        ending_balance_minor: change.ending_balance_minor,
+        kind: match change.kind {
+            BalanceChangeKind::Adjustment => BalanceTransactionKind::Adjustment,
+            BalanceChangeKind::AppliedToInvoice => BalanceTransactionKind::AppliedToInvoice,
+            BalanceChangeKind::UnappliedFromInvoice => BalanceTransactionKind::UnappliedFromInvoice,
+            BalanceChangeKind::InvoiceTooSmall => BalanceTransactionKind::InvoiceTooSmall,
+        },
+        invoice: Some(invoice.id.clone()),
+        description: None,
+        created: now,
+    }
+}
+
+impl Engine {
+    /// Makes a draft final and, where money is due and we collect it, begins the charge: all in
+    /// memory. The caller writes it and then sends the claim.
+    pub(crate) fn issue(
+        &self,
+        invoice: &mut Invoice,
+        customer: &mut Customer,
+        mut subscription: Option<&mut Subscription>,
+        method: Option<&PaymentMethod>,
+        collect: Collect,
+    ) -> Result<Issued, Refused> {
+        let now = self.now();
+        let changes = invoice.finalize(customer, now)?;
+        if let Some(subscription) = subscription.as_deref_mut() {
+            subscription.spend_discounts(invoice);
+        }
+        let mut ids = self.ids();
+        let mut issued = Issued::default();
+        for change in &changes {
+            issued
+                .entries
+                .push(entry(change, customer, invoice, now, &mut ids));
+        }
+        invoice.next_payment_attempt = None;
+        if invoice.status != InvoiceStatus::Open {
+            return Ok(issued);
+        }
+        if invoice.collection_method == CollectionMethod::SendInvoice {
+            return Ok(issued);
+        }
+        match (collect, method) {
+            (Collect::Now { on_session }, Some(method)) => {
+                let intent =
+                    payments::begin(None, invoice, method, on_session, true, now, &mut ids);
+                issued.token = Some(method.gateway_token.clone());
+                issued.intent = Some(intent);
+            }
+            (Collect::Now { .. }, None) => {
+                payments::count_attempt(invoice, true);
+                issued.unpayable = true;
+            }
+            (Collect::Later, method) => {
+                issued.intent = Some(payments::unsent(invoice, method, now, &mut ids));
+            }
+        }
+        Ok(issued)
+    }
+
+    /// Finalises a draft and pays it as its settings say. A worker calls it when the draft is due,
+    /// a merchant any time.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is not a draft.
+    pub async fn finalize_invoice(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<Stored<Invoice>, Refused> {
+        let result = self.finalize_and_collect(scope, id).await?;
+        match result {
+            Some(result) => Ok(result.into_invoice()),
+            None => self.find(scope, id.as_str()).await,
+        }
+    }
+
+    pub(crate) async fn finalize_and_collect(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<Option<PaymentResult>, Refused> {
+        let claim = self
+            .retrying(|| self.finalize_once(scope, id, None))
+            .await?;
+        match claim {
+            Some(claim) => self.send(scope, claim).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) async fn finalize_once(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+        collect: Option<Collect>,
+    ) -> Result<Option<payments::Claim>, Refused> {
+        let now = self.now();
+        let mut invoice = self.edit_invoice(scope, id).await?;
+        if invoice.status != InvoiceStatus::Draft {
+            return Err(Refused::State {
+                code: Some("invoice_not_editable"),
+                message: "Only a draft invoice can be finalized.".to_owned(),
+            });
+        }
+        let mut customer = self.edit_customer(scope, &invoice.customer).await?;
+        let mut subscription = match invoice.subscription.clone() {
+            Some(id) => Some(self.edit_subscription(scope, &id).await?),
+            None => None,
+        };
+        let method = self
+            .paying_method(scope, &invoice, subscription.as_deref(), &customer, None)
+            .await?;
+        let pause = subscription.as_ref().and_then(|own| own.pause_collection);
+        let collect = match (collect, pause) {
+            (Some(collect), _) => collect,
+            (None, Some(_)) => Collect::Later,
+            (None, None) => Collect::Now { on_session: false },
+        };
+        let issued = self.issue(
+            &mut invoice,
+            &mut customer,
+            subscription.as_deref_mut(),
+            method.as_ref().map(|method| &method.value),
+            collect,
+        )?;
+        match pause.map(|pause| pause.behavior) {
+            Some(PauseBehavior::MarkUncollectible) if invoice.status == InvoiceStatus::Open => {
+                invoice.mark_uncollectible(now)?;
+            }
+            _ => {}
+        }
+        let failure = if issued.unpayable {
+            let merchant = self.merchant(scope).await?;
+            let decline = payments::nothing_to_pay_with();
+            Some(payments::fail(
+                &mut invoice,
+                &mut customer,
+                subscription.as_deref_mut(),
+                &decline,
+                &merchant,
+                true,
+                now,
+            )?)
+        } else {
+            None
+        };
+        let ended = failure.as_ref().is_some_and(|failure| failure.ends);
+        let mut others = match (&subscription, ended) {
+            (Some(own), true) => self.ending(scope, own, Some(&invoice)).await?,
+            _ => Ending::default(),
+        };
+        let mut booking = Booking::begin(self, scope).await?;
+        booking.save_quietly(&mut invoice).await?;
+        book_issued(&mut booking, &invoice, &issued).await?;
+        if invoice.status == InvoiceStatus::Uncollectible {
+            booking
+                .tell("invoice.marked_uncollectible", &*invoice)
+                .await?;
+        }
+        if let Some(failure) = &failure {
+            payments::tell_failure(&mut booking, &invoice, failure).await?;
+        }
+        booking.save(&mut customer).await?;
+        if let Some(subscription) = &mut subscription {
+            others.write(&mut booking).await?;
+            save_subscription(&mut booking, subscription).await?;
+        }
+        booking.commit().await?;
+        Ok(payments::Claim::of(issued, &invoice))
+    }
+
+    /// Declares an invoice never to have been. A draft is voided too when a subscription ends.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is paid or void, or a payment is under way.
+    pub async fn void_invoice(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<Stored<Invoice>, Refused> {
+        self.give_up_payment(scope, id).await?;
+        self.retrying(|| self.close_once(scope, id, Closing::Void))
+            .await
+    }
+
+    /// Writes an invoice off. It may still be paid or voided.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is not open.
+    pub async fn mark_uncollectible(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<Stored<Invoice>, Refused> {
+        self.retrying(|| self.close_once(scope, id, Closing::Uncollectible))
+            .await
+    }
+
+    async fn close_once(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+        how: Closing,
+    ) -> Result<Stored<Invoice>, Refused> {
+        let now = self.now();
+        let mut invoice = self.edit_invoice(scope, id).await?;
+        let mut customer = self.edit_customer(scope, &invoice.customer).await?;
+        let mut entries = Vec::new();
+        match how {
+            Closing::Void => {
+                if let Some(change) = invoice.void(&mut customer, now)? {
+                    entries.push(entry(&change, &customer, &invoice, now, &mut self.ids()));
+                }
+            }
+            Closing::Uncollectible => invoice.mark_uncollectible(now)?,
+        }
+        let mut intent = match how {
+            Closing::Void => self.idle_intent(scope, &invoice).await?,
+            Closing::Uncollectible => None,
+        };
+        let mut subscription = match invoice.subscription.clone() {
+            Some(id) => Some(self.edit_subscription(scope, &id).await?),
+            None => None,
+        };
+        if let Some(subscription) = &mut subscription {
+            self.standing_after(scope, subscription, &invoice).await?;
+        }
+        if let Some(intent) = &mut intent {
+            intent.status = perennial::payment::PaymentStatus::Canceled;
+            intent.challenge = None;
+        }
+        let mut booking = Booking::begin(self, scope).await?;
+        booking.save_quietly(&mut invoice).await?;
+        booking.tell(how.event(), &*invoice).await?;
+        if let Some(intent) = &mut intent {
+            booking.save_quietly(intent).await?;
+            booking.tell("payment_intent.canceled", &**intent).await?;
+        }
+        for entry in entries {
+            booking.insert(entry).await?;
+        }
+        booking.save(&mut customer).await?;
+        if let Some(subscription) = &mut subscription {
+            save_subscription(&mut booking, subscription).await?;
+        }
+        booking.commit().await?;
+        Ok(invoice.into_row())
+    }
+
+    /// Moves a subscription's standing after one of its invoices was paid, voided or written off.
+    ///
+    /// A first invoice that is voided ends an incomplete subscription. Later, Stripe's walk from the
+    /// newest invoice to the oldest decides: paid or written off means good standing, one that is
+    /// open and failed does not, others don't count.
+    pub(crate) async fn standing_after(
+        &self,
+        scope: &Scope,
+        subscription: &mut Edit<Subscription>,
+        invoice: &Invoice,
+    ) -> Result<(), Refused> {
+        let event = match subscription.status {
+            Status::Incomplete if subscription.latest_invoice.as_ref() == Some(&invoice.id) => {
+                match invoice.status {
+                    InvoiceStatus::Paid | InvoiceStatus::Uncollectible => {
+                        Some(Event::FirstPaymentSucceeded)
+                    }
+                    InvoiceStatus::Void => Some(Event::FirstPaymentExpired),
+                    InvoiceStatus::Draft | InvoiceStatus::Open => None,
+                }
+            }
+            status @ (Status::PastDue | Status::Unpaid) => {
+                let invoices = self.invoices_of(scope, &subscription.id).await?;
+                settled(status, &invoices, invoice).then_some(Event::Paid)
+            }
+            _ => None,
+        };
+        if let Some(event) = event {
+            subscription.status = subscription.status.transition(event).map_err(defect)?;
+        }
+        if subscription.status == Status::IncompleteExpired {
+            subscription.ended_at = Some(self.now());
+        }
+        Ok(())
+    }
+
+    /// What else must be written when a subscription ends: its unpaid invoices stop moving by
+    /// themselves, and its waiting prorations go.
+    pub(crate) async fn ending(
+        &self,
+        scope: &Scope,
+        subscription: &Subscription,
+        except: Option<&Invoice>,
+    ) -> Result<Ending, Refused> {
+        let mut ending = Ending::default();
+        for row in self.invoices_of(scope, &subscription.id).await? {
+            let live = matches!(row.status, InvoiceStatus::Draft | InvoiceStatus::Open);
+            if except.is_some_and(|own| own.id == row.id) || !live || !row.auto_advance {
+                continue;
+            }
+            let mut invoice = Edit::of(row);
+            stop(&mut invoice);
+            ending.invoices.push(invoice);
+        }
+        Ok(ending)
+    }
+
+    /// The next ordinary invoice of a subscription as it stands; `None` when there will be none.
+    ///
+    /// # Errors
+    /// When there is no such subscription.
+    pub async fn upcoming(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<Option<Upcoming>, Refused> {
+        let subscription: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        let customer: Stored<Customer> = self.find(scope, subscription.customer.as_str()).await?;
+        let pending = values(&self.pending(scope, &subscription.customer).await?);
+        Ok(upcoming(&subscription, &customer, &pending)?)
+    }
+}
+
+/// Stops an invoice from moving by itself.
+pub(crate) fn stop(invoice: &mut Invoice) {
+    invoice.auto_advance = false;
+    invoice.next_payment_attempt = None;
+    invoice.automatically_finalizes_at = None;
+}
+
+/// Whether nothing is owed any more, now that `changed` is as it is.
+fn settled(status: Status, invoices: &[Stored<Invoice>], changed: &Invoice) -> bool {
+    for row in invoices {
+        let invoice = if row.id == changed.id {
+            changed
+        } else {
+            &row.value
+        };
+        match invoice.status {
+            InvoiceStatus::Paid | InvoiceStatus::Uncollectible => return true,
+            InvoiceStatus::Open if invoice.attempt_count > 0 => return false,
+            // Drafts of an unpaid subscription are owed as well.
+            InvoiceStatus::Draft if status == Status::Unpaid => return false,
+            InvoiceStatus::Open | InvoiceStatus::Draft | InvoiceStatus::Void => {}
+        }
+    }
+    true
+}
+
+/// What a merchant does with an invoice instead of collecting it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    Void,
+    Uncollectible,
+}
+
+impl Closing {
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Void => "invoice.voided",
+            Self::Uncollectible => "invoice.marked_uncollectible",
+        }
+    }
+}
+
+/// Rows that change because a subscription ends.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    pub(crate) invoices: Vec<Edit<Invoice>>,
+}
+
+impl Ending {
+    pub(crate) async fn write(&mut self, booking: &mut Booking<'_>) -> Result<(), Refused> {
+        for invoice in &mut self.invoices {
+            booking.save(invoice).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes what finalising brought, after the invoice itself.
+pub(crate) async fn book_issued(
+    booking: &mut Booking<'_>,
+    invoice: &Invoice,
+    issued: &Issued,
+) -> Result<(), Refused> {
+    booking.tell("invoice.finalized", invoice).await?;
+    for entry in &issued.entries {
+        booking.insert(entry.clone()).await?;
+    }
+    if let Some(intent) = &issued.intent {
+        booking.insert(intent.clone()).await?;
+    }
+    if invoice.status == InvoiceStatus::Paid {
+        booking.tell("invoice.paid", invoice).await?;
+        booking.tell("invoice.payment_succeeded", invoice).await?;
+    }
+    Ok(())
+}
+
+/// Marks waiting items as taken up by `invoice`.
+pub(crate) async fn book_taken(
+    booking: &mut Booking<'_>,
+    pending: Vec<Stored<InvoiceItem>>,
+    taken: &[InvoiceItemId],
+    invoice: &InvoiceId,
+) -> Result<(), Refused> {
+    for row in pending {
+        if !taken.contains(&row.id) {
+            continue;
+        }
+        let mut item = Edit::of(row);
+        item.invoice = Some(invoice.clone());
+        booking.save_quietly(&mut item).await?;
+    }
+    Ok(())
+}
+
+/// Saves a subscription under the event that fits: its end has one of its own.
+pub(crate) async fn save_subscription(
+    booking: &mut Booking<'_>,
+    subscription: &mut Edit<Subscription>,
+) -> Result<(), Refused> {
+    let ended =
+        subscription.status == Status::Canceled && subscription.before().status != Status::Canceled;
+    if !ended {
+        return booking.save(subscription).await;
+    }
+    booking.save_quietly(subscription).await?;
+    booking
+        .tell("customer.subscription.deleted", &**subscription)
+        .await
+}
+
+/// A transition that our own rules had made sure of.
+pub(crate) fn defect(error: impl std::fmt::Display) -> Refused {
+    Refused::Defect(error.to_string())
+}
+
+impl From<InvoiceError> for Refused {
+    fn from(error: InvoiceError) -> Self {
+        match error {
+            InvoiceError::Transition { .. } | InvoiceError::PartlyPaid => Self::State {
+                code: Some("invoice_not_editable"),
+                message: error.to_string(),
+            },
+            InvoiceError::TooManyLines => Self::invalid("invoice", error.to_string()),
+            InvoiceError::CurrencyMismatch => Self::invalid("currency", error.to_string()),
+            InvoiceError::Money(_) | InvoiceError::PaymentAmount => Self::TooLarge,
+            InvoiceError::WrongCustomer | InvoiceError::NumbersUsedUp => {
+                Self::Defect(error.to_string())
+            }
+        }
+    }
+}

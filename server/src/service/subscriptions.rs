@@ -1,0 +1,770 @@
+//! Subscriptions: starting them, ending them, and taking that back.
+
+use std::collections::HashMap;
+
+use perennial::calendar::{AnchorConfig, Timestamp};
+use perennial::catalog::Price;
+use perennial::customer::Customer;
+use perennial::discount::{Coupon, Discount};
+use perennial::id::{
+    CouponId, CustomerId, DiscountId, PaymentMethodId, PriceId, SubscriptionId, TaxRateId,
+};
+use perennial::invoice::{Invoice, InvoiceItem, minimum_charge_minor};
+use perennial::metadata::Metadata;
+use perennial::payment::Decline;
+use perennial::subscription::{
+    Anchor, BillingMode, CancelNow, Cancellation, CollectionMethod, Creation, Event, Feedback,
+    ITEMS_MAX, MissingPaymentMethod, NewItem as DomainItem, ProrationBehavior, Status,
+    Subscription, SubscriptionError,
+};
+use perennial::tax::TaxRate;
+
+use super::booking::{Booking, Edit};
+use super::find::values;
+use super::invoices::{
+    Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect, save_subscription,
+};
+use super::payments::{Claim, PaymentResult};
+use super::{Engine, Refused};
+use crate::store::document::{self, Column, Document, Stored};
+use crate::store::{Scope, nouns};
+
+/// How long before a trial's end it is told, in seconds (Stripe: 3 days).
+pub const TRIAL_NOTICE_SECONDS: i64 = 3 * 86_400;
+/// Ids that one look-up takes.
+const LOOKUP_IDS_MAX: usize = 20;
+const DAY_SECONDS: i64 = 86_400;
+
+/// What happens when the first payment of something does not succeed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PaymentBehavior {
+    /// It is made all the same and waits for the payment.
+    #[default]
+    AllowIncomplete,
+    /// It is made, and nobody is charged until somebody pays the invoice.
+    DefaultIncomplete,
+    /// It is refused with the decline.
+    ErrorIfIncomplete,
+}
+
+/// A new subscription, by ids, as the API names things.
+#[derive(Clone, Debug)]
+pub struct NewSubscription {
+    /// Whose.
+    pub customer: CustomerId,
+    /// 1 to 20.
+    pub items: Vec<NewItem>,
+    /// Until when nothing is owed.
+    pub trial_end: Option<Timestamp>,
+    /// Take the trial days of the prices.
+    pub trial_from_plan: bool,
+    /// Where periods are counted from: a moment in the future.
+    pub billing_cycle_anchor: Option<Timestamp>,
+    /// The same by a day of the month.
+    pub anchor_config: Option<AnchorConfig>,
+    /// How the stub before the anchor is billed.
+    pub proration_behavior: ProrationBehavior,
+    /// What happens when the first payment fails.
+    pub payment_behavior: PaymentBehavior,
+    /// Charge by ourselves, or send an invoice.
+    pub collection_method: CollectionMethod,
+    /// Only with `send_invoice`.
+    pub days_until_due: Option<u16>,
+    /// Pays before the customer's default.
+    pub default_payment_method: Option<PaymentMethodId>,
+    /// For lines without rates of their own.
+    pub default_tax_rates: Vec<TaxRateId>,
+    /// Coupons, in order of application.
+    pub discounts: Vec<CouponId>,
+    /// How credits are computed.
+    pub billing_mode: BillingMode,
+    /// Ends at this moment.
+    pub cancel_at: Option<Timestamp>,
+    /// Ends with the first period.
+    pub cancel_at_period_end: bool,
+    /// What a trial's end does without a payment method.
+    pub trial_missing_payment_method: MissingPaymentMethod,
+    /// Whether the customer is here to answer a challenge.
+    pub on_session: bool,
+    /// For the customer's eyes.
+    pub description: Option<String>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+}
+
+impl NewSubscription {
+    /// These items for a customer, and Stripe's defaults for the rest.
+    #[must_use]
+    pub fn new(customer: CustomerId, items: Vec<NewItem>) -> Self {
+        Self {
+            customer,
+            items,
+            trial_end: None,
+            trial_from_plan: false,
+            billing_cycle_anchor: None,
+            anchor_config: None,
+            proration_behavior: ProrationBehavior::default(),
+            payment_behavior: PaymentBehavior::default(),
+            collection_method: CollectionMethod::default(),
+            days_until_due: None,
+            default_payment_method: None,
+            default_tax_rates: Vec::new(),
+            discounts: Vec::new(),
+            billing_mode: BillingMode::default(),
+            cancel_at: None,
+            cancel_at_period_end: false,
+            trial_missing_payment_method: MissingPaymentMethod::default(),
+            on_session: true,
+            description: None,
+            metadata: Metadata::default(),
+        }
+    }
+}
+
+/// An item of a new subscription.
+#[derive(Clone, Debug)]
+pub struct NewItem {
+    /// Its terms.
+    pub price: PriceId,
+    /// Its units; `None` means 1, and none for a metered price.
+    pub quantity: Option<u64>,
+    /// Instead of the subscription's default rates.
+    pub tax_rates: Vec<TaxRateId>,
+    /// Coupons of its own.
+    pub discounts: Vec<CouponId>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
+}
+
+impl NewItem {
+    /// So many of a price.
+    #[must_use]
+    pub fn new(price: PriceId, quantity: u64) -> Self {
+        Self {
+            quantity: Some(quantity),
+            ..Self::metered(price)
+        }
+    }
+
+    /// A metered price, which has no quantity.
+    #[must_use]
+    pub fn metered(price: PriceId) -> Self {
+        Self {
+            price,
+            quantity: None,
+            tax_rates: Vec::new(),
+            discounts: Vec::new(),
+            metadata: Metadata::default(),
+        }
+    }
+}
+
+/// How a subscription is ended at once.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel {
+    /// Credit the unused time.
+    pub prorate: bool,
+    /// Invoice usage and waiting amounts now.
+    pub invoice_now: bool,
+    /// The reason that was picked.
+    pub feedback: Option<Feedback>,
+    /// The reason in own words.
+    pub comment: Option<String>,
+}
+
+/// Coupons that become discounts, with their counters.
+#[derive(Default)]
+pub(crate) struct Redeemed {
+    pub(crate) coupons: HashMap<String, Edit<Coupon>>,
+}
+
+impl Redeemed {
+    /// Gives coupons from `now` on.
+    pub(crate) fn give(
+        &mut self,
+        ids: &[CouponId],
+        param: &str,
+        now: Timestamp,
+        random: &mut crate::clock::Ids<'_>,
+    ) -> Result<Vec<Discount>, Refused> {
+        let mut discounts = Vec::with_capacity(ids.len());
+        for id in ids {
+            let coupon = self
+                .coupons
+                .get_mut(id.as_str())
+                .ok_or_else(|| Refused::NotFound {
+                    kind: "coupon",
+                    id: id.to_string(),
+                    param: Some(param.to_owned()),
+                })?;
+            coupon
+                .redeemable(now)
+                .map_err(|error| Refused::invalid(param, error.to_string()))?;
+            let before = (**coupon).clone();
+            coupon.times_redeemed = coupon.times_redeemed.saturating_add(1);
+            let discount = Discount::new(DiscountId::new(random), before, None, now);
+            discounts.push(discount.map_err(|e| Refused::invalid(param, e.to_string()))?);
+        }
+        Ok(discounts)
+    }
+
+    pub(crate) async fn write(&mut self, booking: &mut Booking<'_>) -> Result<(), Refused> {
+        for coupon in self.coupons.values_mut() {
+            booking.save(coupon).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A new subscription that is committed.
+struct Started {
+    id: SubscriptionId,
+    claim: Option<Claim>,
+}
+
+impl Engine {
+    /// Starts a subscription, finalises its first invoice and charges it.
+    ///
+    /// # Errors
+    /// Names the parameter that can't be used. [`Refused::State`] with `resource_missing` when money
+    /// is due and there is nothing to pay with: nothing is written then. [`Refused::Card`] with
+    /// [`PaymentBehavior::ErrorIfIncomplete`]: the subscription is kept as `incomplete_expired`, its
+    /// invoice as void.
+    pub async fn create_subscription(
+        &self,
+        scope: &Scope,
+        new: NewSubscription,
+    ) -> Result<Stored<Subscription>, Refused> {
+        let started = self.retrying(|| self.create_once(scope, &new)).await?;
+        if let Some(claim) = started.claim {
+            let result = self.send(scope, claim).await?;
+            if new.payment_behavior == PaymentBehavior::ErrorIfIncomplete {
+                self.refuse_unpaid(scope, result).await?;
+            }
+        }
+        self.find(scope, started.id.as_str()).await
+    }
+
+    async fn create_once(&self, scope: &Scope, new: &NewSubscription) -> Result<Started, Refused> {
+        let now = self.now();
+        let param = "customer";
+        let customer = self.find_named(scope, new.customer.as_str(), param).await?;
+        let mut customer: Edit<Customer> = Edit::of(customer);
+        let (creation, mut redeemed) = self.creation(scope, new, now).await?;
+        let pending = self.pending(scope, &customer.id).await?;
+        let waiting = values(&pending);
+        let created = Subscription::create(creation, &customer, &waiting, &mut self.ids())?;
+        let (mut subscription, mut invoice) = (created.subscription, created.invoice);
+        customer.currency = Some(subscription.currency);
+        let mut issued = None;
+        if let Some(invoice) = &mut invoice {
+            invoice.created = now;
+            issued = self
+                .first_issue(scope, new, invoice, &mut customer, &mut subscription)
+                .await?;
+        }
+        let notice = subscription
+            .trial_end
+            .is_some_and(|end| end.0 - now.0 <= TRIAL_NOTICE_SECONDS);
+        if notice {
+            subscription.trial_end_told = subscription.trial_end;
+        }
+        let mut booking = Booking::begin(self, scope).await?;
+        let id = subscription.id.clone();
+        booking.insert(subscription.clone()).await?;
+        if notice {
+            booking
+                .tell("customer.subscription.trial_will_end", &subscription)
+                .await?;
+        }
+        let mut claim = None;
+        if let Some(invoice) = invoice {
+            let taken: Vec<_> = invoice
+                .lines
+                .iter()
+                .filter_map(|line| line.invoice_item.clone())
+                .collect();
+            let invoice = booking.insert(invoice).await?;
+            book_taken(&mut booking, pending, &taken, &invoice.id).await?;
+            if let Some(issued) = issued {
+                book_issued(&mut booking, &invoice, &issued).await?;
+                claim = Claim::of(issued, &invoice);
+            }
+        }
+        redeemed.write(&mut booking).await?;
+        booking.save(&mut customer).await?;
+        booking.commit().await?;
+        Ok(Started { id, claim })
+    }
+
+    /// Finalises the first invoice, unless it is one to send: that waits as a draft.
+    async fn first_issue(
+        &self,
+        scope: &Scope,
+        new: &NewSubscription,
+        invoice: &mut Invoice,
+        customer: &mut Customer,
+        subscription: &mut Subscription,
+    ) -> Result<Option<Issued>, Refused> {
+        if subscription.collection_method == CollectionMethod::SendInvoice {
+            let finalizes = self.now().add_seconds(DRAFT_SECONDS).map_err(defect)?;
+            invoice.automatically_finalizes_at = Some(finalizes);
+            return Ok(None);
+        }
+        let method = self
+            .paying_method(scope, invoice, Some(subscription), customer, None)
+            .await?;
+        let later = new.payment_behavior == PaymentBehavior::DefaultIncomplete;
+        if method.is_none() && !later && is_chargeable(invoice) {
+            return Err(nothing_to_pay_with());
+        }
+        let collect = if later {
+            Collect::Later
+        } else {
+            Collect::Now {
+                on_session: new.on_session,
+            }
+        };
+        let method = method.as_deref();
+        self.issue(invoice, customer, Some(subscription), method, collect)
+            .map(Some)
+    }
+
+    /// Finds everything that a new subscription names.
+    async fn creation(
+        &self,
+        scope: &Scope,
+        new: &NewSubscription,
+        now: Timestamp,
+    ) -> Result<(Creation, Redeemed), Refused> {
+        if new.items.len() > ITEMS_MAX {
+            return Err(SubscriptionError::TooManyItems.into());
+        }
+        let prices: Vec<&str> = new.items.iter().map(|item| item.price.as_str()).collect();
+        let prices: HashMap<String, Stored<Price>> =
+            self.find_many(scope, nouns::PRICES_BY_IDS, &prices).await?;
+        let own_rates = new.items.iter().flat_map(|item| &item.tax_rates);
+        let rates = self
+            .tax_rates(scope, own_rates.chain(&new.default_tax_rates))
+            .await?;
+        let own_coupons = new.items.iter().flat_map(|item| &item.discounts);
+        let mut redeemed = self
+            .coupons(scope, own_coupons.chain(&new.discounts))
+            .await?;
+        let mut ids = self.ids();
+        let mut items = Vec::with_capacity(new.items.len());
+        for (index, item) in new.items.iter().enumerate() {
+            let param = format!("items[{index}]");
+            let price = prices
+                .get(item.price.as_str())
+                .ok_or_else(|| Refused::NotFound {
+                    kind: "price",
+                    id: item.price.to_string(),
+                    param: Some(format!("{param}[price]")),
+                })?;
+            let discounts = redeemed.give(
+                &item.discounts,
+                &format!("{param}[discounts]"),
+                now,
+                &mut ids,
+            )?;
+            items.push(DomainItem {
+                price: price.value.clone(),
+                quantity: item.quantity,
+                discounts,
+                tax_rates: named_rates(&rates, &item.tax_rates, &format!("{param}[tax_rates]"))?,
+                metadata: item.metadata.clone(),
+            });
+        }
+        if let Some(method) = &new.default_payment_method {
+            self.own_method(scope, method, &new.customer).await?;
+        }
+        let anchor = match (new.billing_cycle_anchor, new.anchor_config) {
+            (Some(moment), _) => Anchor::At(moment),
+            (None, Some(config)) => Anchor::Config(config),
+            (None, None) => Anchor::Start,
+        };
+        let creation = Creation {
+            trial_end: trial_end(new, &items, now)?,
+            items,
+            at: now,
+            trial_missing_payment_method: new.trial_missing_payment_method,
+            anchor,
+            proration_behavior: new.proration_behavior,
+            billing_mode: new.billing_mode,
+            collection_method: new.collection_method,
+            days_until_due: new.days_until_due,
+            default_payment_method: new.default_payment_method.clone(),
+            default_tax_rates: named_rates(&rates, &new.default_tax_rates, "default_tax_rates")?,
+            discounts: redeemed.give(&new.discounts, "discounts", now, &mut ids)?,
+            cancel_at: new.cancel_at,
+            cancel_at_period_end: new.cancel_at_period_end,
+            description: new.description.clone(),
+            metadata: new.metadata.clone(),
+        };
+        Ok((creation, redeemed))
+    }
+
+    /// With `error_if_incomplete`: undoes what could not be paid, and says why.
+    async fn refuse_unpaid(&self, scope: &Scope, result: PaymentResult) -> Result<(), Refused> {
+        let (invoice, decline) = match result {
+            PaymentResult::Paid { .. } | PaymentResult::Unknown { .. } => return Ok(()),
+            PaymentResult::Declined { invoice, decline } => (invoice, decline),
+            PaymentResult::RequiresAction { invoice, .. } => {
+                let code = "authentication_required".to_owned();
+                let decline = Decline {
+                    code: code.clone(),
+                    decline_code: Some(code),
+                };
+                (invoice, decline)
+            }
+        };
+        self.void_invoice(scope, &invoice.id).await?;
+        Err(Refused::Card {
+            decline,
+            param: None,
+        })
+    }
+
+    /// Ends a subscription at once.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is none, or it is over already.
+    pub async fn cancel_subscription(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        cancel: Cancel,
+    ) -> Result<Stored<Subscription>, Refused> {
+        let claim = self
+            .retrying(|| self.cancel_once(scope, id, &cancel))
+            .await?;
+        if let Some(claim) = claim {
+            self.send(scope, claim).await?;
+        }
+        self.find(scope, id.as_str()).await
+    }
+
+    async fn cancel_once(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        cancel: &Cancel,
+    ) -> Result<Option<Claim>, Refused> {
+        let now = self.now();
+        let mut subscription = self.edit_subscription(scope, id).await?;
+        if subscription.status.is_final() {
+            return Err(Refused::not_found("subscription", id.as_str()));
+        }
+        let mut customer = self.edit_customer(scope, &subscription.customer).await?;
+        let pending = self.pending(scope, &customer.id).await?;
+        let how = CancelNow {
+            prorate: cancel.prorate,
+            invoice_now: cancel.invoice_now,
+            usage: Vec::new(),
+            cancellation: Cancellation {
+                comment: cancel.comment.clone(),
+                feedback: cancel.feedback,
+                reason: None,
+            },
+        };
+        let waiting = values(&pending);
+        let brought = subscription.cancel_now(&customer, &waiting, &how, now, &mut self.ids())?;
+        let mut invoice = brought.invoice;
+        let mut issued = None;
+        if let Some(invoice) = &mut invoice {
+            let own = Some(&*subscription);
+            let method = self
+                .paying_method(scope, invoice, own, &customer, None)
+                .await?;
+            let collect = match &method {
+                Some(_) => Collect::Now { on_session: false },
+                None => Collect::Later,
+            };
+            let own = Some(&mut *subscription);
+            issued = Some(self.issue(invoice, &mut customer, own, method.as_deref(), collect)?);
+        }
+        let mut ending = self.ending(scope, &subscription, invoice.as_ref()).await?;
+        let mut booking = Booking::begin(self, scope).await?;
+        ending.write(&mut booking).await?;
+        let mut claim = None;
+        for item in brought.pending {
+            booking.insert(item).await?;
+        }
+        for row in pending
+            .iter()
+            .filter(|row| brought.dropped.contains(&row.id))
+        {
+            drop_item(&mut booking, scope, row).await?;
+        }
+        if let (Some(invoice), Some(issued)) = (invoice, issued) {
+            let invoice = booking.insert(invoice).await?;
+            book_taken(&mut booking, pending, &brought.taken, &invoice.id).await?;
+            book_issued(&mut booking, &invoice, &issued).await?;
+            claim = Claim::of(issued, &invoice);
+        }
+        booking.save(&mut customer).await?;
+        save_subscription(&mut booking, &mut subscription).await?;
+        booking.commit().await?;
+        Ok(claim)
+    }
+
+    /// Lets a subscription end with its running period.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is over or incomplete.
+    pub async fn cancel_at_period_end(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        feedback: Option<Feedback>,
+        comment: Option<String>,
+    ) -> Result<Stored<Subscription>, Refused> {
+        let cancellation = Cancellation {
+            comment,
+            feedback,
+            reason: None,
+        };
+        let now = self.now();
+        self.edit(scope, id, |own| {
+            own.cancel_at_period_end(cancellation.clone(), now)
+                .map(|_| ())
+        })
+        .await
+    }
+
+    /// Takes back that a subscription is to end.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is over, or not set to end.
+    pub async fn keep_subscription(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<Stored<Subscription>, Refused> {
+        self.edit(scope, id, Subscription::keep).await
+    }
+
+    /// Takes back a change that waits for the end of the period.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when none does.
+    pub async fn undo_scheduled_change(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<Stored<Subscription>, Refused> {
+        self.edit(scope, id, Subscription::undo_scheduled_change)
+            .await
+    }
+
+    /// A change that touches nothing but the subscription itself.
+    async fn edit(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        change: impl Fn(&mut Subscription) -> Result<(), SubscriptionError>,
+    ) -> Result<Stored<Subscription>, Refused> {
+        let change = &change;
+        self.retrying(|| async move {
+            let mut subscription = self.edit_subscription(scope, id).await?;
+            change(&mut subscription)?;
+            let mut booking = Booking::begin(self, scope).await?;
+            booking.save(&mut subscription).await?;
+            booking.commit().await?;
+            Ok(subscription.into_row())
+        })
+        .await
+    }
+
+    /// Ends an incomplete subscription whose first payment did not come, and voids its invoice.
+    pub(crate) async fn expire_incomplete(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<(), Refused> {
+        let subscription: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        if let Some(invoice) = &subscription.latest_invoice {
+            let found: Stored<Invoice> = self.find(scope, invoice.as_str()).await?;
+            if found.status == perennial::invoice::InvoiceStatus::Open {
+                // Voiding it moves the subscription.
+                self.void_invoice(scope, invoice).await?;
+                return Ok(());
+            }
+        }
+        let now = self.now();
+        self.edit(scope, id, |own| {
+            if own.status == Status::Incomplete {
+                own.status = own.status.transition(Event::FirstPaymentExpired)?;
+                own.ended_at = Some(now);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Reads up to [`LOOKUP_IDS_MAX`] ids at a time.
+    pub(crate) async fn find_many<T: Document>(
+        &self,
+        scope: &Scope,
+        sql: &'static str,
+        ids: &[&str],
+    ) -> Result<HashMap<String, Stored<T>>, Refused> {
+        let mut unique: Vec<&str> = ids.to_vec();
+        unique.sort_unstable();
+        unique.dedup();
+        let mut found = HashMap::new();
+        if unique.is_empty() {
+            return Ok(found);
+        }
+        let mut connection = self.store.read().await?;
+        for part in unique.chunks(LOOKUP_IDS_MAX) {
+            let mut filter: Vec<Column> = part.iter().map(Column::text).collect();
+            filter.resize(LOOKUP_IDS_MAX, Column::text(""));
+            let rows: Vec<Stored<T>> =
+                document::select(&mut connection, scope, sql, &filter).await?;
+            found.extend(rows.into_iter().map(|row| (row.key().to_owned(), row)));
+        }
+        Ok(found)
+    }
+
+    pub(crate) async fn tax_rates<'a>(
+        &self,
+        scope: &Scope,
+        ids: impl Iterator<Item = &'a TaxRateId>,
+    ) -> Result<HashMap<String, Stored<TaxRate>>, Refused> {
+        let ids: Vec<&str> = ids.map(TaxRateId::as_str).collect();
+        self.find_many(scope, nouns::TAX_RATES_BY_IDS, &ids).await
+    }
+
+    pub(crate) async fn coupons<'a>(
+        &self,
+        scope: &Scope,
+        ids: impl Iterator<Item = &'a CouponId>,
+    ) -> Result<Redeemed, Refused> {
+        let ids: Vec<&str> = ids.map(CouponId::as_str).collect();
+        let found: HashMap<String, Stored<Coupon>> =
+            self.find_many(scope, nouns::COUPONS_BY_IDS, &ids).await?;
+        let coupons = found
+            .into_iter()
+            .map(|(id, row)| (id, Edit::of(row)))
+            .collect();
+        Ok(Redeemed { coupons })
+    }
+
+    /// Makes sure that a method is the customer's own.
+    pub(crate) async fn own_method(
+        &self,
+        scope: &Scope,
+        method: &PaymentMethodId,
+        customer: &CustomerId,
+    ) -> Result<(), Refused> {
+        let param = "default_payment_method";
+        let found: Stored<perennial::payment::PaymentMethod> =
+            self.find_named(scope, method.as_str(), param).await?;
+        if found.customer.as_ref() == Some(customer) {
+            return Ok(());
+        }
+        Err(Refused::NotFound {
+            kind: "payment_method",
+            id: method.to_string(),
+            param: Some(param.to_owned()),
+        })
+    }
+}
+
+/// Whether finalising it would leave something to charge.
+pub(crate) fn is_chargeable(invoice: &Invoice) -> bool {
+    invoice.amount_due_minor >= minimum_charge_minor(invoice.currency).max(1)
+}
+
+/// Stripe's refusal where money is due and nothing can pay it.
+pub(crate) fn nothing_to_pay_with() -> Refused {
+    Refused::State {
+        code: Some("resource_missing"),
+        message: "This customer has no attached payment source or default payment method. Please \
+                  consider adding a default payment method."
+            .to_owned(),
+    }
+}
+
+/// The rates that ids name, in order.
+pub(crate) fn named_rates(
+    found: &HashMap<String, Stored<TaxRate>>,
+    ids: &[TaxRateId],
+    param: &str,
+) -> Result<Vec<TaxRate>, Refused> {
+    let mut rates = Vec::with_capacity(ids.len());
+    for id in ids {
+        let rate = found.get(id.as_str()).ok_or_else(|| Refused::NotFound {
+            kind: "tax_rate",
+            id: id.to_string(),
+            param: Some(param.to_owned()),
+        })?;
+        if !rate.active {
+            return Err(Refused::invalid(
+                param,
+                format!("The tax rate {id} is not active."),
+            ));
+        }
+        rates.push(rate.value.clone());
+    }
+    Ok(rates)
+}
+
+/// Until when a new subscription is free: what is asked for, or the longest trial of its prices.
+fn trial_end(
+    new: &NewSubscription,
+    items: &[DomainItem],
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Refused> {
+    if new.trial_end.is_some() || !new.trial_from_plan {
+        return Ok(new.trial_end);
+    }
+    let recurring = items
+        .iter()
+        .filter_map(|item| item.price.recurring.as_ref());
+    let days = recurring
+        .filter_map(|own| own.trial_period_days)
+        .max()
+        .filter(|days| *days > 0);
+    let end = days.map(|days| now.add_seconds(i64::from(days) * DAY_SECONDS));
+    end.transpose()
+        .map_err(|error| Refused::invalid("trial_from_plan", error.to_string()))
+}
+
+/// Takes a waiting item away for good.
+async fn drop_item(
+    booking: &mut Booking<'_>,
+    scope: &Scope,
+    row: &Stored<InvoiceItem>,
+) -> Result<(), Refused> {
+    let done = sqlx::query(nouns::INVOICE_ITEM_DELETE)
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(row.id.as_str())
+        .bind(row.revision)
+        .execute(booking.connection())
+        .await?;
+    if done.rows_affected() != 1 {
+        let (kind, id) = (InvoiceItem::KIND, row.id.to_string());
+        return Err(crate::store::StoreError::Conflict { kind, id }.into());
+    }
+    booking.tell("invoiceitem.deleted", &row.value).await
+}
+
+impl From<SubscriptionError> for Refused {
+    fn from(error: SubscriptionError) -> Self {
+        match (&error, error.param()) {
+            (SubscriptionError::Money(_), _) => Self::TooLarge,
+            (SubscriptionError::Invoice(inner), _) => (*inner).into(),
+            (_, Some(param)) => Self::invalid(param, error.to_string()),
+            (SubscriptionError::Calendar(_), _) => Self::Defect(error.to_string()),
+            _ => Self::State {
+                code: None,
+                message: error.to_string(),
+            },
+        }
+    }
+}
