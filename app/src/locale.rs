@@ -7,6 +7,8 @@
 use leptos::prelude::*;
 use perennial::{
     calendar::{Cadence, Interval, Timestamp},
+    currency::Currency,
+    decimal::{Decimal12, MAX_PLACES},
     money::Money,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -167,23 +169,42 @@ impl Words {
     /// always US dollars, Canadian ones are `CA$`); else the code, which everybody can look up.
     #[must_use]
     pub fn amount(self, minor: i64, currency: &str, exponent: u32) -> String {
-        let code = currency.to_ascii_uppercase();
         let plain = scaled(minor, exponent);
-        let number = self.decimal(plain.trim_start_matches('-'));
+        self.in_currency(minor < 0, plain.trim_start_matches('-'), currency)
+    }
+
+    /// A unit price in decimals of the minor unit, with every digit that counts and at least those of the currency:
+    /// `€24.00`, `$0.0125`.
+    #[must_use]
+    pub fn unit_price(self, minor: Decimal12, currency: Currency) -> String {
+        let exponent = usize::from(currency.exponent());
+        let places = MAX_PLACES + exponent;
+        let digits = format!("{:0>width$}", minor.scaled().unsigned_abs(), width = places + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - places);
+        let (least, more) = fraction.split_at(exponent);
+        let fraction = format!("{least}{}", more.trim_end_matches('0'));
+        let plain = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
+        self.in_currency(minor.is_negative(), &plain, currency.code())
+    }
+
+    /// A plain decimal number with the sign or the code of its currency.
+    fn in_currency(self, negative: bool, plain: &str, currency: &str) -> String {
+        let code = currency.to_ascii_uppercase();
+        let number = self.decimal(plain);
         let symbol = self
             .format_symbols()
             .split(';')
-            .find_map(|pair| pair.strip_prefix(code.as_str())?.strip_prefix('='));
+            .find_map(|pair| pair.strip_prefix(code.as_str())?.strip_prefix('='))
+            .unwrap_or(&code);
         let mut out = String::new();
-        if minor < 0 {
+        if negative {
             out.push(MINUS);
         }
         if self.format_currency_first() == "no" {
             out.push_str(&number);
             out.push(NBSP);
-            out.push_str(symbol.unwrap_or(&code));
+            out.push_str(symbol);
         } else {
-            let symbol = symbol.unwrap_or(&code);
             out.push_str(symbol);
             if symbol.ends_with(|c: char| c.is_ascii_alphabetic()) {
                 out.push(NBSP);
@@ -254,6 +275,19 @@ impl Words {
             Interval::Month => self.format_every_month(count),
             Interval::Year => self.format_every_year(count),
         }
+    }
+
+    /// A rhythm as a choice: `Monthly`, `Every 3 months`.
+    #[must_use]
+    pub fn rhythm(self, cadence: Cadence) -> String {
+        let name = match (cadence.interval, cadence.interval_count) {
+            (Interval::Day, 1) => self.format_daily(),
+            (Interval::Week, 1) => self.format_weekly(),
+            (Interval::Month, 1) => self.format_monthly(),
+            (Interval::Year, 1) => self.format_yearly(),
+            _ => return self.every(cadence),
+        };
+        name.to_owned()
     }
 
     /// A day, long: `1 December 2026`.
@@ -380,6 +414,7 @@ fn scaled(number: i64, exponent: u32) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may stop at what cannot be")]
 mod tests {
     use super::*;
 
@@ -437,6 +472,21 @@ mod tests {
                 expected,
                 "{locale:?} {minor} {currency}"
             );
+        }
+    }
+
+    #[test]
+    fn unit_prices_keep_every_digit_that_counts() {
+        for (price, currency, expected) in [
+            ("2400", Currency::EUR, "€24.00"),
+            ("1.25", Currency::USD, "$0.0125"),
+            ("0.000000000001", Currency::USD, "$0.00000000000001"),
+            ("12", Currency::JPY, "¥12"),
+            ("12.5", Currency::JPY, "¥12.5"),
+            ("-5", Currency::EUR, "\u{2212}€0.05"),
+        ] {
+            let price = Decimal12::parse(price).expect("a price of the table");
+            assert_eq!(Locale::En.words().unit_price(price, currency), expected);
         }
     }
 

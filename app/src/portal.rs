@@ -1,6 +1,8 @@
 //! The customer's pages: a page with its server functions and its stylesheet side by side.
 
+pub mod attention;
 pub mod card_form;
+pub mod change;
 pub mod frame;
 pub mod gallery;
 pub mod home;
@@ -9,3 +11,5 @@ pub mod method;
 pub mod outcome;
 pub mod payment_methods;
 pub mod refused;
+pub mod say;
+pub mod subscription;

@@ -1,13 +1,238 @@
 //! The first page: where the customer stands, and what they can do.
 
+use super::{
+    attention::AttentionBanner,
+    loaded::Loaded,
+    method::Method,
+    outcome::{Outcome, refusal_of},
+    say,
+    subscription::SubscriptionPart,
+};
 use crate::{
-    locale::words,
-    ui::{Page, PageHeader},
+    locale::{Words, words},
+    port::{Home as Shown, InvoiceRow},
+    refusal::Refusal,
+    ui::{
+        Amount, Badge, Cell, Date, EmptyState, Fact, Facts, Glyph, Page, PageHeader, Section, Table,
+    },
 };
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+use perennial::id::SubscriptionId;
+use stylers_macro::style_sheet;
+
+/// Loads the first page.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "home")]
+pub async fn load_home() -> Result<Shown, Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.home(&viewer).await
+}
+
+/// Takes a cancellation back.
+///
+/// # Errors
+/// When it has ended meanwhile, or the merchant's rules don't allow it.
+#[server(prefix = "/api/portal", endpoint = "keep")]
+pub async fn keep(
+    /// Which subscription.
+    subscription: SubscriptionId,
+) -> Result<(), Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.keep(&viewer, &subscription).await?;
+    super::outcome::go_on("/portal", super::outcome::Notice::Kept);
+    Ok(())
+}
+
+/// Takes a change that waits back.
+///
+/// # Errors
+/// When it has happened meanwhile.
+#[server(prefix = "/api/portal", endpoint = "undo-change")]
+pub async fn undo_change(
+    /// Of which subscription.
+    subscription: SubscriptionId,
+) -> Result<(), Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.undo_change(&viewer, &subscription).await?;
+    super::outcome::go_on("/portal", super::outcome::Notice::ChangeUndone);
+    Ok(())
+}
+
+/// What can be done on the first page itself.
+#[derive(Clone, Copy)]
+pub struct Acts {
+    /// Takes a cancellation back.
+    pub keep: ServerAction<Keep>,
+    /// Takes a waiting change back.
+    pub undo: ServerAction<UndoChange>,
+}
 
 /// The first page.
 #[component]
 pub fn Home() -> impl IntoView {
-    view! { <Page><PageHeader title=words().shell_home() /></Page> }
+    let acts = Acts {
+        keep: ServerAction::new(),
+        undo: ServerAction::new(),
+    };
+    let search = use_location().search;
+    let done = (acts.keep.version(), acts.undo.version());
+    let home = Resource::new_blocking(
+        move || (search.get(), done.0.get(), done.1.get()),
+        |_| load_home(),
+    );
+    let (keep, undo) = (refusal_of(acts.keep), refusal_of(acts.undo));
+    let refusal = Signal::derive(move || keep.get().or_else(|| undo.get()));
+    view! { <Loaded resource=home view=move |home| show(home, acts, refusal) /> }
+}
+
+fn show(home: Shown, acts: Acts, refusal: Signal<Option<Refusal>>) -> AnyView {
+    let words = words();
+    let now = home.now;
+    let lead = lead(words, &home);
+    let none = home.subscriptions.is_empty();
+    let subscriptions: Vec<_> = home
+        .subscriptions
+        .iter()
+        .cloned()
+        .map(|subscription| view! { <SubscriptionPart subscription=subscription now=now acts=acts /> })
+        .collect();
+    view! {
+        <Page><div class=concat!("home ", style_sheet!("app/src/portal/home.css"))>
+            <div class="head">
+                <PageHeader title=words.shell_home() lead=lead />
+                <Outcome refusal=refusal />
+                {home.attention.clone().map(|attention| view! { <AttentionBanner attention=attention now=now /> })}
+            </div>
+            {if none {
+                view! { <EmptyState glyph=Glyph::Document title=words.home_none() detail=words.home_none_detail() /> }.into_any()
+            } else {
+                view! { <Section title=words.home_subscriptions()><div class="cards">{subscriptions}</div></Section> }.into_any()
+            }}
+            {(!home.invoices.is_empty()).then(|| view! { <RecentInvoices rows=home.invoices.clone() /> })}
+            {methods(words, &home)}
+            {details(words, &home)}
+        </div></Page>
+    }
+    .into_any()
+}
+
+/// Where the reader stands, in one sentence: the next payment of all.
+fn lead(words: Words, home: &Shown) -> String {
+    let next = home
+        .subscriptions
+        .iter()
+        .filter_map(|subscription| subscription.next_payment.as_ref())
+        .min_by_key(|next| next.at);
+    match next {
+        None => words.home_lead_quiet().to_owned(),
+        Some(next) => {
+            let (amount, date) = (words.money(next.amount), words.date_near(next.at, home.now));
+            if next.plus_usage {
+                words.home_lead_usage(&amount, &date)
+            } else {
+                words.home_lead_next(&amount, &date)
+            }
+        }
+    }
+}
+
+/// The newest invoices.
+#[component]
+fn RecentInvoices(rows: Vec<InvoiceRow>) -> impl IntoView {
+    let words = words();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let (tone, status) = say::invoice_status(words, &row);
+            let name = words.home_invoice_of(&words.date(row.date));
+            view! {
+                <tr role="row">
+                    <Cell>
+                        <a class="whole-row" href=format!("/portal/invoices/{}", row.id) aria-label=name>
+                            <Date at=row.date short=true />
+                        </a>
+                    </Cell>
+                    <Cell>{row.products.join(", ")}</Cell>
+                    <Cell><Badge tone=tone>{status}</Badge></Cell>
+                    <Cell figures=true><Amount money=row.total /></Cell>
+                </tr>
+            }
+        })
+        .collect();
+    let heads = vec![
+        (words.home_date(), false),
+        (words.home_what_for(), false),
+        (words.home_state(), false),
+        (words.home_amount(), true),
+    ];
+    view! {
+        <Section title=words.home_recent_invoices() link=("/portal/invoices".to_owned(), words.home_all_invoices().to_owned())>
+            <Table caption=words.home_recent_invoices() heads=heads>{rows}</Table>
+        </Section>
+    }
+}
+
+/// What pays, and the credit that is used first.
+fn methods(words: Words, home: &Shown) -> impl IntoView + use<> {
+    let cards: Vec<_> = home
+        .payment_methods
+        .iter()
+        .map(|saved| {
+            let card = saved.method.card.clone();
+            view! { <li><Method card=card /></li> }
+        })
+        .collect();
+    let balance = home
+        .balance
+        .filter(|balance| !balance.is_zero())
+        .map(|balance| {
+            let size = words.amount(
+                balance.minor.saturating_abs(),
+                balance.currency.code(),
+                u32::from(balance.currency.exponent()),
+            );
+            let (name, text) = if balance.is_negative() {
+                (words.home_credit(), words.home_credit_text(&size))
+            } else {
+                (words.home_owed(), words.home_owed_text(&size))
+            };
+            view! { <Facts><Fact name=name>{text}</Fact></Facts> }
+        });
+    let none = cards
+        .is_empty()
+        .then(|| view! { <p>{words.home_no_method()}</p> });
+    view! {
+        <Section title=words.home_payment_methods() link=("/portal/payment-methods".to_owned(), words.home_manage().to_owned())>
+            {none}
+            <ul role="list" class="method-rows">{cards}</ul>
+            {balance}
+        </Section>
+    }
+}
+
+/// Who the customer is on invoices.
+fn details(words: Words, home: &Shown) -> impl IntoView + use<> {
+    let details = &home.details;
+    let facts: Vec<_> = [
+        (words.home_name(), details.name.clone()),
+        (words.home_email(), details.email.clone()),
+        (
+            words.home_address(),
+            details.address.as_ref().map(say::address),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| {
+        let value = value.filter(|value| !value.is_empty())?;
+        Some(view! { <Fact name=name>{value}</Fact> })
+    })
+    .collect();
+    view! {
+        <Section title=words.home_details() link=("/portal/details".to_owned(), words.home_edit().to_owned())>
+            <Facts>{facts}</Facts>
+        </Section>
+    }
 }

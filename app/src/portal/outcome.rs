@@ -28,11 +28,17 @@ pub enum Notice {
     TaxIdRemoved,
     MailSaved,
     LanguageSaved,
+    PlanChanged,
+    ChangePlanned,
+    ChangeUndone,
+    Cancelled,
+    Kept,
+    ChangeUnpaid,
 }
 
 impl Notice {
     /// Every notice with its code.
-    const CODES: [(Self, &'static str); 11] = [
+    const CODES: [(Self, &'static str); 17] = [
         (Self::CardAdded, "card-added"),
         (Self::CardNotConfirmed, "card-not-confirmed"),
         (Self::DefaultChanged, "default-changed"),
@@ -44,6 +50,12 @@ impl Notice {
         (Self::TaxIdRemoved, "tax-id-removed"),
         (Self::MailSaved, "mail-saved"),
         (Self::LanguageSaved, "language-saved"),
+        (Self::PlanChanged, "plan-changed"),
+        (Self::ChangePlanned, "change-planned"),
+        (Self::ChangeUndone, "change-undone"),
+        (Self::Cancelled, "cancelled"),
+        (Self::Kept, "kept"),
+        (Self::ChangeUnpaid, "change-unpaid"),
     ];
 
     /// Reads the code of an address.
@@ -63,7 +75,7 @@ impl Notice {
     /// Whether it is bad news.
     const fn tone(self) -> Tone {
         match self {
-            Self::CardNotConfirmed | Self::PaymentNotConfirmed => Tone::Danger,
+            Self::CardNotConfirmed | Self::PaymentNotConfirmed | Self::ChangeUnpaid => Tone::Danger,
             _ => Tone::Positive,
         }
     }
@@ -96,6 +108,21 @@ impl Notice {
             Self::LanguageSaved => (
                 words.done_language_saved(),
                 words.done_language_saved_detail(),
+            ),
+            Self::PlanChanged => (words.done_plan_changed(), words.done_plan_changed_detail()),
+            Self::ChangePlanned => (
+                words.done_change_planned(),
+                words.done_change_planned_detail(),
+            ),
+            Self::ChangeUndone => (
+                words.done_change_undone(),
+                words.done_change_undone_detail(),
+            ),
+            Self::Cancelled => (words.done_cancelled(), words.done_cancelled_detail()),
+            Self::Kept => (words.done_kept(), words.done_kept_detail()),
+            Self::ChangeUnpaid => (
+                words.done_change_unpaid(),
+                words.done_change_unpaid_detail(),
             ),
         }
     }

@@ -66,7 +66,7 @@ pub fn Date(
         <time datetime=machine_readable(at) title=words.exactly(at)>
             {text}
         </time>
-        {now.map(|now| view! { <small class="unhurried">" · "{words.away(at, now)}</small> })}
+        {now.map(|now| view! { <small class="quiet">" · "{words.away(at, now)}</small> })}
     }
 }
 

@@ -35,8 +35,8 @@ pub fn RadioRow(
     #[prop(optional)]
     checked: bool,
     /// Whether it can't be chosen; say why in `detail`.
-    #[prop(optional)]
-    disabled: bool,
+    #[prop(optional, into)]
+    disabled: Signal<bool>,
     /// What it is.
     #[prop(into)]
     title: String,
@@ -49,7 +49,7 @@ pub fn RadioRow(
 ) -> impl IntoView {
     view! {
         <label class="row">
-            <input r#type="radio" name=name value=value checked=checked disabled=disabled />
+            <input r#type="radio" name=name value=value checked=checked disabled=move || disabled.get() autocomplete="off" />
             <span class="words">
                 <span class="title">{title}</span>
                 {detail.map(|detail| view! { <span class="detail">{detail}</span> })}

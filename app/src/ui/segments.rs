@@ -36,7 +36,7 @@ pub fn Segment(
 ) -> impl IntoView {
     view! {
         <label class="side">
-            <input class="unseen" r#type="radio" name=name value=value checked=checked />
+            <input class="unseen" r#type="radio" name=name value=value checked=checked autocomplete="off" />
             {children()}
         </label>
     }

@@ -1,0 +1,117 @@
+//! Changing a plan: first the choice, with what it would cost as one chooses; then the quote that binds.
+//!
+//! The browser computes the preview with the very code that bills. Without scripts the choice travels in the address,
+//! and the server computes the same preview.
+
+mod choice;
+mod plans;
+mod review;
+mod terms;
+
+pub use review::Review;
+
+use super::loaded::Loaded;
+use crate::{
+    port::{ChangePage, QuotePage, Wish},
+    refusal::{Field, Refusal, Rule},
+};
+use choice::Choice;
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use perennial::id::{QuoteId, SubscriptionId, SubscriptionItemId};
+
+/// Loads all that the choice needs.
+///
+/// # Errors
+/// When the merchant's rules don't allow a change now.
+#[server(prefix = "/api/portal", endpoint = "change-page")]
+pub async fn load_change(
+    /// Of which subscription.
+    subscription: SubscriptionId,
+) -> Result<ChangePage, Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.change_page(&viewer, &subscription).await
+}
+
+/// Loads a quote, with what it was made from.
+///
+/// # Errors
+/// When the quote is not the customer's.
+#[server(prefix = "/api/portal", endpoint = "quote-page")]
+pub async fn load_quote(
+    /// Of which subscription.
+    subscription: SubscriptionId,
+    /// Which quote.
+    quote: QuoteId,
+) -> Result<(QuotePage, ChangePage), Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let page = portal.quote_page(&viewer, &quote).await?;
+    let from = portal.change_page(&viewer, &subscription).await?;
+    Ok((page, from))
+}
+
+/// Prices a choice so that the price binds, and goes on to where it is confirmed.
+///
+/// # Errors
+/// When there is no such price to change to, or the rules don't allow it.
+#[server(prefix = "/api/portal", endpoint = "quote")]
+pub async fn quote_change(
+    /// Of which subscription.
+    subscription: SubscriptionId,
+    /// Of which of its items.
+    item: SubscriptionItemId,
+    /// The product afterwards.
+    #[server(default)]
+    plan: String,
+    /// The rhythm afterwards, as [`choice::code`] writes it.
+    #[server(default)]
+    every: String,
+    /// Units afterwards; 0 keeps them.
+    #[server(default)]
+    quantity: u64,
+) -> Result<(), Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let page = portal.change_page(&viewer, &subscription).await?;
+    let unknown = || Refusal::Invalid(vec![(Field::Price, Rule::Unknown)]);
+    let base = choice::item(&page, Some(item.as_str())).ok_or_else(unknown)?;
+    let wanted = Choice::read(&page, base, Some(&plan), Some(&every), Some(quantity));
+    let price = wanted.price(&page).ok_or_else(unknown)?;
+    let wish = Wish {
+        item: Some(item),
+        price: Some(price.id.clone()),
+        quantity: if price.is_metered() { 0 } else { wanted.quantity },
+    };
+    let quoted = portal.quote(&viewer, &subscription, vec![wish]).await?;
+    let id = quoted.quote.id;
+    leptos_axum::redirect(&format!("/portal/subscriptions/{subscription}/change/{id}"));
+    Ok(())
+}
+
+/// The subscription that the path names. An id that can't be one leads nowhere, which the server then says.
+pub(super) fn subscription_of_path() -> Signal<Result<SubscriptionId, Refusal>> {
+    let params = use_params_map();
+    Signal::derive(move || {
+        let id = params.with(|params| params.get("id")).unwrap_or_default();
+        SubscriptionId::parse(&id).map_err(|_| Refusal::NotFound)
+    })
+}
+
+/// The choice.
+#[component]
+pub fn Change() -> impl IntoView {
+    let id = subscription_of_path();
+    let page = Resource::new_blocking(move || id.get(), |id| async move { load_change(id?).await });
+    let query = use_query_map();
+    let show = move |page: ChangePage| {
+        let asked = query.get_untracked();
+        let base = choice::item(&page, asked.get("item").as_deref()).cloned();
+        let Some(base) = base else {
+            return view! { <super::refused::Refused refusal=Refusal::NotAllowed /> }.into_any();
+        };
+        let quantity = asked.get("quantity").and_then(|typed| typed.parse().ok());
+        let (plan, every) = (asked.get("plan"), asked.get("every"));
+        let first = Choice::read(&page, &base, plan.as_deref(), every.as_deref(), quantity);
+        view! { <plans::Plans page=page base=base first=first /> }.into_any()
+    };
+    view! { <Loaded resource=page view=show /> }
+}

@@ -1,0 +1,154 @@
+//! What a customer may choose, what they chose, and what that would cost.
+
+use crate::port::{ChangePage, Plan};
+use perennial::{
+    calendar::{Cadence, Interval},
+    catalog::Price,
+    quote::{ChangeContext, Terms, price_change},
+    subscription::{Item, ItemChange, SubscriptionError},
+};
+
+/// A product, a rhythm and a quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The id of the product.
+    pub plan: String,
+    /// How often it bills.
+    pub every: Cadence,
+    /// Units.
+    pub quantity: u64,
+}
+
+/// The item that changes: the one named, else the first that has a quantity.
+#[must_use]
+pub fn item<'a>(page: &'a ChangePage, named: Option<&str>) -> Option<&'a Item> {
+    let items = &page.subscription.items;
+    match named {
+        Some(id) => items.iter().find(|item| item.id.as_str() == id),
+        None => items.iter().find(|item| !item.price.is_metered()).or(items.first()),
+    }
+}
+
+/// A rhythm as it stands in a form: `month-1`.
+#[must_use]
+pub fn code(every: Cadence) -> String {
+    let interval = match every.interval {
+        Interval::Day => "day",
+        Interval::Week => "week",
+        Interval::Month => "month",
+        Interval::Year => "year",
+    };
+    format!("{interval}-{}", every.interval_count)
+}
+
+/// The products that may replace the item's, in the merchant's order.
+pub fn plans(page: &ChangePage) -> impl Iterator<Item = &Plan> {
+    page.plans.iter().filter(|plan| !plan.add_on)
+}
+
+/// The rhythms there are, shortest first.
+#[must_use]
+pub fn rhythms(page: &ChangePage) -> Vec<Cadence> {
+    let mut found: Vec<Cadence> = Vec::new();
+    for every in plans(page).flat_map(|plan| &plan.prices).filter_map(Price::cadence) {
+        if !found.contains(&every) {
+            found.push(every);
+        }
+    }
+    found.sort_by_key(|every| (every.interval, every.interval_count));
+    found
+}
+
+impl Choice {
+    /// Reads a choice from a form or an address; whatever is missing or unknown stays as the item has it.
+    #[must_use]
+    pub fn read(
+        page: &ChangePage,
+        base: &Item,
+        plan: Option<&str>,
+        every: Option<&str>,
+        quantity: Option<u64>,
+    ) -> Self {
+        let known = plan.filter(|plan| plans(page).any(|known| known.product.id.as_str() == *plan));
+        let now = base.price.cadence().unwrap_or(Cadence::MONTHLY);
+        let every = rhythms(page).into_iter().find(|known| every == Some(code(*known).as_str()));
+        let mut choice = Self {
+            plan: known.unwrap_or(base.price.product.as_str()).to_owned(),
+            every: every.unwrap_or(now),
+            quantity: quantity.filter(|units| *units > 0).unwrap_or(base.quantity.max(1)),
+        };
+        choice.quantity = choice.within_bounds(page, base);
+        choice
+    }
+
+    /// The quantity, as near to the wish as the plan allows.
+    #[must_use]
+    pub fn within_bounds(&self, page: &ChangePage, base: &Item) -> u64 {
+        match self.bounds(page) {
+            Some((least, most)) => self.quantity.clamp(least, most.unwrap_or(u64::MAX).max(least)),
+            None => base.quantity.max(1),
+        }
+    }
+
+    /// The least and the most units, if the quantity may be chosen.
+    #[must_use]
+    pub fn bounds(&self, page: &ChangePage) -> Option<(u64, Option<u64>)> {
+        if !page.rules.quantity {
+            return None;
+        }
+        let bounds = self.plan(page)?.adjustable_quantity?;
+        Some((bounds.minimum.max(1), bounds.maximum))
+    }
+
+    fn plan<'a>(&self, page: &'a ChangePage) -> Option<&'a Plan> {
+        plans(page).find(|plan| plan.product.id.as_str() == self.plan)
+    }
+
+    /// The price that is meant. The item's own wins over another of the same product and rhythm.
+    #[must_use]
+    pub fn price<'a>(&self, page: &'a ChangePage) -> Option<&'a Price> {
+        let fits = |price: &&Price| price.cadence() == Some(self.every) && price.currency == page.subscription.currency;
+        let mut offered = self.plan(page)?.prices.iter().filter(fits);
+        let own = offered.clone().find(|price| page.subscription.items.iter().any(|item| item.price.id == price.id));
+        own.or_else(|| offered.next())
+    }
+
+    /// What it costs for one period, before tax and discounts, in minor units; `None` where it is not offered or
+    /// follows usage.
+    #[must_use]
+    pub fn amount_minor(&self, page: &ChangePage) -> Option<i64> {
+        let price = self.price(page).filter(|price| !price.is_metered())?;
+        price.pricing.amount_minor(self.quantity).ok()
+    }
+
+    /// What it saves in a year against paying by the month, in minor units.
+    #[must_use]
+    pub fn yearly_saving_minor(&self, page: &ChangePage) -> Option<i64> {
+        let by = |every| Self { every, ..self.clone() }.amount_minor(page);
+        let saving = by(Cadence::MONTHLY)?.checked_mul(12)?.checked_sub(by(Cadence::YEARLY)?)?;
+        (saving > 0).then_some(saving)
+    }
+
+    /// What the change would cost at the moment of the page; `None` when nothing would change.
+    #[must_use]
+    pub fn preview(&self, page: &ChangePage, base: &Item) -> Option<Result<Terms, SubscriptionError>> {
+        let price = self.price(page)?;
+        let quantity = (!price.is_metered()).then_some(self.quantity);
+        let same_price = price.id == base.price.id;
+        if same_price && quantity.is_none_or(|units| units == base.quantity) {
+            return None;
+        }
+        let change = ItemChange::Set {
+            item: base.id.clone(),
+            price: (!same_price).then(|| price.clone()),
+            quantity,
+        };
+        let context = ChangeContext {
+            subscription: &page.subscription,
+            customer: &page.customer,
+            pending: &page.pending,
+        };
+        let rules = &page.rules;
+        Some(price_change(&context, &[change], rules.proration_behavior, &rules.schedule_at_period_end, page.now))
+    }
+}

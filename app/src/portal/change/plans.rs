@@ -1,0 +1,238 @@
+//! The choice itself: rhythm, plan, quantity, and what they come to.
+
+use super::{
+    QuoteChange,
+    choice::{Choice, code, plans, rhythms},
+    terms::{TermsSummary, Why},
+};
+use crate::{
+    locale::words,
+    port::{ChangePage, Plan},
+    portal::outcome::{Outcome, refusal_of},
+    ui::{Amount, Button, ButtonKind, Disclosure, Page, PageHeader, RadioRow, RadioRows, Segment, Segments, Stepper, Summary},
+};
+use leptos::prelude::*;
+use perennial::{calendar::Cadence, money::Money, subscription::Item};
+use std::sync::Arc;
+use stylers_macro::style_sheet;
+
+/// What is on offer and what is chosen of it.
+#[derive(Clone)]
+struct Offer {
+    page: Arc<ChangePage>,
+    base: Arc<Item>,
+    plan: RwSignal<String>,
+    every: RwSignal<Cadence>,
+    quantity: RwSignal<u64>,
+}
+
+impl Offer {
+    /// The choice as it stands.
+    fn chosen(&self) -> Choice {
+        let mut choice = Choice { plan: self.plan.get(), every: self.every.get(), quantity: self.quantity.get() };
+        choice.quantity = choice.within_bounds(&self.page, &self.base);
+        choice
+    }
+
+    fn money(&self, minor: i64) -> Money {
+        Money::new(minor, self.page.subscription.currency)
+    }
+}
+
+/// The form of the choice.
+#[component]
+pub fn Plans(page: ChangePage, base: Item, first: Choice) -> impl IntoView {
+    let words = words();
+    let offer = Offer {
+        plan: RwSignal::new(first.plan),
+        every: RwSignal::new(first.every),
+        quantity: RwSignal::new(first.quantity),
+        page: Arc::new(page),
+        base: Arc::new(base),
+    };
+    let quoting = ServerAction::<QuoteChange>::new();
+    let path = format!("/portal/subscriptions/{}/change", offer.page.subscription.id);
+    let hidden = [
+        ("subscription", offer.page.subscription.id.to_string()),
+        ("item", offer.base.id.to_string()),
+    ];
+    let hidden: Vec<_> = hidden.into_iter().map(|(name, value)| view! { <input r#type="hidden" name=name value=value /> }).collect();
+    let lead = now(&offer);
+    view! {
+        <Page>
+            <PageHeader title=words.home_change() lead=lead above=("/portal".to_owned(), words.shell_home().to_owned()) />
+            <Outcome refusal=refusal_of(quoting) />
+            <ActionForm action=quoting attr:class=concat!("change ", style_sheet!("app/src/portal/change/plans.css"))>
+                {hidden}
+                <Rhythms offer=offer.clone() />
+                <PlanRows offer=offer.clone() />
+                <Units offer=offer.clone() />
+                <button class="recompute without-scripts" formmethod="get" formaction=path>{words.change_show()}</button>
+                <Come offer=offer busy=quoting.pending() />
+            </ActionForm>
+        </Page>
+    }
+}
+
+/// What the item is now, in one sentence.
+fn now(offer: &Offer) -> String {
+    let words = words();
+    let item = &offer.base;
+    let name = match item.quantity {
+        0 | 1 => item.price.product_name.clone(),
+        units => words.home_items(&item.price.product_name, &words.integer(units)),
+    };
+    let amount = item.price.pricing.amount_minor(item.quantity).ok().filter(|_| !item.price.is_metered());
+    match (amount, item.price.cadence()) {
+        (Some(amount), Some(every)) => words.change_now(&words.money(offer.money(amount)), &name, &words.every(every)),
+        _ => name,
+    }
+}
+
+/// How often, where there is more than one rhythm, and what the longer one saves.
+#[component]
+fn Rhythms(offer: Offer) -> impl IntoView {
+    let words = words();
+    let found = rhythms(&offer.page);
+    let several = found.len() > 1;
+    let chosen = offer.every.get_untracked();
+    let sides: Vec<_> = found
+        .iter()
+        .copied()
+        .map(|every| {
+            let offer = offer.clone();
+            let saving = move || {
+                let saving = offer.chosen().yearly_saving_minor(&offer.page).filter(|_| every == Cadence::YEARLY)?;
+                let text = words.change_saves(&words.money(offer.money(saving)));
+                Some(view! { <small>{text}</small> })
+            };
+            view! { <Segment name="every" value=code(every) checked=every == chosen>{words.rhythm(every)}{saving}</Segment> }
+        })
+        .collect();
+    let choose = move |event| {
+        let code_chosen = event_target_value(&event);
+        if let Some(every) = found.iter().find(|every| code(**every) == code_chosen) {
+            offer.every.set(*every);
+        }
+    };
+    several.then(|| view! { <Segments legend=words.change_how_often() on:change=choose>{sides}</Segments> })
+}
+
+/// The plans, a row each.
+#[component]
+fn PlanRows(offer: Offer) -> impl IntoView {
+    let words = words();
+    let rows: Vec<_> = plans(&offer.page).cloned().map(|plan| row(&offer, plan)).collect();
+    let plan = offer.plan;
+    view! {
+        <RadioRows legend=words.change_plan() on:change=move |event| plan.set(event_target_value(&event))>
+            {rows}
+        </RadioRows>
+    }
+}
+
+fn row(offer: &Offer, plan: Plan) -> impl IntoView + use<> {
+    let words = words();
+    let id = plan.product.id.to_string();
+    let current = plan.product.id == offer.base.price.product;
+    let checked = offer.plan.get_untracked() == id;
+    let detail = plan.product.description.clone();
+    let detail = if current {
+        Some(detail.map_or_else(
+            || words.change_current().to_owned(),
+            |detail| words.format_join(words.change_current(), &detail),
+        ))
+    } else {
+        detail
+    };
+    // What this row would come to: its plan with the rhythm and the quantity that are chosen.
+    let here = {
+        let (offer, id) = (offer.clone(), id.clone());
+        move || {
+            let mut choice = Choice { plan: id.clone(), ..offer.chosen() };
+            choice.quantity = choice.within_bounds(&offer.page, &offer.base);
+            choice
+        }
+    };
+    let page = offer.page.clone();
+    let offered = {
+        let (here, page) = (here.clone(), page.clone());
+        Memo::new(move |_| here().price(&page).is_some())
+    };
+    let currency = offer.page.subscription.currency;
+    let price = move || {
+        let choice = here();
+        match (choice.price(&page), choice.amount_minor(&page)) {
+            (None, _) => view! { <span class="quiet">{words.change_not_offered()}</span> }.into_any(),
+            (Some(_), None) => view! { <span class="quiet">{words.home_by_usage()}</span> }.into_any(),
+            (Some(_), Some(minor)) => {
+                view! { <Amount money=Money::new(minor, currency) rhythm=words.every(choice.every) /> }.into_any()
+            }
+        }
+    };
+    view! {
+        <RadioRow name="plan" value=id checked=checked disabled=Signal::derive(move || !offered.get()) title=plan.product.name nostrip:detail=detail>
+            {price}
+        </RadioRow>
+    }
+}
+
+/// The quantity, where it may be chosen.
+#[component]
+fn Units(offer: Offer) -> impl IntoView {
+    let words = words();
+    let quantity = offer.quantity;
+    let bounds = {
+        let offer = offer.clone();
+        Memo::new(move |_| offer.chosen().bounds(&offer.page))
+    };
+    let label = move |plan: &str| {
+        let unit = plans(&offer.page).find(|known| known.product.id.as_str() == plan)?.product.unit_label.clone();
+        unit.map(|unit| words.change_quantity_of(&unit))
+    };
+    let plan = offer.plan;
+    move || {
+        bounds.get().map(|(least, most)| {
+            let hint = most.map(|most| words.change_bounds(&words.integer(least), &words.integer(most)));
+            let label = label(&plan.get_untracked()).unwrap_or_else(|| words.change_quantity().to_owned());
+            view! { <Stepper name="quantity" label=label nostrip:hint=hint value=quantity minimum=least nostrip:maximum=most /> }
+        })
+    }
+}
+
+/// What the choice comes to, and the way on.
+#[component]
+fn Come(
+    offer: Offer,
+    /// Whether the binding quote is being made.
+    #[prop(into)]
+    busy: Signal<bool>,
+) -> impl IntoView {
+    let words = words();
+    let preview = {
+        let offer = offer.clone();
+        Memo::new(move |_| offer.chosen().preview(&offer.page, &offer.base))
+    };
+    let every = offer.every;
+    let page = offer.page;
+    let content = move || match preview.get() {
+        None => view! { <p class="quiet">{words.change_same()}</p> }.into_any(),
+        Some(Err(_)) => view! { <p class="quiet">{words.change_impossible()}</p> }.into_any(),
+        Some(Ok(terms)) => {
+            let why = (!terms.lines.is_empty()).then(|| {
+                let (terms, subscription) = (terms.clone(), page.subscription.clone());
+                view! { <Disclosure summary=words.change_why()><Why terms=terms subscription=subscription /></Disclosure> }
+            });
+            view! { <TermsSummary terms=terms every=every.get_untracked() now=page.now />{why} }.into_any()
+        }
+    };
+    let ready = move || preview.with(|preview| matches!(preview, Some(Ok(_))));
+    view! {
+        <Summary sticky=true>
+            {content}
+            <div class="acts">
+                {move || ready().then(|| view! { <Button kind=ButtonKind::Primary submit=true busy=busy>{words.change_review()}</Button> })}
+            </div>
+        </Summary>
+    }
+}

@@ -1,0 +1,112 @@
+//! States in words of life: what a subscription or an invoice is to its owner.
+
+use crate::{
+    locale::Words,
+    port::{InvoiceRow, ItemRow, SubscriptionCard},
+    ui::Tone,
+};
+use perennial::{
+    calendar::Timestamp, customer::Address, discount::Off, invoice::InvoiceStatus,
+    subscription::Status,
+};
+
+/// Where a subscription stands, and what that means to the reader.
+#[must_use]
+pub fn subscription_status(
+    words: Words,
+    subscription: &SubscriptionCard,
+    now: Timestamp,
+) -> (Tone, String) {
+    let date = |at| words.date_near(at, now);
+    if let (Some(at), Status::Active | Status::Trialing) =
+        (subscription.cancel_at, subscription.status)
+    {
+        return (Tone::Caution, words.status_ends(&date(at)));
+    }
+    match subscription.status {
+        Status::Active => match &subscription.next_payment {
+            Some(next) => (Tone::Positive, words.status_active_renews(&date(next.at))),
+            None => (Tone::Positive, words.status_active().to_owned()),
+        },
+        Status::Trialing => {
+            let end = subscription
+                .trial_end
+                .unwrap_or(subscription.current_period.end);
+            (Tone::Info, words.status_trial(&date(end)))
+        }
+        Status::PastDue => match subscription.retry_at {
+            Some(at) => (Tone::Danger, words.status_past_due_retry(&date(at))),
+            None => (Tone::Danger, words.status_past_due().to_owned()),
+        },
+        Status::Incomplete => (Tone::Caution, words.status_incomplete().to_owned()),
+        Status::IncompleteExpired => (Tone::Neutral, words.status_incomplete_expired().to_owned()),
+        Status::Unpaid => (Tone::Danger, words.status_unpaid().to_owned()),
+        Status::Canceled => match subscription.ended_at {
+            Some(at) => (Tone::Neutral, words.status_ended(&date(at))),
+            None => (Tone::Neutral, words.status_canceled().to_owned()),
+        },
+        Status::Paused => (Tone::Caution, words.status_paused().to_owned()),
+    }
+}
+
+/// Where an invoice stands, and what that means to the reader.
+#[must_use]
+pub fn invoice_status(words: Words, invoice: &InvoiceRow) -> (Tone, &'static str) {
+    match invoice.status {
+        InvoiceStatus::Draft => (Tone::Neutral, words.invoice_status_draft()),
+        InvoiceStatus::Open if invoice.failed => (Tone::Danger, words.invoice_status_failed()),
+        InvoiceStatus::Open => (Tone::Caution, words.invoice_status_open()),
+        InvoiceStatus::Paid => (Tone::Positive, words.invoice_status_paid()),
+        InvoiceStatus::Uncollectible => (Tone::Neutral, words.invoice_status_uncollectible()),
+        InvoiceStatus::Void => (Tone::Neutral, words.invoice_status_void()),
+    }
+}
+
+/// An item in a line: `Team`, `3 × Team`.
+#[must_use]
+pub fn item(words: Words, item: &ItemRow) -> String {
+    match item.quantity {
+        Some(quantity) if quantity != 1 => {
+            words.home_items(&item.product_name, &words.integer(quantity))
+        }
+        _ => item.product_name.clone(),
+    }
+}
+
+/// All items in a line.
+#[must_use]
+pub fn items(words: Words, rows: &[ItemRow]) -> String {
+    let rows: Vec<_> = rows.iter().map(|row| item(words, row)).collect();
+    rows.join(" + ")
+}
+
+/// How much a discount takes off: `20%`, `€5.00`.
+#[must_use]
+pub fn off(words: Words, off: Off) -> String {
+    match off {
+        Off::Percent(percent) => words.format_percent(&words.decimal(&percent.to_string())),
+        Off::Amount {
+            amount_minor,
+            currency,
+        } => words.money(perennial::money::Money::new(amount_minor, currency)),
+    }
+}
+
+/// An address in lines, in the order of its fields.
+#[must_use]
+pub fn address(address: &Address) -> String {
+    let place = [&address.postal_code, &address.city, &address.state];
+    let place: Vec<_> = place.into_iter().flatten().map(String::as_str).collect();
+    let lines = [
+        address.line1.clone(),
+        address.line2.clone(),
+        Some(place.join(" ")).filter(|place| !place.is_empty()),
+        address.country.clone(),
+    ];
+    let lines: Vec<_> = lines
+        .into_iter()
+        .flatten()
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join("\n")
+}

@@ -1,0 +1,143 @@
+//! A subscription on the first page: what it is, what it costs and when, and what can be done with it.
+
+use super::{home::Acts, method::Method, say};
+use crate::{
+    locale::words,
+    port::{ItemRow, SubscriptionCard},
+    ui::{Amount, Badge, Button, ButtonKind, Card, Date, Fact, Facts, Figure, LinkButton},
+};
+use leptos::prelude::*;
+use perennial::calendar::Timestamp;
+use stylers_macro::style_sheet;
+
+/// One subscription.
+#[component]
+pub fn SubscriptionPart(
+    /// Which.
+    subscription: SubscriptionCard,
+    /// The moment that the page holds for.
+    now: Timestamp,
+    /// What can be done with it here.
+    acts: Acts,
+) -> impl IntoView {
+    let words = words();
+    let (tone, status) = say::subscription_status(words, &subscription, now);
+    let ended = subscription.ended_at.is_some();
+    let rhythm = subscription.cadence.map(|cadence| words.every(cadence));
+    let name = say::items(words, &subscription.items);
+    let several = subscription.items.len() > 1;
+    view! {
+        <Card>
+            <article class=concat!("subscription ", style_sheet!("app/src/portal/subscription.css")) data-ended=ended.then_some("")>
+                <div class="head">
+                    <div class="what">
+                        <h3>{name}</h3>
+                        <Badge tone=tone>{status}</Badge>
+                    </div>
+                    {(!ended).then(|| view! {
+                        <p class="price"><Amount money=subscription.recurring figure=Figure::Large nostrip:rhythm=rhythm /></p>
+                    })}
+                </div>
+                {several.then(|| view! { <ItemList rows=subscription.items.clone() /> })}
+                {(!ended).then(|| view! { <Terms subscription=subscription.clone() now=now /> })}
+                <Choices subscription=subscription acts=acts />
+            </article>
+        </Card>
+    }
+}
+
+/// What it is made of, where that is more than one thing.
+#[component]
+fn ItemList(rows: Vec<ItemRow>) -> impl IntoView {
+    let words = words();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let rhythm = row.cadence.map(|cadence| words.every(cadence));
+            let price = match row.amount {
+                Some(amount) => view! { <Amount money=amount nostrip:rhythm=rhythm /> }.into_any(),
+                None => view! { <span class="quiet">{words.home_by_usage()}</span> }.into_any(),
+            };
+            view! { <li><span>{say::item(words, &row)}</span>{price}</li> }
+        })
+        .collect();
+    view! { <ul role="list" class="items">{rows}</ul> }
+}
+
+/// When it is paid next, with what, and what will change.
+#[component]
+fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
+    let words = words();
+    let next = subscription.next_payment.map(|next| {
+        view! {
+            <Fact name=words.home_next_payment()>
+                <Amount money=next.amount />
+                {next.plus_usage.then(|| view! { " "{words.home_plus_usage()} })}
+                " · "
+                <Date at=next.at now=now />
+            </Fact>
+        }
+    });
+    let method = subscription.payment_method.map(|saved| {
+        view! { <Fact name=words.home_paid_with()><Method card=saved.method.card /></Fact> }
+    });
+    let discounts: Vec<_> = subscription
+        .discounts
+        .into_iter()
+        .map(|discount| {
+            let off = say::off(words, discount.off);
+            let text = match discount.until {
+                Some(until) => {
+                    words.home_discount_until(&words.date_near(until, now), &discount.name, &off)
+                }
+                None => words.home_discount_off(&discount.name, &off),
+            };
+            view! { <Fact name=words.home_discount()>{text}</Fact> }
+        })
+        .collect();
+    let planned = subscription.scheduled.map(|planned| {
+        let rhythm = planned
+            .items
+            .first()
+            .and_then(|item| item.cadence)
+            .map(|cadence| words.every(cadence));
+        let text = words.home_planned_text(
+            &words.money(planned.recurring),
+            &words.date_near(planned.at, now),
+            &say::items(words, &planned.items),
+            &rhythm.unwrap_or_default(),
+        );
+        view! { <Fact name=words.home_planned()>{text}</Fact> }
+    });
+    view! { <Facts>{next}{method}{discounts}{planned}</Facts> }
+}
+
+/// What can be done with it. What takes away stands last.
+#[component]
+fn Choices(subscription: SubscriptionCard, acts: Acts) -> impl IntoView {
+    let words = words();
+    let (may, id) = (subscription.may, subscription.id);
+    let path = format!("/portal/subscriptions/{id}");
+    let any = may.keep || may.change || may.undo_change || may.cancel;
+    let id = StoredValue::new(id.to_string());
+    any.then(|| {
+        view! {
+            <div class="choices">
+                {may.keep.then(|| view! {
+                    <ActionForm action=acts.keep>
+                        <input r#type="hidden" name="subscription" value=id.get_value() />
+                        <Button submit=true busy=acts.keep.pending()>{words.home_keep()}</Button>
+                    </ActionForm>
+                })}
+                {may.change.then(|| view! { <LinkButton href=format!("{path}/change")>{words.home_change()}</LinkButton> })}
+                {may.undo_change.then(|| view! {
+                    <ActionForm action=acts.undo>
+                        <input r#type="hidden" name="subscription" value=id.get_value() />
+                        <Button submit=true busy=acts.undo.pending()>{words.home_undo()}</Button>
+                    </ActionForm>
+                })}
+                {may.cancel.then(|| view! { <LinkButton href=format!("{path}/cancel") kind=ButtonKind::Text>{words.home_cancel()}</LinkButton> })}
+            </div>
+        }
+    })
+}
