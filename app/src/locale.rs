@@ -179,11 +179,19 @@ impl Words {
     pub fn unit_price(self, minor: Decimal12, currency: Currency) -> String {
         let exponent = usize::from(currency.exponent());
         let places = MAX_PLACES + exponent;
-        let digits = format!("{:0>width$}", minor.scaled().unsigned_abs(), width = places + 1);
+        let digits = format!(
+            "{:0>width$}",
+            minor.scaled().unsigned_abs(),
+            width = places + 1
+        );
         let (whole, fraction) = digits.split_at(digits.len() - places);
         let (least, more) = fraction.split_at(exponent);
         let fraction = format!("{least}{}", more.trim_end_matches('0'));
-        let plain = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
+        let plain = if fraction.is_empty() {
+            whole.to_owned()
+        } else {
+            format!("{whole}.{fraction}")
+        };
         self.in_currency(minor.is_negative(), &plain, currency.code())
     }
 

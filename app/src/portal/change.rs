@@ -79,7 +79,11 @@ pub async fn quote_change(
     let wish = Wish {
         item: Some(item),
         price: Some(price.id.clone()),
-        quantity: if price.is_metered() { 0 } else { wanted.quantity },
+        quantity: if price.is_metered() {
+            0
+        } else {
+            wanted.quantity
+        },
     };
     let quoted = portal.quote(&viewer, &subscription, vec![wish]).await?;
     let id = quoted.quote.id;

@@ -25,7 +25,10 @@ pub fn item<'a>(page: &'a ChangePage, named: Option<&str>) -> Option<&'a Item> {
     let items = &page.subscription.items;
     match named {
         Some(id) => items.iter().find(|item| item.id.as_str() == id),
-        None => items.iter().find(|item| !item.price.is_metered()).or(items.first()),
+        None => items
+            .iter()
+            .find(|item| !item.price.is_metered())
+            .or(items.first()),
     }
 }
 
@@ -50,7 +53,10 @@ pub fn plans(page: &ChangePage) -> impl Iterator<Item = &Plan> {
 #[must_use]
 pub fn rhythms(page: &ChangePage) -> Vec<Cadence> {
     let mut found: Vec<Cadence> = Vec::new();
-    for every in plans(page).flat_map(|plan| &plan.prices).filter_map(Price::cadence) {
+    for every in plans(page)
+        .flat_map(|plan| &plan.prices)
+        .filter_map(Price::cadence)
+    {
         if !found.contains(&every) {
             found.push(every);
         }
@@ -71,11 +77,15 @@ impl Choice {
     ) -> Self {
         let known = plan.filter(|plan| plans(page).any(|known| known.product.id.as_str() == *plan));
         let now = base.price.cadence().unwrap_or(Cadence::MONTHLY);
-        let every = rhythms(page).into_iter().find(|known| every == Some(code(*known).as_str()));
+        let every = rhythms(page)
+            .into_iter()
+            .find(|known| every == Some(code(*known).as_str()));
         let mut choice = Self {
             plan: known.unwrap_or(base.price.product.as_str()).to_owned(),
             every: every.unwrap_or(now),
-            quantity: quantity.filter(|units| *units > 0).unwrap_or(base.quantity.max(1)),
+            quantity: quantity
+                .filter(|units| *units > 0)
+                .unwrap_or(base.quantity.max(1)),
         };
         choice.quantity = choice.within_bounds(page, base);
         choice
@@ -85,7 +95,9 @@ impl Choice {
     #[must_use]
     pub fn within_bounds(&self, page: &ChangePage, base: &Item) -> u64 {
         match self.bounds(page) {
-            Some((least, most)) => self.quantity.clamp(least, most.unwrap_or(u64::MAX).max(least)),
+            Some((least, most)) => self
+                .quantity
+                .clamp(least, most.unwrap_or(u64::MAX).max(least)),
             None => base.quantity.max(1),
         }
     }
@@ -107,9 +119,16 @@ impl Choice {
     /// The price that is meant. The item's own wins over another of the same product and rhythm.
     #[must_use]
     pub fn price<'a>(&self, page: &'a ChangePage) -> Option<&'a Price> {
-        let fits = |price: &&Price| price.cadence() == Some(self.every) && price.currency == page.subscription.currency;
+        let fits = |price: &&Price| {
+            price.cadence() == Some(self.every) && price.currency == page.subscription.currency
+        };
         let mut offered = self.plan(page)?.prices.iter().filter(fits);
-        let own = offered.clone().find(|price| page.subscription.items.iter().any(|item| item.price.id == price.id));
+        let own = offered.clone().find(|price| {
+            page.subscription
+                .items
+                .iter()
+                .any(|item| item.price.id == price.id)
+        });
         own.or_else(|| offered.next())
     }
 
@@ -124,14 +143,26 @@ impl Choice {
     /// What it saves in a year against paying by the month, in minor units.
     #[must_use]
     pub fn yearly_saving_minor(&self, page: &ChangePage) -> Option<i64> {
-        let by = |every| Self { every, ..self.clone() }.amount_minor(page);
-        let saving = by(Cadence::MONTHLY)?.checked_mul(12)?.checked_sub(by(Cadence::YEARLY)?)?;
+        let by = |every| {
+            Self {
+                every,
+                ..self.clone()
+            }
+            .amount_minor(page)
+        };
+        let saving = by(Cadence::MONTHLY)?
+            .checked_mul(12)?
+            .checked_sub(by(Cadence::YEARLY)?)?;
         (saving > 0).then_some(saving)
     }
 
     /// What the change would cost at the moment of the page; `None` when nothing would change.
     #[must_use]
-    pub fn preview(&self, page: &ChangePage, base: &Item) -> Option<Result<Terms, SubscriptionError>> {
+    pub fn preview(
+        &self,
+        page: &ChangePage,
+        base: &Item,
+    ) -> Option<Result<Terms, SubscriptionError>> {
         let price = self.price(page)?;
         let quantity = (!price.is_metered()).then_some(self.quantity);
         let same_price = price.id == base.price.id;
@@ -149,6 +180,12 @@ impl Choice {
             pending: &page.pending,
         };
         let rules = &page.rules;
-        Some(price_change(&context, &[change], rules.proration_behavior, &rules.schedule_at_period_end, page.now))
+        Some(price_change(
+            &context,
+            &[change],
+            rules.proration_behavior,
+            &rules.schedule_at_period_end,
+            page.now,
+        ))
     }
 }

@@ -9,7 +9,10 @@ use crate::{
     locale::words,
     port::{ChangePage, Plan},
     portal::outcome::{Outcome, refusal_of},
-    ui::{Amount, Button, ButtonKind, Disclosure, Page, PageHeader, RadioRow, RadioRows, Segment, Segments, Stepper, Summary},
+    ui::{
+        Amount, Button, ButtonKind, Disclosure, Page, PageHeader, RadioRow, RadioRows, Segment,
+        Segments, Stepper, Summary,
+    },
 };
 use leptos::prelude::*;
 use perennial::{calendar::Cadence, money::Money, subscription::Item};
@@ -29,7 +32,11 @@ struct Offer {
 impl Offer {
     /// The choice as it stands.
     fn chosen(&self) -> Choice {
-        let mut choice = Choice { plan: self.plan.get(), every: self.every.get(), quantity: self.quantity.get() };
+        let mut choice = Choice {
+            plan: self.plan.get(),
+            every: self.every.get(),
+            quantity: self.quantity.get(),
+        };
         choice.quantity = choice.within_bounds(&self.page, &self.base);
         choice
     }
@@ -51,12 +58,18 @@ pub fn Plans(page: ChangePage, base: Item, first: Choice) -> impl IntoView {
         base: Arc::new(base),
     };
     let quoting = ServerAction::<QuoteChange>::new();
-    let path = format!("/portal/subscriptions/{}/change", offer.page.subscription.id);
+    let path = format!(
+        "/portal/subscriptions/{}/change",
+        offer.page.subscription.id
+    );
     let hidden = [
         ("subscription", offer.page.subscription.id.to_string()),
         ("item", offer.base.id.to_string()),
     ];
-    let hidden: Vec<_> = hidden.into_iter().map(|(name, value)| view! { <input r#type="hidden" name=name value=value /> }).collect();
+    let hidden: Vec<_> = hidden
+        .into_iter()
+        .map(|(name, value)| view! { <input r#type="hidden" name=name value=value /> })
+        .collect();
     let lead = now(&offer);
     view! {
         <Page>
@@ -82,9 +95,18 @@ fn now(offer: &Offer) -> String {
         0 | 1 => item.price.product_name.clone(),
         units => words.home_items(&item.price.product_name, &words.integer(units)),
     };
-    let amount = item.price.pricing.amount_minor(item.quantity).ok().filter(|_| !item.price.is_metered());
+    let amount = item
+        .price
+        .pricing
+        .amount_minor(item.quantity)
+        .ok()
+        .filter(|_| !item.price.is_metered());
     match (amount, item.price.cadence()) {
-        (Some(amount), Some(every)) => words.change_now(&words.money(offer.money(amount)), &name, &words.every(every)),
+        (Some(amount), Some(every)) => words.change_now(
+            &words.money(offer.money(amount)),
+            &name,
+            &words.every(every),
+        ),
         _ => name,
     }
 }
@@ -115,14 +137,19 @@ fn Rhythms(offer: Offer) -> impl IntoView {
             offer.every.set(*every);
         }
     };
-    several.then(|| view! { <Segments legend=words.change_how_often() on:change=choose>{sides}</Segments> })
+    several.then(
+        || view! { <Segments legend=words.change_how_often() on:change=choose>{sides}</Segments> },
+    )
 }
 
 /// The plans, a row each.
 #[component]
 fn PlanRows(offer: Offer) -> impl IntoView {
     let words = words();
-    let rows: Vec<_> = plans(&offer.page).cloned().map(|plan| row(&offer, plan)).collect();
+    let rows: Vec<_> = plans(&offer.page)
+        .cloned()
+        .map(|plan| row(&offer, plan))
+        .collect();
     let plan = offer.plan;
     view! {
         <RadioRows legend=words.change_plan() on:change=move |event| plan.set(event_target_value(&event))>
@@ -149,7 +176,10 @@ fn row(offer: &Offer, plan: Plan) -> impl IntoView + use<> {
     let here = {
         let (offer, id) = (offer.clone(), id.clone());
         move || {
-            let mut choice = Choice { plan: id.clone(), ..offer.chosen() };
+            let mut choice = Choice {
+                plan: id.clone(),
+                ..offer.chosen()
+            };
             choice.quantity = choice.within_bounds(&offer.page, &offer.base);
             choice
         }
@@ -187,7 +217,11 @@ fn Units(offer: Offer) -> impl IntoView {
         Memo::new(move |_| offer.chosen().bounds(&offer.page))
     };
     let label = move |plan: &str| {
-        let unit = plans(&offer.page).find(|known| known.product.id.as_str() == plan)?.product.unit_label.clone();
+        let unit = plans(&offer.page)
+            .find(|known| known.product.id.as_str() == plan)?
+            .product
+            .unit_label
+            .clone();
         unit.map(|unit| words.change_quantity_of(&unit))
     };
     let plan = offer.plan;
@@ -223,7 +257,8 @@ fn Come(
                 let (terms, subscription) = (terms.clone(), page.subscription.clone());
                 view! { <Disclosure summary=words.change_why()><Why terms=terms subscription=subscription /></Disclosure> }
             });
-            view! { <TermsSummary terms=terms every=every.get_untracked() now=page.now />{why} }.into_any()
+            view! { <TermsSummary terms=terms every=every.get_untracked() now=page.now />{why} }
+                .into_any()
         }
     };
     let ready = move || preview.with(|preview| matches!(preview, Some(Ok(_))));

@@ -1,12 +1,23 @@
 //! The quote that binds, and its confirmation. What stands here is what is charged.
 
-use super::{load_quote, subscription_of_path, terms::{TermsSummary, Why, consequence}};
+use super::{
+    load_quote, subscription_of_path,
+    terms::{TermsSummary, Why, consequence},
+};
 use crate::{
     locale::words,
     port::{ChangePage, ItemRow, QuotePage},
-    portal::{loaded::Loaded, method::Method, outcome::{Away, Outcome, follow, refusal_of}, say},
+    portal::{
+        loaded::Loaded,
+        method::Method,
+        outcome::{Away, Outcome, follow, refusal_of},
+        say,
+    },
     refusal::Refusal,
-    ui::{Amount, Banner, Button, ButtonKind, Fact, Facts, LinkButton, Page, PageHeader, Section, Summary, Tone},
+    ui::{
+        Amount, Banner, Button, ButtonKind, Fact, Facts, LinkButton, Page, PageHeader, Section,
+        Summary, Tone,
+    },
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -23,12 +34,17 @@ pub async fn confirm(
     /// Which quote.
     quote: QuoteId,
 ) -> Result<Away, Refusal> {
-    use crate::{port::Settled, portal::outcome::{Notice, go_on, leave}};
+    use crate::{
+        port::Settled,
+        portal::outcome::{Notice, go_on, leave},
+    };
     let (portal, viewer) = crate::viewer::signed_in()?;
     match portal.confirm(&viewer, &quote).await? {
         Settled::Done { .. } => go_on("/portal", Notice::PlanChanged),
         Settled::Scheduled { .. } => go_on("/portal", Notice::ChangePlanned),
-        Settled::Unpaid { invoice, .. } => go_on(&format!("/portal/invoices/{invoice}"), Notice::ChangeUnpaid),
+        Settled::Unpaid { invoice, .. } => {
+            go_on(&format!("/portal/invoices/{invoice}"), Notice::ChangeUnpaid)
+        }
         Settled::Challenge { url } => {
             leave(&url);
             return Ok(Some(url));
@@ -43,7 +59,9 @@ pub fn Review() -> impl IntoView {
     let params = use_params_map();
     let subscription = subscription_of_path();
     let quote = move || {
-        let id = params.with(|params| params.get("quote")).unwrap_or_default();
+        let id = params
+            .with(|params| params.get("quote"))
+            .unwrap_or_default();
         QuoteId::parse(&id).map_err(|_| Refusal::NotFound)
     };
     let page = Resource::new_blocking(
@@ -56,8 +74,18 @@ pub fn Review() -> impl IntoView {
 #[component]
 fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
     let words = words();
-    let QuotePage { now, quote, before, after, payment_method, terms_of_service_url } = page;
-    let every = after.iter().find_map(|row| row.cadence).unwrap_or(Cadence::MONTHLY);
+    let QuotePage {
+        now,
+        quote,
+        before,
+        after,
+        payment_method,
+        terms_of_service_url,
+    } = page;
+    let every = after
+        .iter()
+        .find_map(|row| row.cadence)
+        .unwrap_or(Cadence::MONTHLY);
     let confirming = ServerAction::<Confirm>::new();
     follow(confirming);
     let back = format!("/portal/subscriptions/{}/change", quote.subscription);

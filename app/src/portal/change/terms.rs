@@ -18,7 +18,10 @@ const DAY_SECONDS: i64 = 86_400;
 
 /// Whether the lines wait for the next ordinary invoice instead of being charged now.
 fn wait_for_next(terms: &Terms) -> bool {
-    !terms.lines.is_empty() && terms.due_now_minor == 0 && terms.credited_minor == 0 && terms.balance_applied_minor == 0
+    !terms.lines.is_empty()
+        && terms.due_now_minor == 0
+        && terms.credited_minor == 0
+        && terms.balance_applied_minor == 0
 }
 
 /// What happens and what it costs, in one sentence or two.
@@ -28,7 +31,11 @@ pub fn consequence(words: Words, terms: &Terms, every: Cadence, now: Timestamp) 
     let (rhythm, recurring) = (words.every(every), money(terms.recurring_minor));
     let next = words.date_near(terms.next_invoice_at, now);
     if terms.scheduled {
-        words.change_later(&recurring, &words.date_near(terms.effective_at, now), &rhythm)
+        words.change_later(
+            &recurring,
+            &words.date_near(terms.effective_at, now),
+            &rhythm,
+        )
     } else if wait_for_next(terms) {
         words.change_today_next(&money(terms.next_invoice_minor), &next, &recurring, &rhythm)
     } else if terms.due_now_minor > 0 {
@@ -67,7 +74,9 @@ pub fn TermsSummary(
         money(terms.credited_minor),
         money(terms.next_invoice_minor),
     );
-    let note = terms.scheduled.then(|| words.change_waits(&words.date_near(terms.effective_at, now)));
+    let note = terms
+        .scheduled
+        .then(|| words.change_waits(&words.date_near(terms.effective_at, now)));
     view! {
         {note.map(|note| view! { <p class="quiet">{note}</p> })}
         <SummaryLine name=words.change_due_today().to_owned() total=true><Amount money=due /></SummaryLine>
@@ -91,7 +100,11 @@ pub fn Why(
 ) -> impl IntoView {
     let words = words();
     let currency = terms.currency;
-    let rows: Vec<_> = terms.lines.iter().map(|line| line_row(words, line, &subscription, &terms)).collect();
+    let rows: Vec<_> = terms
+        .lines
+        .iter()
+        .map(|line| line_row(words, line, &subscription, &terms))
+        .collect();
     let sums: Vec<_> = sums(words, &terms)
         .into_iter()
         .map(|(name, minor, total)| {
@@ -111,8 +124,16 @@ pub fn Why(
 }
 
 /// One line: what for, for how long, how it comes about.
-fn line_row(words: Words, line: &Line, subscription: &Subscription, terms: &Terms) -> impl IntoView + use<> {
-    let product = line.product_name.clone().unwrap_or_else(|| line.description.clone());
+fn line_row(
+    words: Words,
+    line: &Line,
+    subscription: &Subscription,
+    terms: &Terms,
+) -> impl IntoView + use<> {
+    let product = line
+        .product_name
+        .clone()
+        .unwrap_or_else(|| line.description.clone());
     let product = match line.quantity {
         Some(units) if units != 1 => words.home_items(&product, &words.integer(units)),
         _ => product,
@@ -122,14 +143,25 @@ fn line_row(words: Words, line: &Line, subscription: &Subscription, terms: &Term
         LineKind::RemainingTime => words.change_remaining(&product),
         _ => product,
     };
-    let span = words.change_span(&words.date_short(line.period.start), &words.date_short(line.period.end));
+    let span = words.change_span(
+        &words.date_short(line.period.start),
+        &words.date_short(line.period.end),
+    );
     let whole = whole_seconds(line, subscription, terms);
     let part = whole
         .filter(|whole| *whole != line.period.seconds())
-        .map(|whole| words.change_days_of(&days(words, line.period.seconds()), &days(words, whole)));
-    let unit = line.unit_amount.filter(|_| line.quantity.is_some_and(|units| units != 1)).zip(line.quantity);
+        .map(|whole| {
+            words.change_days_of(&days(words, line.period.seconds()), &days(words, whole))
+        });
+    let unit = line
+        .unit_amount
+        .filter(|_| line.quantity.is_some_and(|units| units != 1))
+        .zip(line.quantity);
     let unit = unit.map(|(price, units)| {
-        words.home_items(&words.unit_price(price, terms.currency), &words.integer(units))
+        words.home_items(
+            &words.unit_price(price, terms.currency),
+            &words.integer(units),
+        )
     });
     let detail: Vec<_> = [Some(span), part, unit].into_iter().flatten().collect();
     let amount = Money::new(line.amount_minor, terms.currency);
@@ -145,7 +177,10 @@ fn line_row(words: Words, line: &Line, subscription: &Subscription, terms: &Term
 fn whole_seconds(line: &Line, subscription: &Subscription, terms: &Terms) -> Option<i64> {
     let prorated = matches!(line.kind, LineKind::UnusedTime | LineKind::RemainingTime);
     let reset = terms.anchor_reset && line.kind == LineKind::RemainingTime;
-    let id = line.subscription_item.as_ref().filter(|_| prorated && !reset)?;
+    let id = line
+        .subscription_item
+        .as_ref()
+        .filter(|_| prorated && !reset)?;
     let item = subscription.items.iter().find(|item| item.id == *id)?;
     Some(item.current_period.seconds())
 }
@@ -154,30 +189,54 @@ fn whole_seconds(line: &Line, subscription: &Subscription, terms: &Terms) -> Opt
 fn days(words: Words, seconds: i64) -> String {
     let hundredths = (seconds.saturating_mul(100).saturating_add(DAY_SECONDS / 2)) / DAY_SECONDS;
     let (whole, rest) = (hundredths / 100, hundredths % 100);
-    words.decimal(&if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:02}") })
+    words.decimal(&if rest == 0 {
+        whole.to_string()
+    } else {
+        format!("{whole}.{rest:02}")
+    })
 }
 
 /// What follows the lines: discounts, taxes on top, what the balance takes or gives, and what is paid.
 fn sums(words: Words, terms: &Terms) -> Vec<(String, i64, bool)> {
     let mut sums = Vec::new();
     if terms.totals.discount_minor != 0 {
-        sums.push((words.home_discount().to_owned(), terms.totals.discount_minor.saturating_neg(), false));
+        sums.push((
+            words.home_discount().to_owned(),
+            terms.totals.discount_minor.saturating_neg(),
+            false,
+        ));
     }
     sums.extend(taxes(words, terms));
     let balance = terms.balance_applied_minor;
     let waits = wait_for_next(terms);
     let ends_here = balance == 0 && terms.credited_minor == 0 && !waits;
-    let name = if ends_here { words.change_due_today() } else { words.change_total() };
+    let name = if ends_here {
+        words.change_due_today()
+    } else {
+        words.change_total()
+    };
     sums.push((name.to_owned(), terms.totals.total_minor, true));
     if balance != 0 {
-        let name = if balance < 0 { words.change_credit_used() } else { words.home_owed() };
+        let name = if balance < 0 {
+            words.change_credit_used()
+        } else {
+            words.home_owed()
+        };
         sums.push((name.to_owned(), balance, false));
     }
     if !ends_here && !waits {
-        sums.push((words.change_due_today().to_owned(), terms.due_now_minor, true));
+        sums.push((
+            words.change_due_today().to_owned(),
+            terms.due_now_minor,
+            true,
+        ));
     }
     if terms.credited_minor > 0 {
-        sums.push((words.change_to_credit().to_owned(), terms.credited_minor, false));
+        sums.push((
+            words.change_to_credit().to_owned(),
+            terms.credited_minor,
+            false,
+        ));
     }
     sums
 }
@@ -191,18 +250,30 @@ fn taxes(words: Words, terms: &Terms) -> Vec<(String, i64, bool)> {
                 known.2 = known.2.saturating_add(tax.amount_minor);
             } else if let Some(rate) = line.tax_rates.iter().find(|rate| rate.id == tax.rate) {
                 let share = words.format_percent(&words.decimal(&rate.percentage.to_string()));
-                found.push((&tax.rate, words.change_tax(&rate.display_name, &share), tax.amount_minor));
+                found.push((
+                    &tax.rate,
+                    words.change_tax(&rate.display_name, &share),
+                    tax.amount_minor,
+                ));
             }
         }
     }
-    found.into_iter().map(|(_, name, minor)| (name, minor, false)).collect()
+    found
+        .into_iter()
+        .map(|(_, name, minor)| (name, minor, false))
+        .collect()
 }
 
 /// The moments exact to the second, for those who check to the cent.
 fn exact(words: Words, terms: &Terms, subscription: &Subscription) -> impl IntoView + use<> {
-    let prorated = terms.lines.iter().find_map(|line| whole_seconds(line, subscription, terms).map(|whole| (line.period, whole)));
+    let prorated = terms.lines.iter().find_map(|line| {
+        whole_seconds(line, subscription, terms).map(|whole| (line.period, whole))
+    });
     prorated.map(|(period, whole)| {
-        let (left, whole) = (words.decimal(&period.seconds().to_string()), words.decimal(&whole.to_string()));
+        let (left, whole) = (
+            words.decimal(&period.seconds().to_string()),
+            words.decimal(&whole.to_string()),
+        );
         view! {
             <Disclosure summary=words.change_to_the_second()>
                 <Facts>
