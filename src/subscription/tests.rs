@@ -16,6 +16,8 @@ use crate::invoice::{Invoice, LineKind};
 use crate::quote::{ChangeContext, Counter, apply};
 use proptest::prelude::*;
 
+mod life;
+
 const STATUSES: [Status; 8] = [
     Status::Trialing,
     Status::Active,
