@@ -57,6 +57,49 @@ pub struct Palette {
     pub info_surface: Rgb,
 }
 
+/// A status hue on light and on dark ground, and how much of it tints its own ground, in percent.
+struct Status {
+    light: Rgb,
+    dark: Rgb,
+    tint_percent: u8,
+}
+
+const POSITIVE: Status = Status {
+    light: Rgb(0x17, 0x69, 0x3f),
+    dark: Rgb(0x72, 0xc6, 0x99),
+    tint_percent: 9,
+};
+const CAUTION: Status = Status {
+    light: Rgb(0x83, 0x52, 0x00),
+    dark: Rgb(0xdf, 0xb2, 0x60),
+    tint_percent: 10,
+};
+const DANGER: Status = Status {
+    light: Rgb(0xb0, 0x23, 0x1b),
+    dark: Rgb(0xf2, 0x8b, 0x80),
+    tint_percent: 8,
+};
+const INFO: Status = Status {
+    light: Rgb(0x22, 0x5a, 0x99),
+    dark: Rgb(0x8a, 0xb6, 0xec),
+    tint_percent: 8,
+};
+
+impl Status {
+    /// The hue as text, and its own ground.
+    fn on(&self, mode: Mode, text: Rgb, surface: Rgb, grounds: &[Rgb]) -> (Rgb, Rgb) {
+        let hue = if mode == Mode::Light {
+            self.light
+        } else {
+            self.dark
+        };
+        let own = hue.mixed(self.tint_percent, surface);
+        let mut all = grounds.to_vec();
+        all.push(own);
+        (hue.until_it_stands_out(text, &all, TEXT_HUNDREDTHS), own)
+    }
+}
+
 impl Palette {
     /// Derives the colours of `mode` from a theme.
     #[must_use]
@@ -91,20 +134,11 @@ impl Palette {
         ];
         let readable = |colour: Rgb| colour.until_it_stands_out(text, &all, TEXT_HUNDREDTHS);
         let visible = |colour: Rgb| colour.until_it_stands_out(text, &all, CONTROL_HUNDREDTHS);
-        let status = |light: Rgb, dark: Rgb, percent: u8| {
-            let hue = if mode == Mode::Light { light } else { dark };
-            let own = hue.mixed(percent, surface);
-            let mut grounds = all.to_vec();
-            grounds.push(own);
-            (
-                hue.until_it_stands_out(text, &grounds, TEXT_HUNDREDTHS),
-                own,
-            )
-        };
-        let (positive, positive_surface) = status(Rgb(0x17, 0x69, 0x3f), Rgb(0x72, 0xc6, 0x99), 9);
-        let (caution, caution_surface) = status(Rgb(0x83, 0x52, 0), Rgb(0xdf, 0xb2, 0x60), 10);
-        let (danger, danger_surface) = status(Rgb(0xb0, 0x23, 0x1b), Rgb(0xf2, 0x8b, 0x80), 8);
-        let (info, info_surface) = status(Rgb(0x22, 0x5a, 0x99), Rgb(0x8a, 0xb6, 0xec), 8);
+        let status = |hue: Status| hue.on(mode, text, surface, &all);
+        let (positive, positive_surface) = status(POSITIVE);
+        let (caution, caution_surface) = status(CAUTION);
+        let (danger, danger_surface) = status(DANGER);
+        let (info, info_surface) = status(INFO);
         Self {
             brand: theme.brand,
             accent: visible(theme.brand),
