@@ -118,6 +118,9 @@ pub struct SetupIntent {
     pub status: SetupStatus,
     /// The key that a browser may use to finish it.
     pub client_secret: String,
+    /// Counts attempts; each has its own idempotency key, `{id}:{attempt}`.
+    #[serde(default)]
+    pub attempt: u32,
     /// What the newest try said.
     pub last_error: Option<Decline>,
     /// Where the customer proves who they are, while `requires_action`.

@@ -265,7 +265,7 @@ pub struct InvoiceList {
     pub rows: Vec<InvoiceRow>,
     /// Names the next part, if there is one.
     pub next: Option<InvoiceId>,
-    /// Names the part before, if there is one.
+    /// Names the part before; `None` on a later part means that the one before is the first, which needs no name.
     pub previous: Option<InvoiceId>,
 }
 

@@ -39,6 +39,23 @@ pub enum Refusal {
     Unavailable,
 }
 
+impl Refusal {
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::SignedOut => 401,
+            Self::NotAllowed => 403,
+            Self::NotFound => 404,
+            Self::Stale | Self::Busy | Self::WrongState => 409,
+            Self::Declined(_) | Self::NeedsPaymentMethod => 402,
+            Self::LastPaymentMethod | Self::Invalid(_) | Self::TooLarge(_) => 422,
+            Self::TooMany => 429,
+            Self::Offline | Self::Unavailable => 503,
+        }
+    }
+}
+
 /// What a bank's refusal means for the customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeclineReason {

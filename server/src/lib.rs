@@ -3,9 +3,12 @@
 //! programs and the web for people.
 
 pub mod clock;
+pub mod config;
 pub mod gateway;
+pub mod logging;
 pub mod merchant;
 pub mod rendering;
 pub mod service;
+pub mod serving;
 pub mod store;
 pub mod web;

@@ -1,1 +1,74 @@
-fn main() {}
+//! The binary: reads the command line and runs one of its roles.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use server::config::{Cli, Command, LogConfig, MerchantCommand, StoreConfig};
+use server::serving;
+use server::store::Store;
+
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // The last word goes to whoever started us, whatever the logs' filter.
+            eprintln!("perennial: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    let log: &LogConfig = match &command {
+        Command::Serve(config) => &config.log,
+        Command::Migrate { log, .. }
+        | Command::Merchant {
+            command: MerchantCommand::Create { log, .. },
+        } => log,
+    };
+    server::logging::start(log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        match &command {
+            Command::Serve(config) => serving::serve(config).await.map_err(|e| e.to_string()),
+            Command::Migrate { store, .. } => migrate(store).await,
+            Command::Merchant {
+                command: MerchantCommand::Create { name, store, .. },
+            } => create_merchant(name, store).await,
+        }
+    })
+}
+
+async fn open(store: &StoreConfig) -> Result<Store, String> {
+    let opened = Store::open(store.database.as_str()).await;
+    opened.map_err(|error| format!("the database can't be used: {error}"))
+}
+
+async fn migrate(store: &StoreConfig) -> Outcome {
+    // Opening brings the schema up to date.
+    open(store).await?.close().await;
+    println!("The database is up to date.");
+    Ok(())
+}
+
+async fn create_merchant(name: &str, store: &StoreConfig) -> Outcome {
+    let store = open(store).await?;
+    let (engine, _) = serving::engine(store.clone())
+        .await
+        .map_err(|e| e.to_string())?;
+    let (merchant, keys) = engine
+        .create_merchant(name)
+        .await
+        .map_err(|e| e.to_string())?;
+    store.close().await;
+    println!("Merchant     {}  {}", merchant.id, merchant.name);
+    println!("Test key     {}", keys.test);
+    println!("Live key     {}", keys.live);
+    println!("The keys are shown only now: keep them where your programs find them.");
+    Ok(())
+}

@@ -6,7 +6,11 @@ pub mod booking;
 pub mod due;
 mod find;
 pub mod invoices;
+pub mod merchants;
+pub mod payment_methods;
 pub mod payments;
+pub mod portal;
+pub mod portal_sessions;
 pub mod subscriptions;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@
 pub mod document;
 pub mod event;
 pub mod idempotency;
+pub mod installation;
 pub mod key;
 pub mod nouns;
 mod writer;

@@ -1,3 +1,128 @@
 //! The web for people: what a browser asks for and gets.
+//!
+//! From the outside in: every request gets an id, a span and a safe set of headers (`request`,
+//! `headers`), a panic becomes a page (`notice`), forged and too frequent posts are refused
+//! (`same_origin`, `limits`), the visitor is recognised once (`visit`), and then the pages, their
+//! server functions and the documents answer.
 
 pub mod assets;
+mod documents;
+mod headers;
+pub mod limits;
+mod notice;
+mod pages;
+mod request;
+mod same_origin;
+pub mod style;
+pub mod visit;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::config::PublicUrl;
+use crate::service::Engine;
+use limits::Limits;
+
+/// The longest body of a form of the portal, in bytes.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+/// The longest time for an answer, in seconds.
+const ANSWER_SECONDS_MAX: u64 = 30;
+
+/// What the web is told.
+#[derive(Clone, Debug)]
+pub struct WebConfig {
+    /// How browsers reach this server.
+    pub public: PublicUrl,
+    /// Whether the client's address is the last one in `X-Forwarded-For`.
+    pub trust_proxy: bool,
+    /// Whether the rate of requests is limited.
+    pub limited: bool,
+}
+
+/// What every handler may use.
+#[derive(Clone)]
+pub struct Web {
+    /// The use cases.
+    pub engine: Engine,
+    /// The settings.
+    pub config: Arc<WebConfig>,
+    /// Who asks how often.
+    pub limits: Arc<Limits>,
+}
+
+impl Web {
+    /// Over an engine.
+    #[must_use]
+    pub fn new(engine: Engine, config: WebConfig) -> Self {
+        Self {
+            engine,
+            config: Arc::new(config),
+            limits: Arc::default(),
+        }
+    }
+}
+
+/// Everything that is served to people, with the pages that the gateway brings along.
+pub fn router(web: Web, gateway: Router) -> Router {
+    pages::prepare();
+    let state = web.clone();
+    let people = Router::new()
+        .route("/", get(|| async { Redirect::to("/portal") }))
+        .route("/p/{key}", get(visit::open))
+        .route("/portal/invoices/{id}/pdf", get(documents::invoice_pdf))
+        .route("/api/{*path}", post(pages::answer_function))
+        .fallback(get(pages::show))
+        .layer(from_fn_with_state(state.clone(), visit::recognise))
+        .layer(from_fn_with_state(state.clone(), limits::guard))
+        .layer(from_fn_with_state(state.clone(), same_origin::guard))
+        .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX))
+        .with_state(state.clone());
+    let gateway = gateway
+        .layer(from_fn_with_state(state.clone(), limits::guard))
+        .layer(from_fn_with_state(state.clone(), same_origin::guard))
+        .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX));
+    let machines = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/theme/{merchant}/{file}", get(style::theme))
+        .with_state(state.clone());
+    Router::new()
+        .merge(people)
+        .merge(gateway)
+        .merge(machines)
+        .merge(style::router())
+        .merge(assets::router())
+        .layer(CatchPanicLayer::custom(notice::Panicked))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(ANSWER_SECONDS_MAX),
+        ))
+        .layer(from_fn(notice::say))
+        .layer(from_fn_with_state(state.clone(), headers::secure))
+        .layer(from_fn_with_state(state, request::trace))
+}
+
+/// Whether this process can do its work: its database answers.
+async fn ready(State(web): State<Web>) -> Response {
+    match web.engine.store.ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready: the database does not answer");
+            let text = "The database does not answer.\n";
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
+}

@@ -68,7 +68,7 @@ pub fn Refused(
     /// Why.
     refusal: Refusal,
 ) -> impl IntoView {
-    answer_with(status(&refusal));
+    answer_with(refusal.status());
     let words = words();
     let (title, detail) = explain(words, &refusal);
     let action = match refusal {
@@ -100,20 +100,6 @@ pub fn SignedOut() -> impl IntoView {
         <Page>
             <PageHeader title=words.refused_left() lead=words.refused_left_detail() />
         </Page>
-    }
-}
-
-/// The HTTP status that goes with a refusal.
-const fn status(refusal: &Refusal) -> u16 {
-    match refusal {
-        Refusal::SignedOut => 401,
-        Refusal::NotAllowed => 403,
-        Refusal::NotFound => 404,
-        Refusal::Stale | Refusal::Busy | Refusal::WrongState => 409,
-        Refusal::Declined(_) | Refusal::NeedsPaymentMethod => 402,
-        Refusal::LastPaymentMethod | Refusal::Invalid(_) | Refusal::TooLarge(_) => 422,
-        Refusal::TooMany => 429,
-        Refusal::Offline | Refusal::Unavailable => 503,
     }
 }
 

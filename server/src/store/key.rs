@@ -9,6 +9,7 @@ use sqlx::Row;
 
 use super::{Scope, Store, StoreError};
 use crate::merchant::Merchant;
+use crate::service::portal_sessions::Visit;
 
 /// The hash under which a secret is kept: SHA-256 in hexadecimal.
 #[must_use]
@@ -237,47 +238,99 @@ pub async fn use_link(
     row.as_ref().map(session_of).transpose()
 }
 
-/// Whose session a link's secret leads to or once led to: only to brand the page that says that it
-/// no longer works.
+/// The session that a link's secret leads to or once led to.
 ///
 /// # Errors
 /// When the database fails or the row can't be read.
-pub async fn merchant_of_link(
+pub async fn session_of_link(
     connection: &mut AnyConnection,
     secret: &str,
-) -> Result<Option<Scope>, StoreError> {
-    let row =
-        sqlx::query("select merchant, livemode from portal_key where hash = $1 and kind = 'link'")
-            .bind(hash(secret))
-            .fetch_optional(connection)
-            .await?;
-    row.as_ref().map(scope).transpose()
+) -> Result<Option<(Scope, PortalSessionId)>, StoreError> {
+    let row = sqlx::query(
+        "select merchant, livemode, session from portal_key where hash = $1 and kind = 'link'",
+    )
+    .bind(hash(secret))
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(session_of).transpose()
 }
 
-/// The session of a visit's secret, and until when it lasts, if it has not expired.
+/// The visit of a secret, if it has not expired, with the session, its customer, its rules and its
+/// merchant: all that every page needs, in one statement.
 ///
 /// # Errors
-/// When the database fails or the row can't be read.
-pub async fn visit(
+/// When the database fails or a row can't be read.
+pub async fn visit_with_all(
     connection: &mut AnyConnection,
     secret: &str,
     now: Timestamp,
-) -> Result<Option<(Scope, PortalSessionId, Timestamp)>, StoreError> {
-    let row = sqlx::query(
-        "select merchant, livemode, session, expires_at from portal_key \
-         where hash = $1 and kind = 'visit' and expires_at > $2",
-    )
-    .bind(hash(secret))
-    .bind(now.0)
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let (scope, session) = session_of(&row)?;
-    Ok(Some((
-        scope,
-        session,
-        Timestamp(row.try_get("expires_at")?),
-    )))
+) -> Result<Option<Visit>, StoreError> {
+    let row = sqlx::query(VISIT_BY_SECRET)
+        .bind(hash(secret))
+        .bind(now.0)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(visit).transpose()
+}
+
+/// The same by the session, for as long as any secret leads to it.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn visit_of(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    session: &PortalSessionId,
+) -> Result<Option<Visit>, StoreError> {
+    let row = sqlx::query(VISIT_BY_SESSION)
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(session.as_str())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(visit).transpose()
+}
+
+/// A visit by a condition on `portal_key k`.
+macro_rules! visit_sql {
+    ($condition:literal) => {
+        concat!(
+            "select k.merchant as merchant, k.livemode as livemode, k.expires_at as expires_at, ",
+            "s.body as session_body, p.body as configuration_body, m.body as merchant_body, ",
+            "c.body as body, c.revision as revision, c.sort as sort from portal_key k ",
+            "join portal_session s on s.merchant = k.merchant and s.livemode = k.livemode ",
+            "and s.id = k.session ",
+            "join portal_configuration p on p.merchant = k.merchant and p.livemode = k.livemode ",
+            "and p.id = s.configuration ",
+            "join customer c on c.merchant = k.merchant and c.livemode = k.livemode ",
+            "and c.id = s.customer ",
+            "join merchant m on m.id = k.merchant where ",
+            $condition
+        )
+    };
+}
+
+const VISIT_BY_SECRET: &str = visit_sql!("k.hash = $1 and k.kind = 'visit' and k.expires_at > $2");
+const VISIT_BY_SESSION: &str =
+    visit_sql!("k.merchant = $1 and k.livemode = $2 and k.session = $3 limit 1");
+
+fn visit(row: &sqlx::any::AnyRow) -> Result<Visit, StoreError> {
+    Ok(Visit {
+        scope: scope(row)?,
+        session: body_of(row, "session_body")?,
+        customer: super::document::decode(row)?,
+        configuration: body_of(row, "configuration_body")?,
+        merchant: body_of(row, "merchant_body")?,
+        expires_at: Timestamp(row.try_get("expires_at")?),
+    })
+}
+
+fn body_of<T: serde::de::DeserializeOwned>(
+    row: &sqlx::any::AnyRow,
+    column: &str,
+) -> Result<T, StoreError> {
+    let body: &str = row.try_get(column)?;
+    serde_json::from_str(body).map_err(|error| unreadable(column, &error))
 }
 
 /// Prolongs a visit.

@@ -199,10 +199,10 @@ document!(
     PortalSession,
     "billing_portal.session",
     "portal_session",
-    ", customer",
-    ", $6",
-    ", customer = $6",
-    |p| vec![Column::text(&p.customer)]
+    ", customer, configuration",
+    ", $6, $7",
+    ", customer = $6, configuration = $7",
+    |p| vec![Column::text(&p.customer), Column::text(&p.configuration)]
 );
 document!(
     Quote,
@@ -293,6 +293,13 @@ pub const PRICES_OF_PRODUCTS: &str = "select body, revision, sort from price \
 /// Up to ten products (`$3` to `$12`).
 pub const PRODUCTS_BY_IDS: &str = "select body, revision, sort from product \
     where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+/// How many products [`MANY_PRODUCTS_BY_IDS`] names.
+pub const PRODUCTS_BY_IDS_MAX: usize = 40;
+/// Up to forty products (`$3` to `$42`); unused places are ''.
+pub const MANY_PRODUCTS_BY_IDS: &str = "select body, revision, sort from product \
+    where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+    $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, \
+    $35, $36, $37, $38, $39, $40, $41, $42)";
 /// A price by its lookup key (`$3`).
 pub const PRICE_BY_LOOKUP_KEY: &str = "select body, revision, sort from price \
     where merchant = $1 and livemode = $2 and lookup_key = $3";

@@ -1,0 +1,281 @@
+//! The settings: one struct, a doc comment a field. Each is an option of the command line and a
+//! variable of the environment; the command line wins.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const ABOUT: &str = "Self-serve subscription management and billing.";
+const LONG_ABOUT: &str = "Self-serve subscription management and billing: a portal for customers, \
+an API for the merchant's programs, and the engine that bills, in one binary with an embedded \
+database.\n\nEvery option can also be set by the environment variable that stands beside it.";
+const EXAMPLES: &str = "Examples:\n  \
+perennial serve --demo\n      \
+Try everything on http://127.0.0.1:3000 with a merchant made up for the purpose.\n  \
+perennial merchant create --name Halden\n      \
+Add a merchant and print its API keys, once.\n  \
+perennial serve --database postgres://perennial@db/perennial --public-url https://billing.halden.example\n      \
+Serve behind a proxy that ends TLS.";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "perennial", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The roles of the binary.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the portal and the API, and do the work that comes due
+    Serve(Config),
+    /// Bring the database's schema up to date, and stop
+    Migrate {
+        /// The database.
+        #[command(flatten)]
+        store: StoreConfig,
+        /// The logs.
+        #[command(flatten)]
+        log: LogConfig,
+    },
+    /// Manage the merchants of this installation
+    Merchant {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: MerchantCommand,
+    },
+}
+
+/// What can be done with merchants.
+#[derive(Debug, Subcommand)]
+pub enum MerchantCommand {
+    /// Add a merchant and print its API keys; they are kept only as hashes and never shown again
+    Create {
+        /// The business's name, as customers know it
+        #[arg(long, value_name = "NAME", value_parser = merchant_name)]
+        name: String,
+        /// The database.
+        #[command(flatten)]
+        store: StoreConfig,
+        /// The logs.
+        #[command(flatten)]
+        log: LogConfig,
+    },
+}
+
+/// All that a serving process can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Where to listen: an address and a port
+    #[arg(
+        long,
+        env = "PERENNIAL_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:3000"
+    )]
+    pub listen: SocketAddr,
+
+    /// The database.
+    #[command(flatten)]
+    pub store: StoreConfig,
+
+    /// How the outside world reaches this server, such as https://billing.example.com; links begin
+    /// with it, and https turns on secure cookies [default: http:// and the address listened on]
+    #[arg(long, env = "PERENNIAL_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+
+    /// Serve a merchant made up for trying everything, with customers and a year of invoices; only
+    /// on a database of its own
+    #[arg(long, env = "PERENNIAL_DEMO")]
+    pub demo: bool,
+
+    /// With --demo: write the demo's merchant, API key and portal links to this file, as JSON, for
+    /// test harnesses
+    #[arg(long, env = "PERENNIAL_DEMO_JSON", value_name = "FILE")]
+    pub demo_json: Option<PathBuf>,
+
+    /// Take the client's address from the last entry of X-Forwarded-For; only behind a proxy that
+    /// sets it
+    #[arg(long, env = "PERENNIAL_TRUST_PROXY")]
+    pub trust_proxy: bool,
+
+    /// Serve without limits on the rate of requests; for measurements only
+    #[arg(long, env = "PERENNIAL_NO_RATE_LIMITS")]
+    pub no_rate_limits: bool,
+
+    /// How long to wait, on SIGTERM or SIGINT, for requests and work under way
+    #[arg(
+        long,
+        env = "PERENNIAL_DRAIN_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 25
+    )]
+    pub drain_seconds: u64,
+
+    /// The logs.
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// How the outside world reaches this server.
+    #[must_use]
+    pub fn public_url(&self) -> PublicUrl {
+        self.public_url.clone().unwrap_or_else(|| PublicUrl {
+            origin: format!("http://{}", self.listen),
+        })
+    }
+}
+
+/// Where the data lies.
+#[derive(Args, Clone, Debug)]
+pub struct StoreConfig {
+    /// sqlite:PATH (one file, made if missing) or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "sqlite:data/perennial.db"
+    )]
+    pub database: DatabaseUrl,
+}
+
+/// What is logged, and how. Logs go to standard error.
+#[derive(Args, Clone, Debug)]
+pub struct LogConfig {
+    /// What to log: error, warn, info, debug or trace, also by module as in
+    /// info,server::work=debug
+    #[arg(
+        long,
+        env = "PERENNIAL_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: String,
+
+    /// How to write logs
+    #[arg(
+        long,
+        env = "PERENNIAL_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Auto
+    )]
+    pub log_format: LogFormat,
+}
+
+/// The look of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere
+    Auto,
+    /// One JSON object a line
+    Json,
+    /// For people
+    Text,
+}
+
+/// A database's address. It may hold a password, so its `Debug` shows the kind only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The whole address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.0.split(':').next().unwrap_or_default();
+        write!(f, "{kind}:…")
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let file = text
+            .strip_prefix("sqlite:")
+            .is_some_and(|path| !path.trim_start_matches("//").is_empty());
+        let server = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        if file || server {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+        }
+    }
+}
+
+/// The scheme, host and port under which the server is known outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+}
+
+impl PublicUrl {
+    /// As browsers write it in `Origin`: no slash at its end.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether browsers come over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WANTED: &str =
+            "it must be http:// or https:// and a host, with a port if need be, and nothing after";
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let (scheme, host) = text.split_once("://").ok_or(WANTED)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]_".contains(c);
+        if !matches!(scheme.as_str(), "http" | "https")
+            || host.is_empty()
+            || !host.chars().all(plain)
+        {
+            return Err(WANTED);
+        }
+        // Browsers leave the scheme's own port out of `Origin`.
+        let own_port = if scheme == "https" { ":443" } else { ":80" };
+        let host = host.strip_suffix(own_port).unwrap_or(host);
+        Ok(Self {
+            origin: format!("{scheme}://{}", host.to_ascii_lowercase()),
+        })
+    }
+}
+
+/// The longest name of a merchant, in characters.
+const MERCHANT_NAME_CHARS_MAX: usize = 100;
+
+fn merchant_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err("a name is needed".to_owned());
+    }
+    if name.chars().count() > MERCHANT_NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(format!(
+            "at most {MERCHANT_NAME_CHARS_MAX} characters on one line"
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

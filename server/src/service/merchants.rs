@@ -1,0 +1,65 @@
+//! Merchants and their API keys.
+
+use perennial::id::{ApiKeyId, MerchantId};
+use perennial::theme::Theme;
+
+use super::{Engine, Refused};
+use crate::merchant::Merchant;
+use crate::store::{Scope, key};
+
+/// A merchant's secret keys, shown once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKeys {
+    /// `sk_test_…`
+    pub test: String,
+    /// `sk_live_…`
+    pub live: String,
+}
+
+impl std::fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiKeys(…)")
+    }
+}
+
+impl Engine {
+    /// Adds a merchant with a key for each mode.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn create_merchant(&self, name: &str) -> Result<(Merchant, ApiKeys), Refused> {
+        let now = self.now();
+        let merchant = Merchant {
+            id: MerchantId::new(&mut self.ids()),
+            name: name.to_owned(),
+            address: None,
+            support_email: None,
+            tax_id: None,
+            invoice_footer: None,
+            theme: Theme {
+                display_name: name.to_owned(),
+                ..Theme::default()
+            },
+            frame_ancestors: Vec::new(),
+            retries: perennial::dunning::RetryPolicy::default(),
+            created: now,
+        };
+        let secret = || format!("{:032x}{:032x}", self.entropy.bits(), self.entropy.bits());
+        let keys = ApiKeys {
+            test: format!("sk_test_{}", secret()),
+            live: format!("sk_live_{}", secret()),
+        };
+        let mut tx = self.store.begin().await?;
+        key::insert_merchant(&self.store, tx.connection(), &merchant).await?;
+        for (livemode, secret) in [(false, &keys.test), (true, &keys.live)] {
+            let scope = Scope {
+                merchant: merchant.id.clone(),
+                livemode,
+            };
+            let id = ApiKeyId::new(&mut self.ids());
+            key::insert_api_key(tx.connection(), &scope, id.as_str(), secret, now).await?;
+        }
+        tx.commit().await?;
+        Ok((merchant, keys))
+    }
+}

@@ -1,0 +1,288 @@
+//! The portal's use cases: what a customer may see and do, and nothing else.
+//!
+//! Every method begins with the visit: whose customer, under which rules. What is asked about is
+//! read in that scope and must be that customer's, else it does not exist.
+
+mod cards;
+mod changing;
+mod details;
+mod ending;
+mod history;
+mod overview;
+mod refusing;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use app::port::{
+    Added, Answer, CancelPage, CardInput, ChangePage, Details, DetailsInput, Frame, Home,
+    InvoiceList, InvoicePage, PaymentMethodCard, Portal, QuotePage, Settled, Wish,
+};
+use app::viewer::Viewer;
+use perennial::calendar::Timestamp;
+use perennial::customer::{Customer, MailPreferences};
+use perennial::id::{InvoiceId, PaymentMethodId, QuoteId, SubscriptionId};
+use perennial::portal::Features;
+use perennial::subscription::{Feedback, Subscription};
+
+use super::portal_sessions::Visit;
+use super::{Engine, Refused};
+use crate::store::Scope;
+use crate::store::document::{self, Column, Document, PageRequest, Stored};
+use refusing::{No, answer};
+
+/// The portal over the engine.
+#[derive(Clone)]
+pub struct PortalService {
+    engine: Engine,
+    /// The visit as it was found before routing, so that a page need not read it again.
+    seen: Option<Arc<Visit>>,
+}
+
+impl PortalService {
+    /// For one request: `seen` is what the request's cookie led to.
+    #[must_use]
+    pub fn new(engine: Engine, seen: Option<Arc<Visit>>) -> Self {
+        Self { engine, seen }
+    }
+
+    /// The visit that a viewer stands for.
+    async fn visitor(&self, viewer: &Viewer) -> Result<Visitor, No> {
+        let scope = Scope {
+            merchant: viewer.merchant.clone(),
+            livemode: viewer.livemode,
+        };
+        let same = |visit: &&Arc<Visit>| {
+            visit.session.id == viewer.session
+                && visit.customer.id == viewer.customer
+                && visit.scope == scope
+        };
+        let visit = match self.seen.as_ref().filter(same) {
+            Some(visit) => Arc::clone(visit),
+            None => {
+                let found = self.engine.visit_of(&scope, &viewer.session).await?;
+                let found = found.filter(|visit| visit.customer.id == viewer.customer);
+                Arc::new(found.ok_or(app::refusal::Refusal::SignedOut)?)
+            }
+        };
+        Ok(Visitor {
+            engine: self.engine.clone(),
+            now: self.engine.now(),
+            visit,
+        })
+    }
+}
+
+/// A customer at the counter, with the moment that everything they see holds for.
+struct Visitor {
+    engine: Engine,
+    visit: Arc<Visit>,
+    now: Timestamp,
+}
+
+impl Visitor {
+    fn scope(&self) -> &Scope {
+        &self.visit.scope
+    }
+
+    /// The customer, as they were when the request began.
+    fn customer(&self) -> &Customer {
+        &self.visit.customer
+    }
+
+    fn features(&self) -> &Features {
+        &self.visit.configuration.features
+    }
+
+    /// One of the customer's own subscriptions.
+    async fn subscription(&self, id: &SubscriptionId) -> Result<Stored<Subscription>, No> {
+        let mut read = self.engine.store.read().await.map_err(Refused::from)?;
+        let found: Option<Stored<Subscription>> =
+            document::load(&mut read, self.scope(), id.as_str())
+                .await
+                .map_err(Refused::from)?;
+        let found = found.filter(|found| found.customer == self.customer().id);
+        Ok(found.ok_or(app::refusal::Refusal::NotFound)?)
+    }
+
+    /// The newest rows of a list that is filtered by the customer first.
+    async fn newest<T: Document>(
+        &self,
+        sql: document::ListSql,
+        limit: u32,
+        and: &[Column],
+    ) -> Result<Vec<Stored<T>>, No> {
+        let mut filter = vec![Column::text(&self.customer().id)];
+        filter.extend_from_slice(and);
+        let mut read = self.engine.store.read().await.map_err(Refused::from)?;
+        let page = PageRequest::first(limit);
+        let found = document::list(&mut read, self.scope(), sql, &page, &filter).await;
+        Ok(found.map_err(Refused::from)?.rows)
+    }
+}
+
+/// Hands a use case's future to the app.
+macro_rules! ask {
+    ($self:ident, $viewer:ident, |$visitor:ident| $act:expr) => {
+        answer(async move {
+            let $visitor = $self.visitor($viewer).await?;
+            $act.await
+        })
+    };
+}
+
+impl Portal for PortalService {
+    fn now(&self) -> Timestamp {
+        self.engine.now()
+    }
+
+    fn frame<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Frame> {
+        ask!(self, viewer, |visitor| visitor.frame())
+    }
+
+    fn home<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Home> {
+        ask!(self, viewer, |visitor| visitor.home())
+    }
+
+    fn change_page<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+    ) -> Answer<'a, ChangePage> {
+        ask!(self, viewer, |visitor| visitor.change_page(id))
+    }
+
+    fn quote<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+        wishes: Vec<Wish>,
+    ) -> Answer<'a, QuotePage> {
+        ask!(self, viewer, |visitor| visitor.quote(id, wishes))
+    }
+
+    fn quote_page<'a>(&'a self, viewer: &'a Viewer, id: &'a QuoteId) -> Answer<'a, QuotePage> {
+        ask!(self, viewer, |visitor| visitor.quote_page(id))
+    }
+
+    fn confirm<'a>(&'a self, viewer: &'a Viewer, id: &'a QuoteId) -> Answer<'a, Settled> {
+        ask!(self, viewer, |visitor| visitor.confirm(id))
+    }
+
+    fn undo_change<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()> {
+        ask!(self, viewer, |visitor| visitor.undo_change(id))
+    }
+
+    fn cancel_page<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+    ) -> Answer<'a, CancelPage> {
+        ask!(self, viewer, |visitor| visitor.cancel_page(id))
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+        feedback: Option<Feedback>,
+        comment: Option<String>,
+    ) -> Answer<'a, Timestamp> {
+        ask!(self, viewer, |visitor| visitor
+            .cancel(id, feedback, comment))
+    }
+
+    fn keep<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()> {
+        ask!(self, viewer, |visitor| visitor.keep(id))
+    }
+
+    fn payment_methods<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>> {
+        ask!(self, viewer, |visitor| visitor.payment_methods())
+    }
+
+    fn add_card<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        card: CardInput,
+        make_default: bool,
+    ) -> Answer<'a, Added> {
+        ask!(self, viewer, |visitor| visitor.add_card(card, make_default))
+    }
+
+    fn make_default<'a>(&'a self, viewer: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()> {
+        ask!(self, viewer, |visitor| visitor.make_default(id))
+    }
+
+    fn remove_payment_method<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a PaymentMethodId,
+    ) -> Answer<'a, ()> {
+        ask!(self, viewer, |visitor| visitor.remove_payment_method(id))
+    }
+
+    fn invoices<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        after: Option<InvoiceId>,
+    ) -> Answer<'a, InvoiceList> {
+        ask!(self, viewer, |visitor| visitor.invoices(after))
+    }
+
+    fn invoice<'a>(&'a self, viewer: &'a Viewer, id: &'a InvoiceId) -> Answer<'a, InvoicePage> {
+        ask!(self, viewer, |visitor| visitor.invoice(id))
+    }
+
+    fn pay<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a InvoiceId,
+        payment_method: Option<PaymentMethodId>,
+    ) -> Answer<'a, Settled> {
+        ask!(self, viewer, |visitor| visitor.pay(id, payment_method))
+    }
+
+    fn details<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Details> {
+        ask!(self, viewer, |visitor| visitor.details())
+    }
+
+    fn save_details<'a>(&'a self, viewer: &'a Viewer, input: DetailsInput) -> Answer<'a, Details> {
+        ask!(self, viewer, |visitor| visitor.save_details(input))
+    }
+
+    fn add_tax_id<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        kind: String,
+        value: String,
+    ) -> Answer<'a, Details> {
+        ask!(self, viewer, |visitor| visitor.add_tax_id(kind, value))
+    }
+
+    fn remove_tax_id<'a>(&'a self, viewer: &'a Viewer, id: String) -> Answer<'a, Details> {
+        ask!(self, viewer, |visitor| visitor.remove_tax_id(id))
+    }
+
+    fn mail<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, MailPreferences> {
+        ask!(self, viewer, |visitor| visitor.mail())
+    }
+
+    fn save_mail<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        mail: MailPreferences,
+    ) -> Answer<'a, MailPreferences> {
+        ask!(self, viewer, |visitor| visitor.save_mail(mail))
+    }
+
+    fn choose_language<'a>(&'a self, viewer: &'a Viewer, tag: String) -> Answer<'a, ()> {
+        ask!(self, viewer, |visitor| visitor.choose_language(tag))
+    }
+
+    fn sign_out<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, ()> {
+        ask!(self, viewer, |visitor| visitor.sign_out())
+    }
+}

@@ -1,0 +1,121 @@
+//! Payment methods: add, choose, remove.
+
+use app::port::{Added, CardInput, PaymentMethodCard};
+use app::refusal::{Field, Refusal, Rule};
+use perennial::id::PaymentMethodId;
+use perennial::payment::{BillingDetails, PaymentMethod, SetupStatus};
+use perennial::subscription::Subscription;
+
+use super::refusing::{No, card_faults, fault};
+use super::{Refused, Visitor, rows};
+use crate::gateway::CardDetails;
+use crate::service::payment_methods::{METHODS_MAX, NewSetupIntent};
+use crate::store::document::{PageRequest, Stored};
+use crate::store::nouns;
+
+/// The longest name on a card (Stripe: 256 characters).
+const NAME_CHARS_MAX: u32 = 256;
+
+impl Visitor {
+    fn may_manage_cards(&self) -> Result<(), No> {
+        if self.features().payment_method_update {
+            Ok(())
+        } else {
+            Err(Refusal::NotAllowed.into())
+        }
+    }
+
+    pub(super) async fn payment_methods(&self) -> Result<Vec<PaymentMethodCard>, No> {
+        self.may_manage_cards()?;
+        self.payment_method_cards().await
+    }
+
+    /// The customer's cards, the default first.
+    pub(super) async fn payment_method_cards(&self) -> Result<Vec<PaymentMethodCard>, No> {
+        let sql = nouns::PAYMENT_METHODS_BY_CUSTOMER;
+        let methods: Vec<Stored<PaymentMethod>> = self.newest(sql, METHODS_MAX, &[]).await?;
+        let sql = nouns::SUBSCRIPTIONS_LIVE_BY_CUSTOMER;
+        let live: Vec<Stored<Subscription>> = self.newest(sql, PageRequest::LIMIT_MAX, &[]).await?;
+        Ok(rows::methods(
+            methods,
+            self.customer(),
+            rows::needs_method(&live),
+        ))
+    }
+
+    pub(super) async fn add_card(&self, card: CardInput, make_default: bool) -> Result<Added, No> {
+        self.may_manage_cards()?;
+        let details = self.read_card(&card)?;
+        let customer = self.customer();
+        let billing = BillingDetails {
+            name: details.name.clone(),
+            email: customer.email.clone(),
+            phone: None,
+            address: customer.address.clone(),
+        };
+        let (engine, scope) = (&self.engine, self.scope());
+        let method = engine
+            .create_payment_method(scope, details, billing)
+            .await?;
+        let new = NewSetupIntent {
+            customer: Some(customer.id.clone()),
+            payment_method: Some(method.id.clone()),
+            ..NewSetupIntent::default()
+        };
+        let intent = engine.create_setup_intent(scope, new).await?;
+        let make_default = make_default || customer.default_payment_method.is_none();
+        let intent = engine
+            .confirm_setup_intent(scope, &intent.id, None, make_default)
+            .await?;
+        if let (SetupStatus::RequiresAction, Some(url)) = (intent.status, &intent.challenge) {
+            return Ok(Added::Challenge { url: url.clone() });
+        }
+        if make_default {
+            engine
+                .set_default_payment_method(scope, &customer.id, &method.id)
+                .await?;
+        }
+        Ok(Added::Saved(method.value.id))
+    }
+
+    /// Reads a card as typed, and finds every fault in it.
+    fn read_card(&self, card: &CardInput) -> Result<CardDetails, No> {
+        if card.name.chars().count() > NAME_CHARS_MAX as usize {
+            return Err(fault(Field::CardName, Rule::TooLong(NAME_CHARS_MAX)));
+        }
+        perennial::card::check(&card.number, &card.expiry, &card.cvc, self.now)
+            .map_err(|faults| card_faults(&faults))?;
+        CardDetails::typed(&card.number, &card.expiry, &card.cvc, &card.name)
+            .map_err(|fault| card_faults(&[fault]).into())
+    }
+
+    pub(super) async fn make_default(&self, id: &PaymentMethodId) -> Result<(), No> {
+        self.may_manage_cards()?;
+        let customer = &self.customer().id;
+        self.engine
+            .set_default_payment_method(self.scope(), customer, id)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn remove_payment_method(&self, id: &PaymentMethodId) -> Result<(), No> {
+        self.may_manage_cards()?;
+        let cards = self.payment_method_cards().await?;
+        let card = cards.iter().find(|card| card.method.id == *id);
+        let card = card.ok_or(Refusal::NotFound)?;
+        if !card.removable {
+            return Err(Refusal::LastPaymentMethod.into());
+        }
+        // The newest of the others takes over what the default paid.
+        let heir = cards
+            .iter()
+            .map(|card| &card.method.id)
+            .find(|other| *other != id);
+        match self.engine.detach(self.scope(), id, heir).await {
+            Ok(_) => Ok(()),
+            // Somebody else's by now, or gone: not the customer's any more either way.
+            Err(Refused::State { .. }) => Err(Refusal::NotFound.into()),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! How the domain's objects become the rows and cards that pages show.
+
+use std::collections::HashMap;
+
+use app::port::{
+    DiscountRow, InvoiceRow, ItemRow, May, NextPayment, PaymentMethodCard, ScheduledRow,
+    SubscriptionCard,
+};
+use perennial::calendar::{Cadence, Period, Timestamp};
+use perennial::catalog::Product;
+use perennial::customer::Customer;
+use perennial::id::{PaymentMethodId, ProductId};
+use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
+use perennial::money::Money;
+use perennial::payment::PaymentMethod;
+use perennial::portal::Features;
+use perennial::quote::{recurring, upcoming};
+use perennial::subscription::{
+    CollectionMethod, Item, Status, Subscription, SubscriptionError, items_after,
+};
+
+use super::Refused;
+use crate::store::document::Stored;
+
+/// What cards are made of: everything was read before.
+pub(super) struct Facts<'a> {
+    /// The moment.
+    pub now: Timestamp,
+    /// Whose.
+    pub customer: &'a Customer,
+    /// What is allowed.
+    pub features: &'a Features,
+    /// Products by id, for what one is called.
+    pub products: &'a HashMap<ProductId, Product>,
+    /// Saved payment methods.
+    pub methods: &'a [PaymentMethodCard],
+    /// What waits for the customer's next invoice.
+    pub pending: &'a [InvoiceItem],
+    /// The customer's open invoices, newest first.
+    pub open: &'a [Invoice],
+}
+
+/// The items of a subscription, for one period each.
+pub(super) fn items(
+    items: &[Item],
+    products: &HashMap<ProductId, Product>,
+) -> Result<Vec<ItemRow>, Refused> {
+    items
+        .iter()
+        .map(|item| {
+            let metered = item.price.is_metered();
+            let product = products.get(&item.price.product);
+            let amount = if metered {
+                None
+            } else {
+                let minor = item.price.pricing.amount_minor(item.quantity);
+                let minor = minor.map_err(|_| Refused::TooLarge)?;
+                Some(Money::new(minor, item.price.currency))
+            };
+            Ok(ItemRow {
+                product_name: product.map_or_else(
+                    || item.price.product_name.clone(),
+                    |product| product.name.clone(),
+                ),
+                unit_label: product.and_then(|product| product.unit_label.clone()),
+                quantity: (!metered).then_some(item.quantity),
+                amount,
+                cadence: item.price.cadence(),
+            })
+        })
+        .collect()
+}
+
+impl Facts<'_> {
+    /// A subscription as the first page shows it.
+    pub(super) fn card(&self, subscription: &Subscription) -> Result<SubscriptionCard, Refused> {
+        let money = |minor| Money::new(minor, subscription.currency);
+        let live = !subscription.status.is_final();
+        let next = if live {
+            upcoming(subscription, self.customer, self.pending).map_err(unshowable)?
+        } else {
+            None
+        };
+        let each = recurring(subscription, self.customer, self.now).map_err(unshowable)?;
+        let method = self.paying(subscription);
+        let owed = self.open.iter().find(|invoice| {
+            invoice.subscription.as_ref() == Some(&subscription.id)
+                && invoice.last_payment_error.is_some()
+        });
+        Ok(SubscriptionCard {
+            id: subscription.id.clone(),
+            status: subscription.status,
+            items: items(&subscription.items, self.products)?,
+            recurring: money(each),
+            cadence: cadence(subscription),
+            current_period: running(subscription),
+            trial_end: subscription
+                .trial_end
+                .filter(|_| subscription.status == Status::Trialing),
+            cancel_at: subscription.cancel_at,
+            ended_at: subscription.ended_at,
+            retry_at: owed.and_then(|invoice| invoice.next_payment_attempt),
+            next_payment: next.map(|next| NextPayment {
+                at: next.at,
+                amount: money(next.due_minor()),
+                plus_usage: next.plus_usage,
+            }),
+            payment_method: method.cloned(),
+            discounts: self.discounts(subscription),
+            scheduled: self.scheduled(subscription)?,
+            may: may(subscription, self.features),
+        })
+    }
+
+    /// What pays a subscription.
+    pub(super) fn paying(&self, subscription: &Subscription) -> Option<&PaymentMethodCard> {
+        paying(subscription, self.customer, self.methods)
+    }
+
+    fn discounts(&self, subscription: &Subscription) -> Vec<DiscountRow> {
+        let of_items = subscription.items.iter().flat_map(|item| &item.discounts);
+        let shared = subscription.effective_discounts(self.customer);
+        let mut rows: Vec<DiscountRow> = Vec::new();
+        for discount in of_items.chain(shared) {
+            if !discount.active_at(self.now) {
+                continue;
+            }
+            let coupon = &discount.coupon;
+            let name = coupon.name.clone();
+            let row = DiscountRow {
+                name: name.unwrap_or_else(|| coupon.id.to_string()),
+                off: coupon.off,
+                until: discount.end,
+            };
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
+    fn scheduled(&self, subscription: &Subscription) -> Result<Option<ScheduledRow>, Refused> {
+        let Some(change) = &subscription.scheduled_change else {
+            return Ok(None);
+        };
+        let mut after = subscription.clone();
+        after.items = items_after(subscription, change).map_err(unshowable)?;
+        let each = recurring(&after, self.customer, change.at).map_err(unshowable)?;
+        Ok(Some(ScheduledRow {
+            at: change.at,
+            items: items(&after.items, self.products)?,
+            recurring: Money::new(each, subscription.currency),
+        }))
+    }
+}
+
+/// What pays a subscription: its own method, else the customer's default.
+pub(super) fn paying<'a>(
+    subscription: &Subscription,
+    customer: &Customer,
+    methods: &'a [PaymentMethodCard],
+) -> Option<&'a PaymentMethodCard> {
+    let find = |id: &PaymentMethodId| methods.iter().find(|card| card.method.id == *id);
+    let own = subscription.default_payment_method.as_ref().and_then(find);
+    own.or_else(|| customer.default_payment_method.as_ref().and_then(find))
+}
+
+/// What can be done with a subscription now.
+fn may(subscription: &Subscription, features: &Features) -> May {
+    let status = subscription.status;
+    let ending = subscription.cancel_at.is_some();
+    let update = features.subscription_update.as_ref();
+    let changes = update.is_some_and(|rules| {
+        let listed = |item: &Item| {
+            let product = &item.price.product;
+            rules
+                .products
+                .iter()
+                .any(|listed| listed.product == *product)
+        };
+        (rules.price && !rules.products.is_empty())
+            || (rules.quantity && subscription.items.iter().any(listed))
+    });
+    let live = !status.is_final();
+    May {
+        change: changes && status.is_changeable() && status != Status::Paused && !ending,
+        cancel: features.subscription_cancel.is_some() && live && !ending,
+        keep: features.subscription_cancel.is_some() && live && ending,
+        undo_change: update.is_some() && live && subscription.scheduled_change.is_some(),
+    }
+}
+
+/// How often all items bill, if it is the same.
+fn cadence(subscription: &Subscription) -> Option<Cadence> {
+    let mut all = subscription.items.iter().map(|item| item.price.cadence());
+    let first = all.next()??;
+    all.all(|other| other == Some(first)).then_some(first)
+}
+
+/// The period that is running: the earliest to end.
+fn running(subscription: &Subscription) -> Period {
+    let start = subscription.start_date;
+    let periods = subscription.items.iter().map(|item| item.current_period);
+    periods
+        .min_by_key(|period| period.end)
+        .unwrap_or(Period { start, end: start })
+}
+
+/// The saved payment methods as cards, the default first, then the newest.
+pub(super) fn methods(
+    rows: Vec<Stored<PaymentMethod>>,
+    customer: &Customer,
+    needed: bool,
+) -> Vec<PaymentMethodCard> {
+    let only = rows.len() == 1;
+    let default = customer.default_payment_method.as_ref();
+    let mut cards: Vec<PaymentMethodCard> = rows
+        .into_iter()
+        .map(|row| {
+            let mut method = row.value;
+            // Pages have no use for the gateway's name of it.
+            method.gateway_token.clear();
+            PaymentMethodCard {
+                is_default: Some(&method.id) == default,
+                removable: !(only && needed),
+                method,
+            }
+        })
+        .collect();
+    cards.sort_by_key(|card| !card.is_default);
+    cards
+}
+
+/// Whether something is going to be charged by itself: then the last method can't go.
+pub(super) fn needs_method(subscriptions: &[Stored<Subscription>]) -> bool {
+    subscriptions.iter().any(|subscription| {
+        !subscription.status.is_final()
+            && subscription.collection_method == CollectionMethod::ChargeAutomatically
+            && (subscription.cancel_at.is_none()
+                || matches!(subscription.status, Status::PastDue | Status::Unpaid))
+    })
+}
+
+/// An invoice in a list.
+pub(super) fn invoice(invoice: &Invoice) -> InvoiceRow {
+    let money = |minor| Money::new(minor, invoice.currency);
+    let open = invoice.status == InvoiceStatus::Open;
+    let mut products: Vec<String> = Vec::new();
+    for line in &invoice.lines {
+        let name = line.product_name.as_ref().unwrap_or(&line.description);
+        if !products.contains(name) {
+            products.push(name.clone());
+        }
+    }
+    InvoiceRow {
+        id: invoice.id.clone(),
+        number: invoice.number.clone(),
+        date: invoice.finalized_at.unwrap_or(invoice.created),
+        status: invoice.status,
+        failed: open && invoice.last_payment_error.is_some(),
+        total: money(invoice.totals.total_minor),
+        remaining: money(if open {
+            invoice.amount_remaining_minor()
+        } else {
+            0
+        }),
+        products,
+    }
+}
+
+/// What was billed can be computed again; where it can't, a rule of ours is broken.
+pub(super) fn unshowable(error: SubscriptionError) -> Refused {
+    Refused::Defect(format!("a subscription can't be shown: {error}"))
+}

@@ -1,0 +1,103 @@
+//! The app's pages and their server functions, in the same context.
+
+use std::sync::Arc;
+
+use app::port::Portal;
+use app::refusal::Refusal;
+use app::site::SiteAssets;
+use app::viewer::Viewer;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+use super::headers::page_policy;
+use super::notice::Notice;
+use super::request::Setting;
+use super::style::{Brand, sheet_path};
+use super::visit::{Seen, viewer};
+use super::{Web, assets};
+use crate::service::portal::PortalService;
+
+/// Where `server_fn` says that its body is an error.
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("serverfnerror");
+/// A refusal is short.
+const REFUSAL_BYTES_MAX: usize = 16 * 1024;
+
+/// Readies what pages are rendered with. Must run before the first one, inside the runtime.
+pub fn prepare() {
+    // The list itself is not needed: the app's own router knows its paths. Making it starts the
+    // executor that rendering waits on, and finds a page that can't be rendered before a reader does.
+    let _ = leptos_axum::generate_route_list(app::App);
+}
+
+/// Renders the page at the request's path, or the one that says that there is none.
+pub async fn show(State(web): State<Web>, request: Request) -> Response {
+    let render = leptos_axum::render_app_async_with_context(context(web), app::shell);
+    render(request).await
+}
+
+/// Answers a server function.
+pub async fn answer_function(State(web): State<Web>, request: Request) -> Response {
+    let (path, method) = (request.uri().path(), request.method().clone());
+    if server_fn::axum::get_server_fn_service(path, method).is_none() {
+        return (StatusCode::NOT_FOUND, Notice::NotFound).into_response();
+    }
+    let answer = leptos_axum::handle_server_fns_with_context(context(web), request).await;
+    with_status(answer.into_response()).await
+}
+
+/// Gives a refusal the HTTP status that it means; `server_fn` sends 500 with each.
+async fn with_status(response: Response) -> Response {
+    let refused = response.headers().contains_key(FUNCTION_ERROR);
+    if !refused || response.headers().contains_key(header::LOCATION) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, REFUSAL_BYTES_MAX).await else {
+        return (StatusCode::SERVICE_UNAVAILABLE, Notice::Broken).into_response();
+    };
+    let refusal: Refusal = serde_json::from_slice(&body).unwrap_or(Refusal::Unavailable);
+    parts.status = StatusCode::from_u16(refusal.status()).unwrap_or(parts.status);
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// What pages and server functions find in context.
+fn context(web: Web) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        let parts = use_context::<Parts>();
+        let extensions = parts.as_ref().map(|parts| &parts.extensions);
+        let visit = extensions
+            .and_then(|extensions| extensions.get::<Seen>())
+            .and_then(|seen| seen.0.clone());
+        let setting = extensions.and_then(|extensions| extensions.get::<Setting>());
+        let brand = setting.and_then(Setting::brand);
+        let locale = setting.map_or(app::locale::Locale::En, Setting::locale);
+        provide_context(locale.words());
+        provide_context(site(brand));
+        provide_context::<Option<Viewer>>(visit.as_deref().map(viewer));
+        let portal: Arc<dyn Portal> = Arc::new(PortalService::new(web.engine.clone(), visit));
+        provide_context(portal);
+        let nonce = use_nonce();
+        let policy = page_policy(brand, nonce.as_deref());
+        if let (Some(policy), Some(response)) = (policy, use_context::<ResponseOptions>()) {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    }
+}
+
+/// The files that the document loads.
+fn site(brand: Option<&Brand>) -> SiteAssets {
+    let bundle = assets::bundle();
+    SiteAssets {
+        js: bundle.map(|bundle| bundle.js.to_owned()),
+        wasm: bundle.map(|bundle| bundle.wasm.to_owned()),
+        css: sheet_path(),
+        theme_css: brand.map(|brand| brand.theme_css.clone()),
+        appearance: brand.and_then(|brand| brand.appearance),
+    }
+}

@@ -1,0 +1,141 @@
+//! Stylesheets: the pages' own, and each merchant's tokens.
+
+use std::fmt::Write as _;
+
+use app::style::{CSS, CSS_HASH};
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use perennial::id::MerchantId;
+use perennial::theme::{Appearance, Theme};
+use sha2::{Digest, Sha256};
+
+use super::{Web, headers};
+use crate::merchant::Merchant;
+use crate::store::key;
+
+/// Names change with contents.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Where a name is older than the contents.
+const ASK_AGAIN: &str = "public, no-cache";
+const CSS_TYPE: &str = "text/css; charset=utf-8";
+
+/// How a merchant's pages look and what may surround them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand {
+    /// What the merchant is called.
+    pub name: String,
+    /// The path of the merchant's tokens.
+    pub theme_css: String,
+    /// `light` or `dark` where only one of them is wanted.
+    pub appearance: Option<&'static str>,
+    /// Where pictures may come from.
+    pub image_origins: Vec<String>,
+    /// Who may frame the pages.
+    pub frame_ancestors: Vec<String>,
+    /// Where customers ask for help.
+    pub support_email: Option<String>,
+    /// Where customers came from.
+    pub return_url: Option<String>,
+}
+
+impl Brand {
+    /// A merchant's.
+    pub fn of(merchant: &Merchant, return_url: Option<String>) -> Self {
+        let theme = &merchant.theme;
+        let logos = [theme.logo.as_deref(), theme.logo_dark.as_deref()];
+        let mut image_origins: Vec<String> = logos
+            .into_iter()
+            .flatten()
+            .filter_map(headers::https_origin)
+            .collect();
+        image_origins.dedup();
+        Self {
+            name: name_of(merchant).to_owned(),
+            theme_css: format!("/theme/{}/{}.css", merchant.id, hash(&theme.css())),
+            appearance: match theme.appearance {
+                Appearance::Auto => None,
+                Appearance::Light => Some("light"),
+                Appearance::Dark => Some("dark"),
+            },
+            image_origins,
+            frame_ancestors: merchant
+                .frame_ancestors
+                .iter()
+                .filter_map(|origin| headers::ancestor(origin))
+                .collect(),
+            support_email: merchant.support_email.clone(),
+            return_url,
+        }
+    }
+}
+
+/// What customers know a merchant as.
+pub fn name_of(merchant: &Merchant) -> &str {
+    let shown = merchant.theme.display_name.as_str();
+    if shown.is_empty() {
+        &merchant.name
+    } else {
+        shown
+    }
+}
+
+/// The path of the pages' own sheet.
+pub fn sheet_path() -> String {
+    format!("/style/app.{CSS_HASH}.css")
+}
+
+/// The routes of the pages' own sheet.
+pub fn router() -> Router {
+    let css = (
+        [
+            (header::CONTENT_TYPE, CSS_TYPE),
+            (header::CACHE_CONTROL, FOR_EVER),
+        ],
+        CSS,
+    );
+    Router::new().route(&sheet_path(), get(async move || css))
+}
+
+/// A merchant's tokens: `/theme/{merchant}/{hash}.css`. An old name gets today's tokens, which are
+/// asked for again next time.
+pub async fn theme(
+    State(web): State<Web>,
+    Path((merchant, file)): Path<(String, String)>,
+) -> Response {
+    match theme_of(&web, &merchant).await {
+        Some(theme) => {
+            let css = theme.css();
+            let current = file.strip_suffix(".css") == Some(hash(&css).as_str());
+            let kept = if current { FOR_EVER } else { ASK_AGAIN };
+            (
+                [
+                    (header::CONTENT_TYPE, CSS_TYPE),
+                    (header::CACHE_CONTROL, kept),
+                ],
+                css,
+            )
+                .into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "There is no such theme.\n").into_response(),
+    }
+}
+
+async fn theme_of(web: &Web, merchant: &str) -> Option<Theme> {
+    let id = MerchantId::parse(merchant).ok()?;
+    let mut read = web.engine.store.read().await.ok()?;
+    let found = key::load_merchant(&mut read, &id).await.ok()?;
+    found.map(|merchant| merchant.theme)
+}
+
+/// 16 hexadecimal digits that change with the text.
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).fold(String::new(), |mut out, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
