@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod document;
 pub mod gateway;
 pub mod logging;
 pub mod merchant;

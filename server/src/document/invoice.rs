@@ -1,0 +1,688 @@
+//! How an invoice is laid out: who, what, how much, and what is left to pay.
+#![expect(
+    clippy::float_arithmetic,
+    reason = "points on paper; amounts are texts by then"
+)]
+
+use krilla::tagging::{ArtifactType, TableHeaderScope, Tag};
+use perennial::customer::TaxExempt;
+use perennial::invoice::{InvoiceStatus, Line, LineKind};
+use perennial::money::Money;
+use perennial::theme::Rgb;
+use std::num::NonZeroU16;
+
+use super::paper::{NodeId, Paper};
+use super::totals::{self, Row};
+use super::typeface::{Style, Typefaces, Weight, han_of, typefaces, wrapped};
+use super::{DocumentError, InvoiceDocument, address};
+
+/// A4 and Letter, in points of 1/72 inch.
+const A4: (f32, f32) = (595.28, 841.89);
+const LETTER: (f32, f32) = (612.0, 792.0);
+/// Left and right.
+const MARGIN: f32 = 48.0;
+/// Where the content of a page starts and, from below, ends.
+const TOP: f32 = 44.0;
+const BOTTOM: f32 = 64.0;
+
+const INK: Rgb = Rgb(0x1a, 0x1d, 0x21);
+/// 6.1 : 1 on white.
+const QUIET: Rgb = Rgb(0x5b, 0x63, 0x6e);
+const HAIR: Rgb = Rgb(0xd9, 0xdd, 0xe3);
+
+const SIZE: f32 = 9.5;
+const SMALL: f32 = 8.0;
+/// Between baselines, as a share of the size.
+const LEADING: f32 = 1.45;
+/// Between columns.
+const GAP: f32 = 18.0;
+
+/// No description, note or address takes more lines than this.
+const LINES_MAX: usize = 30;
+
+/// An invoice being laid out.
+pub(super) struct Sheet<'a> {
+    document: &'a InvoiceDocument<'a>,
+    faces: &'static Typefaces,
+    paper: Paper,
+    top: NodeId,
+    width: f32,
+    height: f32,
+    /// Where the next thing goes, from the top.
+    y: f32,
+}
+
+/// Where a text stands between two edges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Align {
+    Left,
+    Right,
+}
+
+/// The table's columns: their right edges.
+struct Columns {
+    description: f32,
+    quantity: f32,
+    unit: f32,
+    tax: f32,
+    amount: f32,
+    has_tax: bool,
+}
+
+impl<'a> Sheet<'a> {
+    /// An empty first page.
+    pub(super) fn new(document: &'a InvoiceDocument<'a>) -> Result<Self, DocumentError> {
+        let faces = typefaces()?;
+        let customer = document.invoice.bill_to.address.as_ref();
+        let country = customer.or(document.seller.address.as_ref());
+        let country = country.and_then(|address| address.country.as_deref());
+        let (width, height) = match country {
+            Some("US" | "CA" | "PR") => LETTER,
+            _ => A4,
+        };
+        let mut paper = Paper::new();
+        let top = paper.node(None, Tag::Div);
+        Ok(Self {
+            document,
+            faces,
+            paper,
+            top,
+            width,
+            height,
+            y: TOP,
+        })
+    }
+
+    /// Width and height of the paper, in points.
+    pub(super) fn size(&self) -> (f32, f32) {
+        (self.width, self.height)
+    }
+
+    /// What was laid out, and the node at its top.
+    pub(super) fn into_paper(self) -> (Paper, NodeId) {
+        (self.paper, self.top)
+    }
+
+    /// Everything, top to bottom.
+    pub(super) fn lay_out(&mut self) {
+        self.head();
+        self.parties();
+        self.headline();
+        if let Some(note) = self.document.invoice.description.as_deref() {
+            self.note(note);
+        }
+        self.lines();
+        self.totals();
+        self.foot();
+        self.page_numbers();
+    }
+
+    fn style(&self, weight: Weight, size: f32) -> Style {
+        let han = han_of("", self.seller_country());
+        let han = match self.document.words.locale().tag() {
+            "ja" => "ja",
+            "zh" => "zh-Hans",
+            _ => han,
+        };
+        Style { weight, size, han }
+    }
+
+    fn seller_country(&self) -> Option<&str> {
+        self.document
+            .seller
+            .address
+            .as_ref()
+            .and_then(|address| address.country.as_deref())
+    }
+
+    fn right(&self) -> f32 {
+        self.width - MARGIN
+    }
+
+    fn room(&self) -> f32 {
+        self.height - BOTTOM - self.y
+    }
+
+    /// One line of text with its baseline at `y` from the top.
+    fn put(
+        &mut self,
+        node: NodeId,
+        x: f32,
+        y: f32,
+        align: Align,
+        text: &str,
+        style: Style,
+        ink: Rgb,
+    ) {
+        let shaped = self.faces.shape(text, style);
+        let x = if align == Align::Right {
+            x - shaped.width
+        } else {
+            x
+        };
+        self.paper.text(node, x, y, shaped, ink);
+    }
+
+    /// A paragraph from `self.y` down; turns the page where it must.
+    fn paragraph(&mut self, node: NodeId, x: f32, width: f32, text: &str, style: Style, ink: Rgb) {
+        for line in wrapped(self.faces, text, style, width, LINES_MAX) {
+            let step = style.size * LEADING;
+            if self.room() < step {
+                self.turn();
+            }
+            self.put(node, x, self.y + style.size, Align::Left, &line, style, ink);
+            self.y += step;
+        }
+    }
+
+    fn turn(&mut self) {
+        self.paper.turn();
+        self.y = TOP;
+    }
+
+    fn rule(&mut self, y: f32, left: f32, colour: Rgb) {
+        let page = self.paper.page();
+        let width = self.right() - left;
+        self.paper.rect(page, [left, y, width, 0.6], colour);
+    }
+
+    /// The band, the title, and the facts.
+    fn head(&mut self) {
+        let document = self.document;
+        let words = document.words;
+        let (width, brand) = (self.width, document.brand);
+        self.paper.rect(0, [0.0, 0.0, width, 8.0], brand);
+        let title = self
+            .paper
+            .node(Some(self.top), heading(1, words.document_invoice()));
+        let big = self.style(Weight::Heavy, 20.0);
+        let baseline = TOP + 22.0;
+        self.put(
+            title,
+            MARGIN,
+            baseline,
+            Align::Left,
+            words.document_invoice(),
+            big,
+            INK,
+        );
+        let title_width = self.faces.width(words.document_invoice(), big);
+
+        let name = if document.display_name.is_empty() {
+            document.seller.name.as_str()
+        } else {
+            document.display_name
+        };
+        let name_style = Style {
+            han: han_of(name, self.seller_country()),
+            ..self.style(Weight::Heavy, 13.0)
+        };
+        let room = self.right() - MARGIN - title_width - 24.0;
+        let lines = wrapped(self.faces, name, name_style, room, 2);
+        let node = self.paper.node(Some(self.top), Tag::P);
+        let right = self.right();
+        for (at, line) in lines.iter().enumerate() {
+            let y = baseline + at as f32 * 17.0;
+            self.put(
+                node,
+                right,
+                y,
+                Align::Right,
+                line.trim_end(),
+                name_style,
+                INK,
+            );
+        }
+        self.y = baseline + 22.0;
+        self.facts();
+    }
+
+    fn facts(&mut self) {
+        let (invoice, words) = (self.document.invoice, self.document.words);
+        let issued = invoice.finalized_at.unwrap_or(invoice.created);
+        let mut facts = Vec::new();
+        if let Some(number) = &invoice.number {
+            facts.push((words.document_number(), number.clone()));
+        }
+        facts.push((words.document_issued(), words.date(issued)));
+        if let Some(due) = invoice.due_date {
+            facts.push((words.document_due(), words.date(due)));
+        }
+        if let Some(paid) = invoice.paid_at {
+            facts.push((words.document_paid(), words.date(paid)));
+        }
+        let label = self.style(Weight::Regular, SIZE);
+        let value = self.style(Weight::Heavy, SIZE);
+        let widths = facts.iter().map(|(text, _)| self.faces.width(text, label));
+        let indent = MARGIN + widths.fold(80.0, f32::max) + GAP;
+        for (name, text) in facts {
+            let node = self.paper.node(Some(self.top), Tag::P);
+            let y = self.y + SIZE;
+            // The space keeps the words apart for those who hear them.
+            self.put(
+                node,
+                MARGIN,
+                y,
+                Align::Left,
+                &format!("{name} "),
+                label,
+                QUIET,
+            );
+            self.put(node, indent, y, Align::Left, &text, value, INK);
+            self.y += SIZE * LEADING + 1.0;
+        }
+        self.y += 18.0;
+    }
+
+    /// From whom, and to whom.
+    fn parties(&mut self) {
+        let document = self.document;
+        let (seller, customer, words) =
+            (document.seller, &document.invoice.bill_to, document.words);
+        let mut from = Vec::new();
+        from.extend(seller.address.as_ref().into_iter().flat_map(address::lines));
+        from.extend(seller.email.clone());
+        from.extend(seller.tax_id.as_ref().map(|id| words.document_tax_id(id)));
+        let mut to = Vec::new();
+        to.extend(
+            customer
+                .address
+                .as_ref()
+                .into_iter()
+                .flat_map(address::lines),
+        );
+        to.extend(customer.email.clone());
+        to.extend(customer.phone.clone());
+        to.extend(
+            customer
+                .tax_ids
+                .iter()
+                .map(|id| words.document_tax_id(&id.value)),
+        );
+
+        let column = (self.right() - MARGIN - GAP * 2.0) / 2.0;
+        let (start, left) = (self.y, MARGIN);
+        let country = self.seller_country().map(ToOwned::to_owned);
+        self.party(
+            words.document_from(),
+            &seller.name,
+            &from,
+            left,
+            column,
+            country.as_deref(),
+        );
+        let end = self.y;
+        self.y = start;
+        let left = MARGIN + column + GAP * 2.0;
+        let country = customer
+            .address
+            .as_ref()
+            .and_then(|address| address.country.as_deref());
+        let name = customer.name.as_deref().unwrap_or_default();
+        self.party(words.document_bill_to(), name, &to, left, column, country);
+        self.y = self.y.max(end) + 20.0;
+    }
+
+    fn party(
+        &mut self,
+        label: &str,
+        name: &str,
+        lines: &[String],
+        x: f32,
+        width: f32,
+        country: Option<&str>,
+    ) {
+        let quiet = self.style(Weight::Regular, SIZE);
+        let head = self.paper.node(Some(self.top), heading(2, label));
+        self.put(head, x, self.y + SIZE, Align::Left, label, quiet, QUIET);
+        self.y += SIZE * LEADING + 2.0;
+        let node = self.paper.node(Some(self.top), Tag::P);
+        let heavy = Style {
+            weight: Weight::Heavy,
+            han: han_of(name, country),
+            ..quiet
+        };
+        self.paragraph(node, x, width, name, heavy, INK);
+        for line in lines {
+            let style = Style {
+                han: han_of(line, country),
+                ..quiet
+            };
+            self.paragraph(node, x, width, line, style, INK);
+        }
+    }
+
+    /// What this invoice means for the reader, in one line.
+    fn headline(&mut self) {
+        let (invoice, words) = (self.document.invoice, self.document.words);
+        let remaining = words.money(Money::new(
+            invoice.amount_remaining_minor(),
+            invoice.currency,
+        ));
+        let text = match (invoice.status, invoice.paid_at, invoice.due_date) {
+            (InvoiceStatus::Draft, _, _) => words.document_draft().to_owned(),
+            (InvoiceStatus::Void, _, _) => words.document_void().to_owned(),
+            (InvoiceStatus::Uncollectible, _, _) => words.document_uncollectible(&remaining),
+            (InvoiceStatus::Paid, Some(at), _) if invoice.amount_paid_minor > 0 => {
+                let paid = Money::new(invoice.amount_paid_minor, invoice.currency);
+                words.document_paid_on(&words.money(paid), &words.date(at))
+            }
+            (InvoiceStatus::Paid, _, _) => words.document_nothing_due().to_owned(),
+            (InvoiceStatus::Open, _, Some(due)) => {
+                words.document_due_by(&remaining, &words.date(due))
+            }
+            (InvoiceStatus::Open, _, None) => words.document_due_now(&remaining),
+        };
+        let style = self.style(Weight::Heavy, 14.0);
+        let node = self.paper.node(Some(self.top), Tag::P);
+        let width = self.right() - MARGIN;
+        self.paragraph(node, MARGIN, width, &text, style, INK);
+        self.y += 14.0;
+    }
+
+    fn note(&mut self, text: &str) {
+        let style = self.style(Weight::Regular, SIZE);
+        let style = Style {
+            han: han_of(text, self.seller_country()),
+            ..style
+        };
+        let node = self.paper.node(Some(self.top), Tag::P);
+        let width = self.right() - MARGIN;
+        self.paragraph(node, MARGIN, width, text, style, INK);
+        self.y += 12.0;
+    }
+
+    /// The table of lines, over as many pages as it takes.
+    fn lines(&mut self) {
+        let columns = self.columns();
+        let table = self.paper.node(Some(self.top), Tag::Table);
+        let head = self.paper.node(Some(table), Tag::THead);
+        if self.room() < 80.0 {
+            self.turn();
+        }
+        self.table_head(Some(head), &columns);
+        let body = self.paper.node(Some(table), Tag::TBody);
+        for line in &self.document.invoice.lines {
+            self.line(body, line, &columns);
+        }
+    }
+
+    /// As wide as what stands in them; the description has the rest.
+    fn columns(&self) -> Columns {
+        let (invoice, words) = (self.document.invoice, self.document.words);
+        let style = self.style(Weight::Regular, SIZE);
+        let head = self.style(Weight::Regular, SMALL);
+        let widest = |title: &str, text: &dyn Fn(&Line) -> String| {
+            let widths = invoice
+                .lines
+                .iter()
+                .map(|line| self.faces.width(&text(line), style));
+            widths.fold(self.faces.width(title, head), f32::max)
+        };
+        let has_tax = invoice.lines.iter().any(|line| !line.tax_rates.is_empty());
+        let amount = self.right();
+        let tax = amount - widest(words.document_amount(), &|line| self.amount_text(line)) - GAP;
+        let tax_width = widest(words.document_tax(), &|line| self.tax_text(line)) + GAP;
+        let unit = if has_tax { tax - tax_width } else { tax };
+        let quantity =
+            unit - widest(words.document_unit_price(), &|line| self.unit_text(line)) - GAP;
+        let number = widest(words.document_quantity(), &|line| self.quantity_text(line));
+        let description = quantity - number - GAP;
+        Columns {
+            description,
+            quantity,
+            unit,
+            tax,
+            amount,
+            has_tax,
+        }
+    }
+
+    fn amount_text(&self, line: &Line) -> String {
+        self.document.words.money(Money::new(
+            line.amount_minor,
+            self.document.invoice.currency,
+        ))
+    }
+
+    fn quantity_text(&self, line: &Line) -> String {
+        line.quantity.map_or_else(String::new, |quantity| {
+            self.document.words.integer(quantity)
+        })
+    }
+
+    fn unit_text(&self, line: &Line) -> String {
+        let currency = self.document.invoice.currency;
+        line.unit_amount.map_or_else(String::new, |unit| {
+            totals::decimal_amount(self.document.words, unit, currency)
+        })
+    }
+
+    fn tax_text(&self, line: &Line) -> String {
+        let words = self.document.words;
+        let rates = line
+            .tax_rates
+            .iter()
+            .map(|rate| totals::percent(words, rate.percentage));
+        rates.collect::<Vec<_>>().join(" + ")
+    }
+
+    /// The titles of the columns; repeated on later pages, where they mean nothing new.
+    fn table_head(&mut self, node: Option<NodeId>, columns: &Columns) {
+        let words = self.document.words;
+        let style = self.style(Weight::Regular, SMALL);
+        let y = self.y + SMALL;
+        let row = node.map(|node| self.paper.node(Some(node), Tag::TR));
+        let mut titles = vec![
+            (words.document_description(), MARGIN, Align::Left),
+            (words.document_quantity(), columns.quantity, Align::Right),
+            (words.document_unit_price(), columns.unit, Align::Right),
+        ];
+        if columns.has_tax {
+            titles.push((words.document_tax(), columns.tax, Align::Right));
+        }
+        titles.push((words.document_amount(), columns.amount, Align::Right));
+        for (title, x, align) in titles {
+            if let Some(row) = row {
+                let cell = self
+                    .paper
+                    .node(Some(row), Tag::TH(TableHeaderScope::Column));
+                self.put(cell, x, y, align, title, style, QUIET);
+            } else {
+                let shaped = self.faces.shape(title, style);
+                let x = if align == Align::Right {
+                    x - shaped.width
+                } else {
+                    x
+                };
+                let page = self.paper.page();
+                self.paper
+                    .aside(page, x, y, shaped, QUIET, ArtifactType::Header);
+            }
+        }
+        self.y += SMALL * LEADING + 4.0;
+        self.rule(self.y, MARGIN, INK);
+        self.y += 6.0;
+    }
+
+    fn line(&mut self, body: NodeId, line: &Line, columns: &Columns) {
+        let words = self.document.words;
+        let style = self.style(Weight::Regular, SIZE);
+        let small = self.style(Weight::Regular, SMALL);
+        let width = columns.description - MARGIN;
+        let text = self.describe(line);
+        let described = Style {
+            han: han_of(&text, self.seller_country()),
+            ..style
+        };
+        let mut texts = wrapped(self.faces, &text, described, width, LINES_MAX);
+        if texts.is_empty() {
+            texts.push(" ".to_owned());
+        }
+        let period = (line.kind != LineKind::OneTime).then(|| {
+            let (start, end) = (line.period.start, line.period.end);
+            words.document_period(&words.date_short(end), &words.date_short(start))
+        });
+        let mut height = texts.len() as f32 * SIZE * LEADING + 10.0;
+        if period.is_some() {
+            height += SMALL * LEADING;
+        }
+        if self.room() < height {
+            self.turn();
+            self.table_head(None, columns);
+        }
+        let row = self.paper.node(Some(body), Tag::TR);
+        let cell = self.paper.node(Some(row), Tag::TD);
+        let first = self.y + SIZE;
+        let mut y = first;
+        for text in &texts {
+            self.put(cell, MARGIN, y, Align::Left, text, described, INK);
+            y += SIZE * LEADING;
+        }
+        if let Some(period) = period {
+            self.put(cell, MARGIN, y - 1.0, Align::Left, &period, small, QUIET);
+        }
+        let mut cells = vec![
+            (self.quantity_text(line), columns.quantity),
+            (self.unit_text(line), columns.unit),
+        ];
+        if columns.has_tax {
+            cells.push((self.tax_text(line), columns.tax));
+        }
+        cells.push((self.amount_text(line), columns.amount));
+        for (text, x) in cells {
+            let cell = self.paper.node(Some(row), Tag::TD);
+            // An empty cell would vanish from the structure and shift the others.
+            let text = if text.is_empty() { " " } else { &text };
+            self.put(cell, x, first, Align::Right, text, style, INK);
+        }
+        self.y += height;
+        self.rule(self.y - 5.0, MARGIN, HAIR);
+    }
+
+    /// What a line is for, in the reader's language where it is known what it is.
+    fn describe(&self, line: &Line) -> String {
+        let words = self.document.words;
+        let start = words.date_short(line.period.start);
+        match (line.kind, &line.product_name) {
+            (LineKind::Recurring, Some(product)) => product.clone(),
+            (LineKind::Usage, Some(product)) => words.document_usage(product),
+            (LineKind::Trial, Some(product)) => words.document_trial(product),
+            (LineKind::UnusedTime, Some(product)) => words.document_unused(&start, product),
+            (LineKind::RemainingTime, Some(product)) => words.document_remaining(&start, product),
+            _ => line.description.clone(),
+        }
+    }
+
+    /// The sums, kept together on one page.
+    fn totals(&mut self) {
+        let rows = totals::rows(self.document.invoice, self.document.words);
+        let step = SIZE * LEADING + 4.0;
+        if self.room() < rows.len() as f32 * step + 30.0 {
+            self.turn();
+        }
+        self.y += 6.0;
+        let (style, heavy) = (
+            self.style(Weight::Regular, SIZE),
+            self.style(Weight::Heavy, SIZE),
+        );
+        let widest = |pick: fn(&Row) -> &str| {
+            rows.iter()
+                .map(|row| self.faces.width(pick(row), heavy))
+                .fold(0.0, f32::max)
+        };
+        let amounts = widest(|row| &row.amount);
+        let labels = widest(|row| &row.label).max(130.0);
+        let left = (self.right() - amounts - GAP * 2.0 - labels).max(MARGIN);
+        let table = self.paper.node(Some(self.top), Tag::Table);
+        let body = self.paper.node(Some(table), Tag::TBody);
+        for row in &rows {
+            let style = if row.heavy { heavy } else { style };
+            if row.ruled {
+                self.rule(self.y, left, HAIR);
+                self.y += 5.0;
+            }
+            let node = self.paper.node(Some(body), Tag::TR);
+            let head = self.paper.node(Some(node), Tag::TH(TableHeaderScope::Row));
+            let cell = self.paper.node(Some(node), Tag::TD);
+            let width = self.right() - amounts - GAP - left;
+            let label_style = Style {
+                han: han_of(&row.label, self.seller_country()),
+                ..style
+            };
+            let label = wrapped(self.faces, &row.label, label_style, width, 3);
+            let right = self.right();
+            self.put(
+                cell,
+                right,
+                self.y + SIZE,
+                Align::Right,
+                &row.amount,
+                style,
+                INK,
+            );
+            let ink = if row.heavy { INK } else { QUIET };
+            for text in label {
+                self.put(
+                    head,
+                    left,
+                    self.y + SIZE,
+                    Align::Left,
+                    &text,
+                    label_style,
+                    ink,
+                );
+                self.y += SIZE * LEADING;
+            }
+            self.y += 4.0;
+        }
+        self.y += 14.0;
+    }
+
+    /// What the law or the merchant wants to be said at the end.
+    fn foot(&mut self) {
+        let (invoice, words) = (self.document.invoice, self.document.words);
+        let tax = match invoice.bill_to.tax_exempt {
+            TaxExempt::None => None,
+            TaxExempt::Exempt => Some(words.document_exempt()),
+            TaxExempt::Reverse => Some(words.document_reverse_charge()),
+        };
+        for text in tax.into_iter().chain(invoice.footer.as_deref()) {
+            self.note(text);
+        }
+    }
+
+    /// Which invoice this is and how many pages it has, below every page.
+    fn page_numbers(&mut self) {
+        let document = self.document;
+        let style = self.style(Weight::Regular, SMALL);
+        let number = document.invoice.number.as_deref();
+        let name = [number, Some(document.seller.name.as_str())];
+        let name = name.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        let pages = self.paper.pages.len();
+        let y = self.height - 34.0;
+        for page in 0..pages {
+            let count = document
+                .words
+                .document_page(&(page + 1).to_string(), &pages.to_string());
+            let count = self.faces.shape(&count, style);
+            let room = self.right() - MARGIN - count.width - GAP;
+            let name = wrapped(self.faces, &name, style, room, 1);
+            self.paper
+                .rect(page, [MARGIN, y - 14.0, self.right() - MARGIN, 0.6], HAIR);
+            if let Some(name) = name.first() {
+                let name = self.faces.shape(name, style);
+                self.paper
+                    .aside(page, MARGIN, y, name, QUIET, ArtifactType::Footer);
+            }
+            let x = self.right() - count.width;
+            self.paper
+                .aside(page, x, y, count, QUIET, ArtifactType::Footer);
+        }
+    }
+}
+
+fn heading(level: u16, title: &str) -> Tag<krilla::tagging::kind::Hn> {
+    let level = NonZeroU16::new(level).unwrap_or(NonZeroU16::MIN);
+    Tag::Hn(level, Some(title.to_owned()))
+}
