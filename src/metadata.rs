@@ -44,6 +44,29 @@ impl Metadata {
     }
 }
 
+/// A wish about metadata, as updates of any object carry it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataChange {
+    /// All keys go.
+    Clear,
+    /// These keys are set, or unset where the value is empty.
+    Merge(Vec<(String, String)>),
+}
+
+impl Metadata {
+    /// Applies a wish.
+    ///
+    /// # Errors
+    /// As [`Metadata::merge`].
+    pub fn change(&mut self, change: &MetadataChange) -> Result<(), MetadataError> {
+        match change {
+            MetadataChange::Clear => self.0.clear(),
+            MetadataChange::Merge(pairs) => self.merge(pairs)?,
+        }
+        Ok(())
+    }
+}
+
 /// Why metadata was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {

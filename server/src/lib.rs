@@ -2,6 +2,7 @@
 //! (use cases), the gateways that move money, the workers, and the two front doors: the API for
 //! programs and the web for people.
 
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod document;

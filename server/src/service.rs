@@ -3,6 +3,8 @@
 
 pub mod balance;
 pub mod booking;
+pub mod catalog;
+pub mod customers;
 pub mod due;
 mod find;
 pub mod invoices;
@@ -10,7 +12,9 @@ pub mod merchants;
 pub mod payment_methods;
 pub mod payments;
 pub mod portal;
+pub mod portal_configurations;
 pub mod portal_sessions;
+mod saving;
 pub mod subscriptions;
 
 use std::sync::Arc;

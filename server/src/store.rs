@@ -10,6 +10,7 @@ pub mod event;
 pub mod idempotency;
 pub mod installation;
 pub mod key;
+pub mod listing;
 pub mod nouns;
 mod writer;
 

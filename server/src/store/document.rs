@@ -115,6 +115,41 @@ pub async fn load<T: Document>(
     row.as_ref().map(decode).transpose()
 }
 
+/// The most ids that one statement of [`load_many`] names.
+const IDS_MAX: usize = 100;
+
+/// Reads several by their ids, a hundred with each statement; those that are not there are left out.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn load_many<T: Document>(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    ids: &[String],
+) -> Result<Vec<Stored<T>>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(IDS_MAX) {
+        // Few different lengths, so that the databases prepare few statements: 1, 10 or 100 places.
+        let places = match ids.len() {
+            1 => 1,
+            2..=10 => 10,
+            _ => IDS_MAX,
+        };
+        let names: Vec<String> = (0..places).map(|place| format!("${}", place + 3)).collect();
+        let sql = T::SELECT.replace("id = $3", &format!("id in ({})", names.join(", ")));
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(scope.merchant.as_str())
+            .bind(scope.mode());
+        for place in 0..places {
+            query = query.bind(ids.get(place).cloned().unwrap_or_default());
+        }
+        for row in &query.fetch_all(&mut *connection).await? {
+            found.push(decode(row)?);
+        }
+    }
+    Ok(found)
+}
+
 /// Writes a new one.
 ///
 /// # Errors
@@ -174,6 +209,32 @@ pub async fn update<T: Document>(
         });
     }
     stored.revision += 1;
+    Ok(())
+}
+
+/// Deletes one that was read before.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the row changed since.
+pub async fn delete<T: Document>(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    stored: &Stored<T>,
+) -> Result<(), StoreError> {
+    let sql = T::SELECT.replace("select body, revision, sort from", "delete from");
+    let done = sqlx::query(sqlx::AssertSqlSafe(format!("{sql} and revision = $4")))
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(stored.value.key())
+        .bind(stored.revision)
+        .execute(connection)
+        .await?;
+    if done.rows_affected() != 1 {
+        return Err(StoreError::Conflict {
+            kind: T::KIND,
+            id: stored.value.key().to_owned(),
+        });
+    }
     Ok(())
 }
 

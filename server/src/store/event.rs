@@ -126,6 +126,87 @@ pub async fn list(
     Ok((events, more))
 }
 
+/// Which events a list is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Types, at most [`KINDS_MAX`]; a `*` at the end stands for anything. None means all.
+    pub kinds: Vec<String>,
+    /// The first second.
+    pub from: i64,
+    /// The first second after it.
+    pub until: i64,
+}
+
+/// The most types of one [`Filter`].
+pub const KINDS_MAX: usize = 20;
+
+/// Reads a part of the list within a filter, newest first, and whether there is more.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn search(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    page: &PageRequest,
+    filter: &Filter,
+) -> Result<(Vec<Event>, bool), StoreError> {
+    let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX) as usize;
+    let newer = page.ending_before.is_some();
+    let cursor = page.ending_before.as_ref().or(page.starting_after.as_ref());
+    // Only placeholders depend on the filter. `sort` counts microseconds of `created`.
+    let kinds = filter.kinds.iter().take(KINDS_MAX);
+    let conditions: Vec<String> = kinds
+        .clone()
+        .enumerate()
+        .map(|(index, kind)| match kind.ends_with('*') {
+            true => format!("type like ${} escape '!'", index + 7),
+            false => format!("type = ${}", index + 7),
+        })
+        .collect();
+    let of_kinds = match conditions.is_empty() {
+        true => String::new(),
+        false => format!(" and ({})", conditions.join(" or ")),
+    };
+    let (beyond, order) = match newer {
+        false => ("($3 = '' or sort < (", "desc"),
+        true => ("($3 <> '' and sort > (", "asc"),
+    };
+    let sql = format!(
+        "select id, type, object, created, body from event \
+         where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 and {beyond}\
+         select sort from event where merchant = $1 and livemode = $2 and id = $3)){of_kinds} \
+         order by sort {order} limit $4"
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(cursor.cloned().unwrap_or_default())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
+        .bind(filter.from.saturating_mul(1_000_000))
+        .bind(filter.until.saturating_mul(1_000_000));
+    for kind in kinds {
+        let pattern = kind.strip_suffix('*').map(|start| {
+            let literal = start
+                .replace('!', "!!")
+                .replace('_', "!_")
+                .replace('%', "!%");
+            format!("{literal}%")
+        });
+        query = query.bind(pattern.unwrap_or_else(|| kind.clone()));
+    }
+    let rows = query.fetch_all(connection).await?;
+    let more = rows.len() > limit;
+    let mut events = rows
+        .iter()
+        .take(limit)
+        .map(decode)
+        .collect::<Result<Vec<_>, _>>()?;
+    if newer {
+        events.reverse();
+    }
+    Ok((events, more))
+}
+
 fn decode(row: &AnyRow) -> Result<Event, StoreError> {
     let id: String = row.try_get("id")?;
     Ok(Event {

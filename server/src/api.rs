@@ -1,0 +1,67 @@
+//! The HTTP API for programs: Stripe's, version `2026-10-28.endive`, as far as we have come.
+//!
+//! A call goes through [`exchange`]: the key tells whose it is, the form becomes [`params::Params`],
+//! `Idempotency-Key` makes it happen once, and `expand[]` is answered by [`expansion`]. A resource is
+//! a file with a table of routes and a function a route.
+
+pub mod exchange;
+pub mod expansion;
+pub mod form;
+pub mod paging;
+pub mod params;
+pub mod problem;
+
+mod authentication;
+mod coupons;
+mod customers;
+mod events;
+mod portal_configurations;
+mod prices;
+mod products;
+mod tax_rates;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::service::Engine;
+use problem::Problem;
+
+/// What the API works with.
+#[derive(Clone)]
+pub struct Api {
+    /// The use cases.
+    pub engine: Engine,
+    /// Where people reach this installation, without a slash at the end: links start with it.
+    pub public_url: String,
+}
+
+/// Everything under `/v1`. What is not there is answered in JSON too.
+#[must_use]
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .merge(coupons::routes())
+        .merge(customers::routes())
+        .merge(events::routes())
+        .merge(portal_configurations::routes())
+        .merge(prices::routes())
+        .merge(products::routes())
+        .merge(tax_rates::routes())
+        .route("/v1", axum::routing::any(unknown))
+        .route("/v1/{*rest}", axum::routing::any(unknown))
+        .method_not_allowed_fallback(unknown)
+        .with_state(api)
+}
+
+/// No such address, or not with this method.
+async fn unknown(request: Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    let shown: String = path.chars().take(120).collect();
+    let message = format!("Unrecognized request URL ({method}: {shown}).");
+    let problem = Problem::invalid(message).status(StatusCode::NOT_FOUND);
+    exchange::plain(&problem)
+}
+
+#[cfg(test)]
+mod tests;

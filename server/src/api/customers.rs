@@ -1,0 +1,297 @@
+//! `/v1/customers`, with their tax ids, payment methods and balance.
+
+use perennial::customer::{Address, Customer, Shipping, TaxExempt};
+use perennial::id::{CustomerBalanceTransactionId, CustomerId, TaxIdId};
+use perennial::payment::PaymentMethod;
+use serde_json::Value;
+
+use super::exchange::{Call, Routes, delete, get, post};
+use super::paging;
+use super::params::Params;
+use super::problem::Problem;
+use crate::rendering::{self, whole};
+use crate::service::balance::BalanceTransaction;
+use crate::service::customers::{CustomerUpdate, NewTaxId};
+use crate::store::document::Column;
+use crate::store::listing;
+
+const URL: &str = "/v1/customers";
+/// The most languages that are read.
+const LOCALES_MAX: usize = 10;
+/// The most tax ids of a new customer (Stripe: 5).
+const TAX_IDS_MAX: usize = Customer::TAX_IDS_MAX;
+
+/// The routes.
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            URL,
+            get("customer list", list).merge(post("customer", create)),
+        )
+        .route(
+            "/v1/customers/{id}",
+            get("customer", retrieve)
+                .merge(post("customer", update))
+                .merge(delete("", remove)),
+        )
+        .route(
+            "/v1/customers/{id}/tax_ids",
+            get("tax_id list", list_tax_ids).merge(post("tax_id", create_tax_id)),
+        )
+        .route(
+            "/v1/customers/{id}/tax_ids/{tax_id}",
+            get("tax_id", retrieve_tax_id).merge(delete("", remove_tax_id)),
+        )
+        .route(
+            "/v1/customers/{id}/balance_transactions",
+            get("customer_balance_transaction list", list_balance)
+                .merge(post("customer_balance_transaction", create_balance)),
+        )
+        .route(
+            "/v1/customers/{id}/balance_transactions/{entry}",
+            get("customer_balance_transaction", retrieve_balance),
+        )
+        .route(
+            "/v1/customers/{id}/payment_methods",
+            get("payment_method list", list_payment_methods),
+        )
+        .route(
+            "/v1/customers/{id}/payment_methods/{method}",
+            get("payment_method", retrieve_payment_method),
+        )
+}
+
+/// A postal address.
+pub(super) fn address(params: &mut Params) -> Address {
+    Address {
+        line1: params.text("line1"),
+        line2: params.text("line2"),
+        city: params.text("city"),
+        state: params.text("state"),
+        postal_code: params.text("postal_code"),
+        country: params.text("country"),
+    }
+}
+
+fn shipping(params: &mut Params) -> Shipping {
+    let address = params.object("address", address);
+    Shipping {
+        address: params.required("address", address).unwrap_or_default(),
+        name: Some(params.required_text("name")),
+        phone: params.text("phone"),
+    }
+}
+
+fn changes(params: &mut Params) -> CustomerUpdate {
+    let exempt = ["none", "exempt", "reverse"];
+    let tax_exempt = match params.unset("tax_exempt") {
+        true => Some(TaxExempt::None),
+        false => params.choice("tax_exempt", &exempt),
+    };
+    CustomerUpdate {
+        name: params.change_text("name"),
+        email: params.change_text("email"),
+        phone: params.change_text("phone"),
+        description: params.change_text("description"),
+        address: params.change_object("address", address),
+        shipping: params.change_object("shipping", shipping),
+        tax_exempt,
+        preferred_locales: params.texts("preferred_locales", LOCALES_MAX),
+        invoice_prefix: params.text("invoice_prefix"),
+        next_invoice_sequence: params
+            .integer_in("next_invoice_sequence", 1..=i64::from(u32::MAX))
+            .and_then(|n| u32::try_from(n).ok()),
+        default_payment_method: params
+            .object("invoice_settings", |settings| {
+                settings.change_id("default_payment_method", "payment_method")
+            })
+            .flatten(),
+        metadata: params.metadata("metadata"),
+    }
+}
+
+fn tax_id(params: &mut Params) -> NewTaxId {
+    NewTaxId {
+        kind: params.required_text("type"),
+        value: params.required_text("value"),
+    }
+}
+
+async fn create(mut call: Call) -> Result<Value, Problem> {
+    let (new, tax_ids) = call.read(|p| {
+        let tax_ids = p.objects("tax_id_data", TAX_IDS_MAX, tax_id);
+        (changes(p), tax_ids.unwrap_or_default())
+    })?;
+    if new
+        .default_payment_method
+        .as_ref()
+        .is_some_and(Option::is_some)
+    {
+        let message = "A new customer has no payment methods yet. Attach one first.";
+        return Err(Problem::invalid(message).about("invoice_settings[default_payment_method]"));
+    }
+    let engine = &call.api.engine;
+    let customer = engine.create_customer(&call.scope, new, tax_ids).await?;
+    Ok(whole::customer(&customer, call.scope.livemode))
+}
+
+async fn retrieve(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let customer = call.find::<Customer>().await?;
+    Ok(whole::customer(&customer, call.scope.livemode))
+}
+
+async fn update(mut call: Call) -> Result<Value, Problem> {
+    let id: CustomerId = call.id("customer")?;
+    let update = call.read(changes)?;
+    let engine = &call.api.engine;
+    let customer = engine.update_customer(&call.scope, &id, update).await?;
+    Ok(whole::customer(&customer, call.scope.livemode))
+}
+
+async fn remove(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let id: CustomerId = call.id("customer")?;
+    call.api.engine.delete_customer(&call.scope, &id).await?;
+    Ok(rendering::deleted("customer", id.as_str()))
+}
+
+async fn list(mut call: Call) -> Result<Value, Problem> {
+    let (page, created, email) =
+        call.read(|p| (paging::page(p), paging::created(p), p.text("email")))?;
+    let mut filter = created.columns().to_vec();
+    let sql = match email {
+        Some(email) => {
+            filter.push(Column::text(email));
+            listing::CUSTOMERS_BY_EMAIL
+        }
+        None => listing::CUSTOMERS,
+    };
+    paging::answer(&call, sql, &page, &filter, URL, whole::customer).await
+}
+
+/// The customer in the path, if there is one.
+async fn owner(call: &Call) -> Result<Customer, Problem> {
+    let id: CustomerId = call.id("customer")?;
+    let customer = call.api.engine.living_customer(&call.scope, &id).await?;
+    Ok(customer.value)
+}
+
+async fn create_tax_id(mut call: Call) -> Result<Value, Problem> {
+    let id: CustomerId = call.id("customer")?;
+    let new = call.read(tax_id)?;
+    let tax = call.api.engine.add_tax_id(&call.scope, &id, new).await?;
+    Ok(whole::tax_id(&tax, &id, call.scope.livemode))
+}
+
+async fn retrieve_tax_id(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let customer = owner(&call).await?;
+    let id: TaxIdId = call.id_at(1, "tax_id")?;
+    let tax = customer.tax_ids.iter().find(|tax| tax.id == id);
+    let tax = tax.ok_or_else(|| Problem::no_such("tax_id", id.as_str(), None))?;
+    Ok(whole::tax_id(tax, &customer.id, call.scope.livemode))
+}
+
+async fn remove_tax_id(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let customer: CustomerId = call.id("customer")?;
+    let id: TaxIdId = call.id_at(1, "tax_id")?;
+    let engine = &call.api.engine;
+    engine.remove_tax_id(&call.scope, &customer, &id).await?;
+    Ok(rendering::deleted("tax_id", id.as_str()))
+}
+
+/// A customer has at most five tax ids, so they are paged in memory, newest first.
+async fn list_tax_ids(mut call: Call) -> Result<Value, Problem> {
+    let page = call.read(paging::page)?;
+    let customer = owner(&call).await?;
+    let url = format!("/v1/customers/{}/tax_ids", customer.id);
+    let newest_first: Vec<_> = customer.tax_ids.iter().rev().collect();
+    let place = |param: &str, id: &str| {
+        let place = newest_first.iter().position(|tax| tax.id.as_str() == id);
+        place.ok_or_else(|| Problem::no_such("tax_id", id, Some(param.to_owned())))
+    };
+    let (mut from, mut until) = (0, newest_first.len());
+    let limit = page.limit as usize;
+    let mut more = false;
+    if let Some(id) = &page.starting_after {
+        from = place("starting_after", id)? + 1;
+    }
+    if let Some(id) = &page.ending_before {
+        until = place("ending_before", id)?;
+        more = until > limit;
+        from = until.saturating_sub(limit);
+    } else if until.saturating_sub(from) > limit {
+        more = true;
+        until = from + limit;
+    }
+    let part = newest_first.get(from..until).unwrap_or_default().iter();
+    let data = part.map(|tax| whole::tax_id(tax, &customer.id, call.scope.livemode));
+    Ok(rendering::list(data.collect(), more, &url))
+}
+
+async fn create_balance(mut call: Call) -> Result<Value, Problem> {
+    let id: CustomerId = call.id("customer")?;
+    let new = call.read(|p| {
+        let (amount, currency) = (p.integer("amount"), p.currency("currency"));
+        let amount = p.required("amount", amount);
+        let currency = p.required("currency", currency);
+        (amount.zip(currency), p.text("description"))
+    })?;
+    let (Some(money), description) = new else {
+        return Err(Problem::internal());
+    };
+    let engine = &call.api.engine;
+    let entry = engine
+        .adjust_balance(&call.scope, &id, money, description)
+        .await?;
+    Ok(whole::balance_transaction(&entry, call.scope.livemode))
+}
+
+async fn retrieve_balance(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let customer = owner(&call).await?;
+    let id: CustomerBalanceTransactionId = call.id_at(1, "customer_balance_transaction")?;
+    let entry = call.load::<BalanceTransaction>(id.as_str()).await?;
+    if entry.customer != customer.id {
+        let kind = "customer_balance_transaction";
+        return Err(Problem::no_such(kind, id.as_str(), None));
+    }
+    Ok(whole::balance_transaction(&entry, call.scope.livemode))
+}
+
+async fn list_balance(mut call: Call) -> Result<Value, Problem> {
+    let (page, created) = call.read(|p| (paging::page(p), paging::created(p)))?;
+    let customer = owner(&call).await?;
+    let url = format!("/v1/customers/{}/balance_transactions", customer.id);
+    let mut filter = created.columns().to_vec();
+    filter.push(Column::text(&customer.id));
+    let (sql, show) = (listing::BALANCE_TRANSACTIONS, whole::balance_transaction);
+    paging::answer(&call, sql, &page, &filter, &url, show).await
+}
+
+async fn list_payment_methods(mut call: Call) -> Result<Value, Problem> {
+    let (page, created) = call.read(|p| {
+        let _: Option<String> = p.choice("type", &["card"]);
+        let _: Option<String> = p.choice("allow_redisplay", &["always", "limited", "unspecified"]);
+        (paging::page(p), paging::created(p))
+    })?;
+    let customer = owner(&call).await?;
+    let url = format!("/v1/customers/{}/payment_methods", customer.id);
+    let mut filter = created.columns().to_vec();
+    filter.push(Column::text(&customer.id));
+    let sql = listing::PAYMENT_METHODS_BY_CUSTOMER;
+    paging::answer(&call, sql, &page, &filter, &url, whole::payment_method).await
+}
+
+async fn retrieve_payment_method(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let customer = owner(&call).await?;
+    let id = call.path.get(1).cloned().unwrap_or_default();
+    let method = call.load::<PaymentMethod>(&id).await?;
+    if method.customer.as_ref() != Some(&customer.id) {
+        return Err(Problem::no_such("payment_method", &id, None));
+    }
+    Ok(whole::payment_method(&method, call.scope.livemode))
+}

@@ -1,0 +1,487 @@
+//! The way of every call: key, form, idempotency, the use case, expansion, answer.
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use perennial::calendar::Timestamp;
+use perennial::id::RequestId;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::form::{self, BODY_BYTES_MAX, FormError};
+use super::params::Params;
+use super::problem::{Kind, Problem};
+use super::{Api, authentication, expansion};
+use crate::rendering::{API_VERSION, Wanted, fold};
+use crate::store::document::{self, Document};
+use crate::store::idempotency::{self, Found};
+use crate::store::{Scope, Store};
+
+/// The longest idempotency key, in characters (Stripe: 255).
+const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+/// After this many seconds a key that is still under way was left by a crash.
+const UNDER_WAY_SECONDS_MAX: i64 = 120;
+
+/// Routes of one resource.
+pub type Routes = Router<Api>;
+
+/// A call as its function sees it.
+pub struct Call {
+    /// The use cases and settings.
+    pub api: Api,
+    /// Whose.
+    pub scope: Scope,
+    /// The ids in the path, in order.
+    pub path: Vec<String>,
+    /// When it came.
+    pub now: Timestamp,
+    params: Params,
+}
+
+impl Call {
+    /// Reads the parameters by `read`, and refuses whatever that complained about or left.
+    ///
+    /// # Errors
+    /// The first complaint.
+    pub fn read<T>(&mut self, read: impl FnOnce(&mut Params) -> T) -> Result<T, Problem> {
+        let mut params = std::mem::take(&mut self.params);
+        let value = read(&mut params);
+        params.finish()?;
+        Ok(value)
+    }
+
+    /// The call takes no parameters.
+    ///
+    /// # Errors
+    /// When there are some.
+    pub fn no_params(&mut self) -> Result<(), Problem> {
+        self.read(|_| ())
+    }
+
+    /// The first id in the path, as text.
+    #[must_use]
+    pub fn id_text(&self) -> &str {
+        self.path.first().map_or("", String::as_str)
+    }
+
+    /// The id at a place of the path, if it can be one of its kind.
+    ///
+    /// # Errors
+    /// "No such …" if it can't.
+    pub fn id_at<T: std::str::FromStr>(
+        &self,
+        place: usize,
+        kind: &'static str,
+    ) -> Result<T, Problem> {
+        let text = self.path.get(place).map_or("", String::as_str);
+        text.parse().map_err(|_| Problem::no_such(kind, text, None))
+    }
+
+    /// Reads the object that the path names.
+    ///
+    /// # Errors
+    /// "No such …" if it is not there.
+    pub async fn find<T: Document>(&self) -> Result<T, Problem> {
+        self.load(self.id_text()).await
+    }
+
+    /// Reads an object by its id.
+    ///
+    /// # Errors
+    /// "No such …" if it is not there.
+    pub async fn load<T: Document>(&self, id: &str) -> Result<T, Problem> {
+        let mut connection = self.api.engine.store.read().await?;
+        let found = document::load::<T>(&mut connection, &self.scope, id).await?;
+        let found = found.ok_or_else(|| Problem::no_such(T::KIND, id, None))?;
+        Ok(found.value)
+    }
+
+    /// The first id in the path, if it can be one of its kind.
+    ///
+    /// # Errors
+    /// "No such …" if it can't.
+    pub fn id<T: std::str::FromStr>(&self, kind: &'static str) -> Result<T, Problem> {
+        self.id_at(0, kind)
+    }
+}
+
+/// A route's function for GET; `shows` is what it answers with, for `expand[]`.
+pub fn get<F, Fut>(shows: &'static str, function: F) -> MethodRouter<Api>
+where
+    F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    method(MethodFilter::GET, shows, function)
+}
+
+/// A route's function for POST; `shows` as for [`get`].
+pub fn post<F, Fut>(shows: &'static str, function: F) -> MethodRouter<Api>
+where
+    F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    method(MethodFilter::POST, shows, function)
+}
+
+/// A route's function for DELETE; `shows` as for [`get`].
+pub fn delete<F, Fut>(shows: &'static str, function: F) -> MethodRouter<Api>
+where
+    F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    method(MethodFilter::DELETE, shows, function)
+}
+
+fn method<F, Fut>(filter: MethodFilter, shows: &'static str, function: F) -> MethodRouter<Api>
+where
+    F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    on(
+        filter,
+        move |State(api): State<Api>, path: RawPathParams, request: Request| {
+            let function = function.clone();
+            async move { exchange(api, path, request, shows, function).await }
+        },
+    )
+}
+
+/// What is answered, before it is bytes.
+struct Answer {
+    status: StatusCode,
+    body: String,
+    replayed: bool,
+}
+
+impl Answer {
+    fn of(result: &Result<Value, Problem>) -> Self {
+        let (status, body) = match result {
+            Ok(value) => (StatusCode::OK, value.to_string()),
+            Err(problem) => (problem.status, problem.body().to_string()),
+        };
+        Self {
+            status,
+            body,
+            replayed: false,
+        }
+    }
+}
+
+async fn exchange<F, Fut>(
+    api: Api,
+    path: RawPathParams,
+    request: Request,
+    shows: &'static str,
+    function: F,
+) -> Response
+where
+    F: Fn(Call) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    let request_id = RequestId::new(&mut api.engine.ids());
+    let path: Vec<String> = path.iter().map(|(_, value)| value.to_owned()).collect();
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers.clone();
+    let answer = match to_bytes(body, BODY_BYTES_MAX).await {
+        Err(_) => Answer::of(&Err(too_large())),
+        Ok(body) => {
+            let incoming = Incoming {
+                method: parts.method,
+                target: parts.uri.to_string(),
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                headers: parts.headers,
+                body,
+                path,
+            };
+            answer(api, incoming, shows, function).await
+        }
+    };
+    tracing::info!(
+        request_id = %request_id,
+        status = answer.status.as_u16(),
+        replayed = answer.replayed,
+        "api call"
+    );
+    respond(&answer, &headers, request_id.as_str())
+}
+
+/// A request whose body was read.
+struct Incoming {
+    method: Method,
+    target: String,
+    query: String,
+    headers: HeaderMap,
+    body: Bytes,
+    path: Vec<String>,
+}
+
+async fn answer<F, Fut>(api: Api, incoming: Incoming, shows: &'static str, function: F) -> Answer
+where
+    F: Fn(Call) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    let scope = match authentication::authenticate(&api.engine.store, &incoming.headers).await {
+        Ok(scope) => scope,
+        Err(problem) => return Answer::of(&Err(problem)),
+    };
+    let key = match idempotency_key(&incoming) {
+        Ok(key) => key,
+        Err(problem) => return Answer::of(&Err(problem)),
+    };
+    // A task of its own: it goes on when the client hangs up, and if it panics, only it does.
+    let task = tokio::spawn(async move {
+        let Some(key) = key else {
+            return Answer::of(&perform(api, scope, incoming, shows, function).await);
+        };
+        once(api, scope, key, incoming, shows, function).await
+    });
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an API call panicked");
+        Answer::of(&Err(Problem::internal()))
+    })
+}
+
+/// Performs the call unless its key was used before; keeps its answer if it did anything.
+async fn once<F, Fut>(
+    api: Api,
+    scope: Scope,
+    key: String,
+    incoming: Incoming,
+    shows: &'static str,
+    function: F,
+) -> Answer
+where
+    F: Fn(Call) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    let store = api.engine.store.clone();
+    let fingerprint = fingerprint(&incoming);
+    let found = claim(&store, &scope, &key, &fingerprint, api.engine.now()).await;
+    match found {
+        Ok(Found::Fresh) => {}
+        Ok(Found::UnderWay) => return Answer::of(&Err(under_way())),
+        Ok(Found::Mismatch) => return Answer::of(&Err(mismatch())),
+        Ok(Found::Answer { status, body }) => {
+            return Answer {
+                status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+                body,
+                replayed: true,
+            };
+        }
+        Err(problem) => return Answer::of(&Err(problem)),
+    }
+    let result = perform(api, scope.clone(), incoming, shows, function).await;
+    let answer = Answer::of(&result);
+    let keep = result
+        .as_ref()
+        .map_or_else(|problem| problem.began, |_| true);
+    if let Err(error) = settle(&store, &scope, &key, keep.then_some(&answer)).await {
+        tracing::error!(%error, "an idempotency key could not be settled");
+    }
+    answer
+}
+
+async fn claim(
+    store: &Store,
+    scope: &Scope,
+    key: &str,
+    fingerprint: &str,
+    now: Timestamp,
+) -> Result<Found, Problem> {
+    let mut tx = store.begin().await?;
+    let found = idempotency::claim(
+        tx.connection(),
+        scope,
+        key,
+        fingerprint,
+        now,
+        UNDER_WAY_SECONDS_MAX,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(found)
+}
+
+async fn settle(
+    store: &Store,
+    scope: &Scope,
+    key: &str,
+    answer: Option<&Answer>,
+) -> Result<(), crate::store::StoreError> {
+    let mut tx = store.begin().await?;
+    match answer {
+        Some(answer) => {
+            let (status, body) = (answer.status.as_u16(), &answer.body);
+            idempotency::keep(tx.connection(), scope, key, status, body).await?;
+        }
+        None => idempotency::release(tx.connection(), scope, key).await?,
+    }
+    tx.commit().await
+}
+
+/// Decodes, calls the resource's function and expands what it answers.
+async fn perform<F, Fut>(
+    api: Api,
+    scope: Scope,
+    incoming: Incoming,
+    shows: &'static str,
+    function: F,
+) -> Result<Value, Problem>
+where
+    F: Fn(Call) -> Fut + Send,
+    Fut: Future<Output = Result<Value, Problem>> + Send,
+{
+    let mut params = Params::new(decode(&incoming)?);
+    let wanted = expansion::wanted(&mut params, shows)?;
+    let call = Call {
+        now: api.engine.now(),
+        api: api.clone(),
+        scope: scope.clone(),
+        path: incoming.path,
+        params,
+    };
+    let mut value = function(call).await?;
+    expand(&api, &scope, shows, &mut value, &wanted).await;
+    Ok(value)
+}
+
+/// What was done is done: if expanding it fails, it is answered without.
+async fn expand(api: &Api, scope: &Scope, shows: &str, value: &mut Value, wanted: &Wanted) {
+    if let Err(error) = expansion::expand(api, scope, shows, value, wanted).await {
+        tracing::error!(?error, "an answer could not be expanded");
+        fold(value, wanted);
+    }
+}
+
+fn decode(incoming: &Incoming) -> Result<form::Branch, Problem> {
+    let kind = incoming.headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("application/json") && !incoming.body.is_empty() {
+        return Err(Problem::invalid(
+            "Request bodies must be form-encoded (application/x-www-form-urlencoded), not JSON.",
+        ));
+    }
+    // GET and DELETE carry their parameters in the query, POST in the body; both are read alike.
+    let mut form = incoming.query.clone().into_bytes();
+    if !incoming.body.is_empty() {
+        form.push(b'&');
+        form.extend_from_slice(&incoming.body);
+    }
+    form::decode(&form).map_err(|error| {
+        let mut problem = Problem::invalid(error.to_string());
+        problem.param = error.param().map(str::to_owned);
+        if error == FormError::TooLarge {
+            problem.status = StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        problem
+    })
+}
+
+/// The key, on a POST that has one. Other methods are idempotent by themselves.
+fn idempotency_key(incoming: &Incoming) -> Result<Option<String>, Problem> {
+    if incoming.method != Method::POST {
+        return Ok(None);
+    }
+    let Some(key) = incoming.headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_CHARS_MAX {
+        return Err(Problem::invalid(format!(
+            "Idempotency keys must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} ASCII characters long."
+        )));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// What makes two requests the same: method, path and every parameter.
+fn fingerprint(incoming: &Incoming) -> String {
+    let mut hash = Sha256::new();
+    for part in [
+        incoming.method.as_str().as_bytes(),
+        incoming.target.as_bytes(),
+        &incoming.body,
+    ] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+fn under_way() -> Problem {
+    Problem {
+        kind: Kind::Idempotency,
+        ..Problem::invalid(
+            "There is currently another in-progress request using this Idempotency-Key. Please \
+             try again later.",
+        )
+        .coded("idempotency_key_in_use")
+        .status(StatusCode::CONFLICT)
+    }
+}
+
+fn mismatch() -> Problem {
+    Problem {
+        kind: Kind::Idempotency,
+        ..Problem::invalid(
+            "Keys for idempotent requests can only be used with the same parameters they were \
+             first used with. Try using another key for this request.",
+        )
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::invalid(FormError::TooLarge.to_string()).status(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// An error outside of any route.
+pub(super) fn plain(problem: &Problem) -> Response {
+    respond(&Answer::of(&Err(problem.clone())), &HeaderMap::new(), "")
+}
+
+fn respond(answer: &Answer, request: &HeaderMap, request_id: &str) -> Response {
+    let mut response = Response::new(Body::from(answer.body.clone()));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store"),
+    );
+    let version = request.get("stripe-version").cloned();
+    headers.insert(
+        HeaderName::from_static("stripe-version"),
+        version.unwrap_or(HeaderValue::from_static(API_VERSION)),
+    );
+    if let Ok(id) = HeaderValue::from_str(request_id)
+        && !id.is_empty()
+    {
+        headers.insert(HeaderName::from_static("request-id"), id);
+    }
+    if let Some(key) = request.get("idempotency-key") {
+        headers.insert(HeaderName::from_static("idempotency-key"), key.clone());
+    }
+    if answer.replayed {
+        headers.insert(
+            HeaderName::from_static("idempotent-replayed"),
+            HeaderValue::from_static("true"),
+        );
+    }
+    if answer.status == StatusCode::UNAUTHORIZED {
+        headers.insert(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"Perennial\""),
+        );
+    }
+    response
+}

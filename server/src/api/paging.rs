@@ -1,0 +1,105 @@
+//! Lists: `limit`, `starting_after`, `ending_before`, and `created` where a list has it.
+
+use perennial::calendar::Timestamp;
+use serde_json::Value;
+
+use super::exchange::Call;
+use super::params::Params;
+use super::problem::Problem;
+use crate::rendering;
+use crate::store::document::{self, Column, Document, ListSql, Page, PageRequest};
+
+/// How many objects a page has unless the call says (Stripe: 10).
+const LIMIT_DEFAULT: u32 = 10;
+
+/// Reads the cursor and the size of a page.
+pub fn page(params: &mut Params) -> PageRequest {
+    let most = i64::from(PageRequest::LIMIT_MAX);
+    let limit = params.integer_in("limit", 1..=most);
+    let starting_after = params.text("starting_after");
+    let ending_before = params.text("ending_before");
+    if starting_after.is_some() && ending_before.is_some() {
+        let message =
+            "You may only specify one of these parameters: starting_after, ending_before.";
+        params.refuse("ending_before", message);
+    }
+    PageRequest {
+        limit: limit
+            .and_then(|l| u32::try_from(l).ok())
+            .unwrap_or(LIMIT_DEFAULT),
+        starting_after,
+        ending_before,
+    }
+}
+
+/// From when (included) to when (excluded) something was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The first second.
+    pub from: i64,
+    /// The first second after it.
+    pub until: i64,
+}
+
+impl Created {
+    /// As the bounds of `sort`, which counts microseconds.
+    #[must_use]
+    pub fn columns(self) -> [Column; 2] {
+        [self.from, self.until].map(|at| Column::Number(Some(at.saturating_mul(1_000_000))))
+    }
+}
+
+/// Reads `created`: a moment, or an object of `gt`, `gte`, `lt`, `lte`.
+pub fn created(params: &mut Params) -> Created {
+    let (mut from, mut until) = (Timestamp::MIN.0, Timestamp::MAX.0);
+    let range = params.has_object("created");
+    if range {
+        params.object("created", |p| {
+            if let Some(at) = p.moment("gt") {
+                from = from.max(at.0.saturating_add(1));
+            }
+            if let Some(at) = p.moment("gte") {
+                from = from.max(at.0);
+            }
+            if let Some(at) = p.moment("lt") {
+                until = until.min(at.0);
+            }
+            if let Some(at) = p.moment("lte") {
+                until = until.min(at.0.saturating_add(1));
+            }
+        });
+    } else if let Some(at) = params.moment("created") {
+        (from, until) = (at.0, at.0.saturating_add(1));
+    }
+    Created { from, until }
+}
+
+/// Reads a page of a list and renders it.
+///
+/// # Errors
+/// When the cursor names nothing of this kind, or the store fails.
+pub async fn answer<T: Document>(
+    call: &Call,
+    sql: ListSql,
+    page: &PageRequest,
+    filter: &[Column],
+    url: &str,
+    render: impl Fn(&T, bool) -> Value,
+) -> Result<Value, Problem> {
+    let mut connection = call.api.engine.store.read().await?;
+    let cursors = [
+        ("starting_after", &page.starting_after),
+        ("ending_before", &page.ending_before),
+    ];
+    for (param, cursor) in cursors {
+        let Some(id) = cursor else { continue };
+        let found = document::load::<T>(&mut connection, &call.scope, id).await?;
+        if found.is_none() {
+            return Err(Problem::no_such(T::KIND, id, Some(param.to_owned())));
+        }
+    }
+    let found: Page<T> = document::list(&mut connection, &call.scope, sql, page, filter).await?;
+    let rows = found.rows.iter();
+    let data = rows.map(|row| render(&row.value, call.scope.livemode));
+    Ok(rendering::list(data.collect(), found.has_more, url))
+}

@@ -1,0 +1,96 @@
+//! The API's lists. All bind `$5` and `$6`, the bounds of `sort` (microseconds; `created` in another
+//! unit), then what each names. A filter that narrows much has a statement of its own, so that its
+//! index serves it.
+
+use super::document::ListSql;
+
+/// The statements of [`ListSql`] over `$table`, within `$5 <= sort < $6` and `$filter`.
+macro_rules! listing {
+    ($table:literal, $filter:literal) => {
+        ListSql {
+            older: concat!(
+                "select body, revision, sort from ",
+                $table,
+                " where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 \
+                 and ($3 = '' or sort < (select sort from ",
+                $table,
+                " where merchant = $1 and livemode = $2 and id = $3))",
+                $filter,
+                " order by sort desc limit $4"
+            ),
+            newer: concat!(
+                "select body, revision, sort from ",
+                $table,
+                " where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 \
+                 and sort > (select sort from ",
+                $table,
+                " where merchant = $1 and livemode = $2 and id = $3)",
+                $filter,
+                " order by sort asc limit $4"
+            ),
+        }
+    };
+}
+
+/// Customers, not deleted.
+pub const CUSTOMERS: ListSql = listing!("customer", " and deleted = 0");
+/// Customers by e-mail (`$7`), not deleted.
+pub const CUSTOMERS_BY_EMAIL: ListSql = listing!("customer", " and email = $7 and deleted = 0");
+/// Products.
+pub const PRODUCTS: ListSql = listing!("product", "");
+/// Products by `active` (`$7`).
+pub const PRODUCTS_BY_ACTIVE: ListSql = listing!("product", " and active = $7");
+/// Prices by `active` (`$7`, -1 for both) and currency (`$8`, '' for all).
+pub const PRICES: ListSql = listing!(
+    "price",
+    " and ($7 = -1 or active = $7) and ($8 = '' or currency = $8)"
+);
+/// Prices of a product (`$9`), filtered as [`PRICES`].
+pub const PRICES_BY_PRODUCT: ListSql = listing!(
+    "price",
+    " and ($7 = -1 or active = $7) and ($8 = '' or currency = $8) and product = $9"
+);
+/// Prices by up to ten lookup keys (`$9` to `$18`), filtered as [`PRICES`].
+pub const PRICES_BY_LOOKUP_KEY: ListSql = listing!(
+    "price",
+    " and ($7 = -1 or active = $7) and ($8 = '' or currency = $8) \
+     and lookup_key in ($9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+);
+/// Coupons.
+pub const COUPONS: ListSql = listing!("coupon", "");
+/// Tax rates by `active` (`$7`, -1 for both).
+pub const TAX_RATES: ListSql = listing!("tax_rate", " and ($7 = -1 or active = $7)");
+/// Portal configurations by `active` (`$7`) and `is_default` (`$8`), each -1 for both.
+pub const PORTAL_CONFIGURATIONS: ListSql = listing!(
+    "portal_configuration",
+    " and ($7 = -1 or active = $7) and ($8 = -1 or is_default = $8)"
+);
+/// Subscriptions by status: any of up to eight (`$7` to `$14`).
+pub const SUBSCRIPTIONS: ListSql = listing!(
+    "subscription",
+    " and status in ($7, $8, $9, $10, $11, $12, $13, $14)"
+);
+/// Subscriptions of a customer (`$15`), filtered as [`SUBSCRIPTIONS`].
+pub const SUBSCRIPTIONS_BY_CUSTOMER: ListSql = listing!(
+    "subscription",
+    " and status in ($7, $8, $9, $10, $11, $12, $13, $14) and customer = $15"
+);
+/// Invoices by status (`$7`, '' for all).
+pub const INVOICES: ListSql = listing!("invoice", " and ($7 = '' or status = $7)");
+/// Invoices of a customer (`$8`), filtered as [`INVOICES`].
+pub const INVOICES_BY_CUSTOMER: ListSql =
+    listing!("invoice", " and ($7 = '' or status = $7) and customer = $8");
+/// Invoices of a subscription (`$8`) and perhaps customer (`$9`, '' for any), filtered as
+/// [`INVOICES`].
+pub const INVOICES_BY_SUBSCRIPTION: ListSql = listing!(
+    "invoice",
+    " and ($7 = '' or status = $7) and subscription = $8 and ($9 = '' or customer = $9)"
+);
+/// Setup intents.
+pub const SETUP_INTENTS: ListSql = listing!("setup_intent", "");
+/// Setup intents of a customer (`$7`).
+pub const SETUP_INTENTS_BY_CUSTOMER: ListSql = listing!("setup_intent", " and customer = $7");
+/// Payment methods of a customer (`$7`).
+pub const PAYMENT_METHODS_BY_CUSTOMER: ListSql = listing!("payment_method", " and customer = $7");
+/// Changes of a customer's (`$7`) balance.
+pub const BALANCE_TRANSACTIONS: ListSql = listing!("balance_transaction", " and customer = $7");
