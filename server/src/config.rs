@@ -1,12 +1,17 @@
 //! The settings: one struct, a doc comment a field. Each is an option of the command line and a
 //! variable of the environment; the command line wins.
 
+mod merchant;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use perennial::id::MerchantId;
+
+pub use merchant::MerchantUpdate;
 
 const ABOUT: &str = "Self-serve subscription management and billing.";
 const LONG_ABOUT: &str = "Self-serve subscription management and billing: a portal for customers, \
@@ -66,6 +71,40 @@ pub enum MerchantCommand {
         #[command(flatten)]
         log: LogConfig,
     },
+    /// Change a merchant's brand, its imprint on invoices, or who may show its portal in a frame
+    Update {
+        /// Which, as `merchant list` names it
+        #[arg(long, value_name = "ID", value_parser = merchant::merchant_id)]
+        merchant: MerchantId,
+        /// The changes.
+        #[command(flatten)]
+        changes: Box<MerchantUpdate>,
+        /// The database.
+        #[command(flatten)]
+        store: StoreConfig,
+        /// The logs.
+        #[command(flatten)]
+        log: LogConfig,
+    },
+    /// List the merchants of this installation, oldest first
+    List {
+        /// The database.
+        #[command(flatten)]
+        store: StoreConfig,
+        /// The logs.
+        #[command(flatten)]
+        log: LogConfig,
+    },
+}
+
+impl MerchantCommand {
+    /// How it logs.
+    #[must_use]
+    pub fn log(&self) -> &LogConfig {
+        match self {
+            Self::Create { log, .. } | Self::Update { log, .. } | Self::List { log, .. } => log,
+        }
+    }
 }
 
 /// All that a serving process can be told.

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use server::config::{Cli, Command, LogConfig, MerchantCommand, StoreConfig};
+use perennial::id::MerchantId;
+use server::config::{Cli, Command, LogConfig, MerchantCommand, MerchantUpdate, StoreConfig};
 use server::serving;
-use server::store::Store;
+use server::store::{Store, key};
 
 type Outcome = Result<(), String>;
 
@@ -23,10 +24,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let log: &LogConfig = match &command {
         Command::Serve(config) => &config.log,
-        Command::Migrate { log, .. }
-        | Command::Merchant {
-            command: MerchantCommand::Create { log, .. },
-        } => log,
+        Command::Migrate { log, .. } => log,
+        Command::Merchant { command } => command.log(),
     };
     server::logging::start(log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -37,9 +36,16 @@ fn run(command: Command) -> Outcome {
         match &command {
             Command::Serve(config) => serving::serve(config).await.map_err(|e| e.to_string()),
             Command::Migrate { store, .. } => migrate(store).await,
-            Command::Merchant {
-                command: MerchantCommand::Create { name, store, .. },
-            } => create_merchant(name, store).await,
+            Command::Merchant { command } => match command {
+                MerchantCommand::Create { name, store, .. } => create_merchant(name, store).await,
+                MerchantCommand::Update {
+                    merchant,
+                    changes,
+                    store,
+                    ..
+                } => update_merchant(merchant, changes, store).await,
+                MerchantCommand::List { store, .. } => list_merchants(store).await,
+            },
         }
     })
 }
@@ -70,5 +76,39 @@ async fn create_merchant(name: &str, store: &StoreConfig) -> Outcome {
     println!("Test key     {}", keys.test);
     println!("Live key     {}", keys.live);
     println!("The keys are shown only now: keep them where your programs find them.");
+    Ok(())
+}
+
+async fn update_merchant(
+    id: &MerchantId,
+    changes: &MerchantUpdate,
+    store: &StoreConfig,
+) -> Outcome {
+    let store = open(store).await?;
+    let (engine, _) = serving::engine(store.clone())
+        .await
+        .map_err(|e| e.to_string())?;
+    let merchant = engine
+        .update_merchant(id, |merchant| changes.apply(merchant))
+        .await
+        .map_err(|e| e.to_string())?;
+    store.close().await;
+    println!("Merchant     {}  {}", merchant.id, merchant.name);
+    println!("The portal shows it from the next page on.");
+    Ok(())
+}
+
+async fn list_merchants(store: &StoreConfig) -> Outcome {
+    let store = open(store).await?;
+    let mut read = store.read().await.map_err(|e| e.to_string())?;
+    let merchants = key::merchants(&mut read).await.map_err(|e| e.to_string())?;
+    drop(read);
+    store.close().await;
+    if merchants.is_empty() {
+        println!("There is no merchant yet: perennial merchant create --name NAME");
+    }
+    for merchant in merchants {
+        println!("{}  {}", merchant.id, merchant.name);
+    }
     Ok(())
 }

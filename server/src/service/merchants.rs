@@ -62,4 +62,22 @@ impl Engine {
         tx.commit().await?;
         Ok((merchant, keys))
     }
+
+    /// Changes a merchant: its brand, its imprint, who may frame its portal.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is none; when the store fails.
+    pub async fn update_merchant(
+        &self,
+        id: &MerchantId,
+        change: impl Fn(&mut Merchant),
+    ) -> Result<Merchant, Refused> {
+        let mut tx = self.store.begin().await?;
+        let found = key::load_merchant(tx.connection(), id).await?;
+        let mut merchant = found.ok_or_else(|| Refused::not_found("account", id.as_str()))?;
+        change(&mut merchant);
+        key::update_merchant(tx.connection(), &merchant).await?;
+        tx.commit().await?;
+        Ok(merchant)
+    }
 }

@@ -1,0 +1,222 @@
+//! What can be said of a merchant on the command line: its brand, its imprint, who may frame it.
+
+use clap::{Args, ValueEnum};
+use perennial::customer::Address;
+use perennial::id::MerchantId;
+use perennial::theme::{Appearance, Font, Rgb, Theme};
+
+use crate::merchant::Merchant;
+
+/// The changes of `perennial merchant update`. What is not named stays.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MerchantUpdate {
+    /// The legal name, as it stands on invoices
+    #[arg(long, value_name = "NAME", value_parser = super::merchant_name)]
+    pub name: Option<String>,
+
+    /// The name in the portal
+    #[arg(long, value_name = "NAME", value_parser = super::merchant_name)]
+    pub display_name: Option<String>,
+
+    /// Buttons, links and focus, as #rrggbb; shades for light and dark are derived and kept readable
+    #[arg(long, value_name = "COLOUR")]
+    pub brand: Option<Rgb>,
+
+    /// The page's ground on light, as #rrggbb
+    #[arg(long, value_name = "COLOUR")]
+    pub background: Option<Rgb>,
+
+    /// An https:// address or a path of this server; empty removes it
+    #[arg(long, value_name = "URL", value_parser = logo)]
+    pub logo: Option<String>,
+
+    /// The same for dark ground; empty uses the other
+    #[arg(long, value_name = "URL", value_parser = logo)]
+    pub logo_dark: Option<String>,
+
+    /// The typeface
+    #[arg(long, value_enum)]
+    pub font: Option<FontChoice>,
+
+    /// How round corners are, in pixels
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub radius: Option<u8>,
+
+    /// Light, dark, or as the reader's system says
+    #[arg(long, value_enum)]
+    pub appearance: Option<AppearanceChoice>,
+
+    /// An origin that may show the portal in a frame, such as https://app.example.com; give it once
+    /// for each, or once empty to allow none
+    #[arg(long = "frame-ancestor", value_name = "ORIGIN", value_parser = origin)]
+    pub frame_ancestors: Vec<String>,
+
+    /// Where customers ask; empty removes it
+    #[arg(long, value_name = "ADDRESS")]
+    pub support_email: Option<String>,
+
+    /// The tax registration on invoices, such as "VAT DE123456789"; empty removes it
+    #[arg(long, value_name = "TEXT")]
+    pub tax_id: Option<String>,
+
+    /// Printed at the foot of invoices; empty removes it
+    #[arg(long, value_name = "TEXT")]
+    pub invoice_footer: Option<String>,
+
+    /// Street and number, on invoices
+    #[arg(long, value_name = "TEXT")]
+    pub line1: Option<String>,
+
+    /// Town
+    #[arg(long, value_name = "TEXT")]
+    pub city: Option<String>,
+
+    /// Postal code
+    #[arg(long, value_name = "TEXT")]
+    pub postal_code: Option<String>,
+
+    /// Country, two letters
+    #[arg(long, value_name = "CODE", value_parser = country)]
+    pub country: Option<String>,
+}
+
+impl MerchantUpdate {
+    /// Makes the changes.
+    pub fn apply(&self, merchant: &mut Merchant) {
+        set(&mut merchant.name, self.name.as_ref());
+        set_or_clear(&mut merchant.support_email, self.support_email.as_ref());
+        set_or_clear(&mut merchant.tax_id, self.tax_id.as_ref());
+        set_or_clear(&mut merchant.invoice_footer, self.invoice_footer.as_ref());
+        self.apply_theme(&mut merchant.theme);
+        if !self.frame_ancestors.is_empty() {
+            let origins = self.frame_ancestors.iter().filter(|o| !o.is_empty());
+            merchant.frame_ancestors = origins.cloned().collect();
+        }
+        let mut address = merchant.address.clone().unwrap_or_default();
+        set_or_clear(&mut address.line1, self.line1.as_ref());
+        set_or_clear(&mut address.city, self.city.as_ref());
+        set_or_clear(&mut address.postal_code, self.postal_code.as_ref());
+        set_or_clear(&mut address.country, self.country.as_ref());
+        merchant.address = (address != Address::default()).then_some(address);
+    }
+
+    fn apply_theme(&self, theme: &mut Theme) {
+        set(&mut theme.display_name, self.display_name.as_ref());
+        set(&mut theme.brand, self.brand.as_ref());
+        set(&mut theme.background, self.background.as_ref());
+        set(&mut theme.radius_px, self.radius.as_ref());
+        set_or_clear(&mut theme.logo, self.logo.as_ref());
+        set_or_clear(&mut theme.logo_dark, self.logo_dark.as_ref());
+        if let Some(font) = self.font {
+            theme.font = font.into();
+        }
+        if let Some(appearance) = self.appearance {
+            theme.appearance = appearance.into();
+        }
+    }
+}
+
+fn set<T: Clone>(place: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        place.clone_from(value);
+    }
+}
+
+fn set_or_clear(place: &mut Option<String>, value: Option<&String>) {
+    if let Some(value) = value {
+        *place = Some(value.trim().to_owned()).filter(|text| !text.is_empty());
+    }
+}
+
+/// The typefaces, for the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FontChoice {
+    /// The bundled sans
+    Sans,
+    /// The reader's system font
+    System,
+    /// The reader's serif
+    Serif,
+    /// A rounded sans where the reader has one
+    Rounded,
+    /// The reader's monospace
+    Mono,
+}
+
+impl From<FontChoice> for Font {
+    fn from(choice: FontChoice) -> Self {
+        match choice {
+            FontChoice::Sans => Self::Sans,
+            FontChoice::System => Self::System,
+            FontChoice::Serif => Self::Serif,
+            FontChoice::Rounded => Self::Rounded,
+            FontChoice::Mono => Self::Mono,
+        }
+    }
+}
+
+/// Light or dark, for the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AppearanceChoice {
+    /// As the reader's system says
+    Auto,
+    /// Always light
+    Light,
+    /// Always dark
+    Dark,
+}
+
+impl From<AppearanceChoice> for Appearance {
+    fn from(choice: AppearanceChoice) -> Self {
+        match choice {
+            AppearanceChoice::Auto => Self::Auto,
+            AppearanceChoice::Light => Self::Light,
+            AppearanceChoice::Dark => Self::Dark,
+        }
+    }
+}
+
+/// A merchant's id, as an argument.
+pub(super) fn merchant_id(text: &str) -> Result<MerchantId, String> {
+    MerchantId::parse(text).map_err(|error| error.to_string())
+}
+
+/// The longest address of a logo, in bytes.
+const LOGO_BYTES_MAX: usize = 500;
+
+fn logo(text: &str) -> Result<String, &'static str> {
+    let plain = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\'')
+    };
+    let path = text.starts_with('/') && !text.starts_with("//");
+    let known = text.is_empty() || path || text.starts_with("https://");
+    if known && plain(text) && text.len() <= LOGO_BYTES_MAX {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "it must be an https:// address or a path that starts with /, of at most 500 characters",
+        )
+    }
+}
+
+/// An origin goes into a header, so nothing but a scheme, a host and a port may be in it.
+fn origin(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let origin = text.parse::<super::PublicUrl>()?;
+    Ok(origin.origin().to_owned())
+}
+
+fn country(text: &str) -> Result<String, &'static str> {
+    let code = text.trim().to_ascii_uppercase();
+    if code.is_empty() || (code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())) {
+        Ok(code)
+    } else {
+        Err("it must be a code of two letters, such as DE")
+    }
+}
+
+#[cfg(test)]
+mod tests;
