@@ -110,6 +110,29 @@ fn p2_and_p3_a_change_that_was_not_billed_is_taken_back() {
 }
 
 #[test]
+fn only_the_same_second_on_the_same_terms_is_taken_back() {
+    let behavior = ProrationBehavior::CreateProrations;
+    let go = |own: &mut Subscription, name: &str, unit, at| {
+        let wish = set(own, 0, Some(price(name, unit)), 1);
+        amounts(&change(own, &[wish], behavior, at))
+    };
+    // Ten days later, what is left is less than what was credited.
+    let mut own = april(BillingMode::Flexible, price("basic", 1_000), 1);
+    assert_eq!(go(&mut own, "pro", 2_000, day(2026, 4, 11)), [-667, 1_333]);
+    assert_eq!(go(&mut own, "basic", 1_000, day(2026, 4, 21)), [-667, 333]);
+    // At the same second, but with a tax that was not there before.
+    let at = day(2026, 4, THIRD_LEFT);
+    let mut own = april(BillingMode::Flexible, price("basic", 1_000), 1);
+    assert_eq!(go(&mut own, "pro", 2_000, at), [-334, 666]);
+    own.default_tax_rates = vec![rate("vat", "20", false)];
+    assert_eq!(go(&mut own, "basic", 1_000, at), [-666, 333]);
+    // The same terms, the same second.
+    let mut own = april(BillingMode::Flexible, price("basic", 1_000), 1);
+    assert_eq!(go(&mut own, "pro", 2_000, at), [-334, 666]);
+    assert_eq!(go(&mut own, "basic", 1_000, at), [-666, 334]);
+}
+
+#[test]
 fn p8_items_go_and_come() {
     let at = day(2026, 4, THIRD_LEFT);
     for mode in BOTH {

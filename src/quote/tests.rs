@@ -131,6 +131,19 @@ fn a_change_that_waits_is_made_at_the_period_end() {
 }
 
 #[test]
+fn a_change_now_replaces_one_that_waits() {
+    let mut own = plan(price("basic", 1_000), 3);
+    let fewer = set(&own, 0, None, 1);
+    own = changed(&own, &[fewer], &ALL, day(2026, 4, 5)).subscription;
+    assert!(own.scheduled_change.is_some());
+    let more = set(&own, 0, None, 5);
+    own = changed(&own, &[more], &ALL, day(2026, 4, 6)).subscription;
+    assert_eq!(own.scheduled_change, None);
+    let told = upcoming(&own, &customer(), &[]).unwrap().unwrap();
+    assert_eq!(told.due_minor(), 5_000);
+}
+
+#[test]
 fn a_waiting_change_to_a_year_starts_it_at_the_boundary() {
     let mut own = running(simple(price("monthly", 9_000), 1, day(2026, 1, 31)));
     let wish = set(&own, 0, Some(yearly("yearly", 50_000)), 1);

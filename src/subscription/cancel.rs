@@ -142,11 +142,38 @@ impl Subscription {
             return Err(SubscriptionError::Status(self.status));
         }
         let end = self.period_end().ok_or(SubscriptionError::NoItems)?;
-        self.cancel_at = Some(end);
+        // Also when that moment has passed and nobody has renewed yet: then it ends unrenewed.
+        self.set_end(end, cancellation, now);
         self.cancel_at_period_end = self.billing_mode == BillingMode::Classic;
+        Ok(end)
+    }
+
+    /// Lets it end at a moment: Stripe's `cancel_at`. Until then it renews as ever; the time paid
+    /// beyond the end is not credited.
+    ///
+    /// # Errors
+    /// When it is over, its first payment is still open, or the moment is not in the future.
+    pub fn end_at(
+        &mut self,
+        end: Timestamp,
+        cancellation: Cancellation,
+        now: Timestamp,
+    ) -> Result<(), SubscriptionError> {
+        if !self.status.is_changeable() {
+            return Err(SubscriptionError::Status(self.status));
+        }
+        if end <= now {
+            return Err(SubscriptionError::CancelAtPassed);
+        }
+        self.set_end(end, cancellation, now);
+        Ok(())
+    }
+
+    fn set_end(&mut self, end: Timestamp, cancellation: Cancellation, now: Timestamp) {
+        self.cancel_at = Some(end);
+        self.cancel_at_period_end = false;
         self.canceled_at = Some(now);
         self.cancellation = Some(reasoned(cancellation));
-        Ok(end)
     }
 
     /// Takes back that it is to end.

@@ -343,6 +343,24 @@ fn it_ends_with_the_period_unless_that_is_taken_back() {
 }
 
 #[test]
+fn it_can_end_at_any_later_moment() {
+    let mut own = running(simple(price("basic", 1_000), 1, day(2026, 4, 1)));
+    let (now, end) = (day(2026, 4, 5), day(2026, 5, 10));
+    let before = own.clone();
+    let past = own.end_at(now, Cancellation::default(), now);
+    assert_eq!(past, Err(SubscriptionError::CancelAtPassed));
+    assert_eq!(own, before);
+    own.end_at(end, Cancellation::default(), now).unwrap();
+    assert_eq!(own.next_due(), Some((day(2026, 5, 1), Due::Renewal)));
+    own.renew(&customer(), &[], &[], end, &mut Counter(0))
+        .unwrap();
+    assert_eq!(own.next_due(), Some((end, Due::End)));
+    own.finish(&customer(), &[], &[], end, &mut Counter(0))
+        .unwrap();
+    assert_eq!((own.status, own.ended_at), (Status::Canceled, Some(end)));
+}
+
+#[test]
 fn the_last_invoice_bills_usage_and_what_waits() {
     let mut creation = simple(price("basic", 1_000), 1, day(2026, 4, 1));
     creation.items.push(NewItem {

@@ -66,18 +66,18 @@ pub const KINDS: &[Kind] = &[
         Some(checks::br_cpf),
     ),
     kind(
-        "ca_bn",
-        "CA",
-        &["999999999"],
-        "123456782",
-        Some(checks::luhn),
-    ),
-    kind(
         "ca_gst_hst",
         "CA",
         &["999999999RT9999"],
         "123456782RT0002",
         Some(checks::ca_business),
+    ),
+    kind(
+        "ca_bn",
+        "CA",
+        &["999999999"],
+        "123456782",
+        Some(checks::luhn),
     ),
     kind("ca_pst_bc", "CA", &["PST99999999"], "PST12345678", None),
     kind("ca_pst_mb", "CA", &["9999999"], "1234567", None),
@@ -90,17 +90,17 @@ pub const KINDS: &[Kind] = &[
         None,
     ),
     kind(
-        "ch_uid",
-        "CH",
-        &["CHE999999999"],
-        "CHE-116.281.710",
-        Some(checks::ch_uid),
-    ),
-    kind(
         "ch_vat",
         "CH",
         &["CHE999999999MWST", "CHE999999999TVA", "CHE999999999IVA"],
         "CHE-116.281.710 MWST",
+        Some(checks::ch_uid),
+    ),
+    kind(
+        "ch_uid",
+        "CH",
+        &["CHE999999999"],
+        "CHE-116.281.710",
         Some(checks::ch_uid),
     ),
     kind(
@@ -299,6 +299,13 @@ pub const KINDS: &[Kind] = &[
         Some(checks::sk),
     ),
     kind(
+        "gb_vat",
+        "GB",
+        &["GB999999999", "GB999999999999", "GBGD999", "GBHA999"],
+        "GB980780684",
+        Some(checks::gb),
+    ),
+    kind(
         "eu_vat",
         "GB",
         &["XI999999999", "XI999999999999"],
@@ -306,13 +313,6 @@ pub const KINDS: &[Kind] = &[
         Some(checks::gb),
     ),
     kind("eu_oss_vat", "EU", &["EU999999999"], "EU123456789", None),
-    kind(
-        "gb_vat",
-        "GB",
-        &["GB999999999", "GB999999999999", "GBGD999", "GBHA999"],
-        "GB980780684",
-        Some(checks::gb),
-    ),
     kind("hk_br", "HK", &["99999999"], "12345678", None),
     kind(
         "id_npwp",
