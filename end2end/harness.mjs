@@ -149,6 +149,9 @@ export async function openBrowser({ t, args = [] } = {}) {
   };
 }
 
+/** Waits until the wasm has brought the page to life: before that, a click is a plain link or form. */
+export const hydrated = (page) => page.waitForSelector('html[data-ready]', { state: 'attached' });
+
 /**
  * Fails with a readable list when axe finds something that WCAG 2.2 AA forbids.
  * axe is a script itself: a page without JavaScript is looked at in a twin where only the page's own scripts are held back.

@@ -133,7 +133,7 @@ site_tool() {
     ln -sfn "$cache/site-$key" "$root/.tools/bin/site"
 }
 
-# Makes the download a few hundredths smaller; worth having, not worth failing for.
+# Makes the download a hundredth or two smaller; worth having, not worth failing for.
 wasm_opt() {
     local program=$cache/binaryen-$binaryen/node_modules/binaryen/bin/wasm-opt
     if [ ! -e "$program" ]; then
