@@ -16,6 +16,7 @@ pub mod id;
 // What is sold, to whom, at what discount and tax.
 pub mod catalog;
 pub mod country;
+pub mod address;
 pub mod customer;
 pub mod discount;
 pub mod metadata;

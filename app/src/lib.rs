@@ -4,6 +4,8 @@
 //! HTML: every page is complete, and every form works, before the wasm arrives and without it.
 
 pub mod app;
+#[cfg(feature = "ssr")]
+pub mod country;
 pub mod locale;
 pub mod port;
 pub mod portal;
