@@ -61,7 +61,10 @@ mod tests {
             postal_code: Some("75002".to_owned()),
             country: Some("FR".to_owned()),
         };
-        assert_eq!(lines(Locale::Zh, &place), ["12 rue de la Paix", "75002 Paris", "法国"]);
+        assert_eq!(
+            lines(Locale::Zh, &place),
+            ["12 rue de la Paix", "75002 Paris", "法国"]
+        );
         assert_eq!(name(Locale::En, "QQ"), "QQ");
     }
 }

@@ -6,6 +6,8 @@ pub mod change;
 pub mod frame;
 pub mod gallery;
 pub mod home;
+pub mod invoice;
+pub mod invoices;
 pub mod loaded;
 pub mod method;
 pub mod outcome;

@@ -1,0 +1,202 @@
+//! One invoice: where it stands, how to pay it, and the document itself, which is what gets printed.
+
+mod document;
+mod pay;
+
+use super::{
+    loaded::Loaded,
+    outcome::{Away, Outcome, follow, refusal_of},
+};
+use crate::{
+    locale::{Words, words},
+    port::InvoicePage,
+    refusal::Refusal,
+    ui::{Amount, Badge, Button, Figure, Glyph, Icon, LinkButton, Page, PageHeader, Tone},
+};
+use document::Document;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use pay::Pay;
+use perennial::{invoice::InvoiceStatus, money::Money};
+use serde::{Deserialize, Serialize};
+use stylers_macro::style_sheet;
+
+/// An invoice, and what only the server can write of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceShown {
+    /// The invoice.
+    pub page: InvoicePage,
+    /// The seller's address in lines, in the reader's language.
+    pub seller_lines: Vec<String>,
+    /// The customer's address in lines, in the reader's language.
+    pub customer_lines: Vec<String>,
+}
+
+/// Loads an invoice.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "invoice")]
+pub async fn load_invoice(
+    /// Which.
+    id: String,
+) -> Result<InvoiceShown, Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let id = id.parse().map_err(|_| Refusal::NotFound)?;
+    let page = portal.invoice(&viewer, &id).await?;
+    let locale = words().locale();
+    let lines = |address: &Option<perennial::customer::Address>| {
+        let lines = address
+            .as_ref()
+            .map(|address| crate::country::lines(locale, address));
+        lines.unwrap_or_default()
+    };
+    Ok(InvoiceShown {
+        seller_lines: lines(&page.seller.address),
+        customer_lines: lines(&page.invoice.bill_to.address),
+        page,
+    })
+}
+
+/// Pays an open invoice. Answers with the bank's page if the customer must first prove who they are.
+///
+/// # Errors
+/// As every server function of the portal; [`Refusal::Declined`] by the bank.
+#[server(prefix = "/api/portal", endpoint = "pay")]
+pub async fn pay_invoice(
+    /// Which.
+    id: String,
+    /// With what; the default if empty.
+    #[server(default)]
+    payment_method: String,
+) -> Result<Away, Refusal> {
+    use super::outcome::{Notice, go_on, leave};
+    use crate::port::Settled;
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let id = id.parse().map_err(|_| Refusal::NotFound)?;
+    let method = match payment_method.as_str() {
+        "" => None,
+        method => Some(method.parse().map_err(|_| Refusal::NotFound)?),
+    };
+    match portal.pay(&viewer, &id, method).await? {
+        Settled::Done { .. } | Settled::Scheduled { .. } => {
+            go_on(&format!("/portal/invoices/{id}"), Notice::InvoicePaid);
+            Ok(None)
+        }
+        Settled::Challenge { url } => {
+            leave(&url);
+            Ok(Some(url))
+        }
+        Settled::Unpaid { reason, .. } => Err(Refusal::Declined(reason)),
+    }
+}
+
+/// The page.
+#[component]
+pub fn InvoiceView() -> impl IntoView {
+    let paying = ServerAction::<PayInvoice>::new();
+    follow(paying);
+    let params = use_params_map();
+    let id = move || params.with(|params| params.get("id")).unwrap_or_default();
+    let resource = Resource::new(
+        move || (id(), paying.version().get()),
+        |(id, _)| load_invoice(id),
+    );
+    view! { <Loaded resource=resource view=move |shown| view! { <Shown shown=shown paying=paying /> }.into_any() /> }
+}
+
+#[component]
+fn Shown(shown: InvoiceShown, paying: ServerAction<PayInvoice>) -> impl IntoView {
+    let words = words();
+    let invoice = &shown.page.invoice;
+    let title = title(words, invoice.number.as_deref());
+    let above = (
+        "/portal/invoices".to_owned(),
+        words.shell_invoices().to_owned(),
+    );
+    let (tone, standing) = standing(words, &shown.page);
+    let minor = match invoice.status {
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible => invoice.amount_remaining_minor(),
+        InvoiceStatus::Draft | InvoiceStatus::Paid | InvoiceStatus::Void => {
+            invoice.totals.total_minor
+        }
+    };
+    let amount = Money::new(minor, invoice.currency);
+    let pdf = format!("/portal/invoices/{}/pdf", invoice.id);
+    let final_one = invoice.status != InvoiceStatus::Draft;
+    let pay = shown.page.payable || shown.page.challenge.is_some();
+    let page = shown.page.clone();
+    view! {
+        <Page>
+            <div class=concat!("invoice ", style_sheet!("app/src/portal/invoice.css"))>
+                <div class="about" data-print="no">
+                    <PageHeader title=title above=above />
+                    <Outcome refusal=refusal_of(paying) />
+                    <div class="stand">
+                        <p><Amount money=amount figure=Figure::Hero /></p>
+                        <Badge tone=tone>{standing}</Badge>
+                    </div>
+                    {pay.then(|| view! { <Pay page=page paying=paying /> })}
+                    {final_one.then(|| view! {
+                        <div class="acts">
+                            <LinkButton href=pdf attr:rel="external" attr:download=""><Icon glyph=Glyph::Download />{words.invoice_download()}</LinkButton>
+                            <Button attr:class="button with-scripts" on:click=|_| print()>{words.invoice_print()}</Button>
+                        </div>
+                    })}
+                </div>
+                <Document shown=shown />
+            </div>
+        </Page>
+    }
+}
+
+/// Opens the browser's print dialog.
+fn print() {
+    // It fails only where there is no printing, and then nothing is lost.
+    let _ = window().print();
+}
+
+/// What an invoice is called.
+fn title(words: Words, number: Option<&str>) -> String {
+    match number {
+        Some(number) => words.document_title(number),
+        None => words.invoice_title_draft().to_owned(),
+    }
+}
+
+/// Where an invoice stands, and what that means to the reader.
+fn standing(words: Words, page: &InvoicePage) -> (Tone, String) {
+    let (invoice, now) = (&page.invoice, page.now);
+    let date = |at| words.date_near(at, now);
+    match invoice.status {
+        InvoiceStatus::Draft => (Tone::Neutral, words.invoice_draft().to_owned()),
+        InvoiceStatus::Paid => {
+            let at = invoice
+                .paid_at
+                .or(invoice.finalized_at)
+                .unwrap_or(invoice.created);
+            (Tone::Positive, words.invoice_paid_on(&date(at)))
+        }
+        InvoiceStatus::Void => {
+            let at = invoice.voided_at.unwrap_or(invoice.created);
+            (Tone::Neutral, words.invoice_void_on(&date(at)))
+        }
+        InvoiceStatus::Uncollectible => (Tone::Neutral, words.invoice_uncollectible().to_owned()),
+        InvoiceStatus::Open => {
+            if page.challenge.is_some() {
+                return (Tone::Caution, words.invoice_to_confirm().to_owned());
+            }
+            let retry = invoice.next_payment_attempt.filter(|at| *at > now);
+            match (&invoice.last_payment_error, retry, invoice.due_date) {
+                (Some(_), Some(at), _) => (Tone::Danger, words.status_past_due_retry(&date(at))),
+                (Some(_), None, _) => (Tone::Danger, words.invoice_failed().to_owned()),
+                (None, _, Some(due)) if due < now => {
+                    (Tone::Danger, words.invoice_overdue(&date(due)))
+                }
+                (None, _, Some(due)) => (Tone::Caution, words.invoice_due(&date(due))),
+                (None, Some(at), None) => (Tone::Info, words.invoice_charged_on(&date(at))),
+                (None, None, None) => (Tone::Caution, words.invoice_to_pay().to_owned()),
+            }
+        }
+    }
+}
