@@ -382,6 +382,12 @@ pub enum Settled {
         /// Where.
         url: String,
     },
+    /// The change is made or the invoice stays open; the bank has not answered yet. We find out by ourselves, and nothing
+    /// is charged twice.
+    Processing {
+        /// What is being paid.
+        invoice: InvoiceId,
+    },
     /// The change is made; its charge failed and the invoice is open.
     Unpaid {
         /// What to pay.

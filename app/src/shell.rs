@@ -33,8 +33,8 @@ mod document {
                     <meta name="format-detection" content="telephone=no" />
                     <link rel="stylesheet" href=assets.css.clone() />
                     {assets.theme_css.clone().map(|href| view! { <link rel="stylesheet" href=href /> })}
-                    <link rel="preload" href="/public/fonts/inter-5-latin.woff2" r#as="font" r#type="font/woff2" crossorigin="" />
-                    <link rel="icon" href="/public/icons/icon.svg" r#type="image/svg+xml" />
+                    <link rel="preload" href="/fonts/inter-5-latin.woff2" r#as="font" r#type="font/woff2" crossorigin="" />
+                    <link rel="icon" href="/icons/icon.svg" r#type="image/svg+xml" />
                     {assets.js.clone().zip(assets.wasm.clone()).map(|(js, wasm)| start(&js, &wasm))}
                     <MetaTags />
                 </head>

@@ -6,6 +6,7 @@
 //! server functions and the documents answer.
 
 pub mod assets;
+mod challenge;
 mod documents;
 mod headers;
 pub mod limits;
@@ -32,6 +33,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::api::{self, Api};
 use crate::config::PublicUrl;
 use crate::service::Engine;
 use limits::Limits;
@@ -75,7 +77,7 @@ impl Web {
     }
 }
 
-/// Everything that is served to people, with the pages that the gateway brings along.
+/// Everything that is served, to people and to programs, with the pages that the gateway brings along.
 pub fn router(web: Web, gateway: Router) -> Router {
     pages::prepare();
     let state = web.clone();
@@ -83,6 +85,8 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .route("/", get(|| async { Redirect::to("/portal") }))
         .route("/p/{key}", get(visit::open))
         .route("/portal/invoices/{id}/pdf", get(documents::invoice_pdf))
+        .route("/challenge/payment/{id}", get(challenge::paid))
+        .route("/challenge/setup/{id}", get(challenge::saved))
         .route("/api/{*path}", post(pages::answer_function))
         .fallback(get(pages::show))
         .layer(from_fn_with_state(state.clone(), visit::recognise))
@@ -94,6 +98,12 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .layer(from_fn_with_state(state.clone(), limits::guard))
         .layer(from_fn_with_state(state.clone(), same_origin::guard))
         .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX));
+    let programs = api::router(Api {
+        engine: web.engine.clone(),
+        public_url: web.config.public.origin().to_owned(),
+    })
+    .layer(from_fn_with_state(state.clone(), limits::guard_calls))
+    .layer(CatchPanicLayer::custom(notice::PanickedCall));
     let machines = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -102,6 +112,7 @@ pub fn router(web: Web, gateway: Router) -> Router {
     Router::new()
         .merge(people)
         .merge(gateway)
+        .merge(programs)
         .merge(machines)
         .merge(style::router())
         .merge(assets::router())

@@ -83,6 +83,13 @@ pub async fn pay_invoice(
             go_on(&format!("/portal/invoices/{id}"), Notice::InvoicePaid);
             Ok(None)
         }
+        Settled::Processing { invoice } => {
+            go_on(
+                &format!("/portal/invoices/{invoice}"),
+                Notice::PaymentProcessing,
+            );
+            Ok(None)
+        }
         Settled::Challenge { url } => {
             leave(&url);
             Ok(Some(url))

@@ -23,6 +23,7 @@ pub enum Notice {
     CardRemoved,
     InvoicePaid,
     PaymentNotConfirmed,
+    PaymentProcessing,
     DetailsSaved,
     TaxIdAdded,
     TaxIdRemoved,
@@ -38,13 +39,14 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice with its code.
-    const CODES: [(Self, &'static str); 17] = [
+    const CODES: [(Self, &'static str); 18] = [
         (Self::CardAdded, "card-added"),
         (Self::CardNotConfirmed, "card-not-confirmed"),
         (Self::DefaultChanged, "default-changed"),
         (Self::CardRemoved, "card-removed"),
         (Self::InvoicePaid, "invoice-paid"),
         (Self::PaymentNotConfirmed, "payment-not-confirmed"),
+        (Self::PaymentProcessing, "payment-processing"),
         (Self::DetailsSaved, "details-saved"),
         (Self::TaxIdAdded, "tax-id-added"),
         (Self::TaxIdRemoved, "tax-id-removed"),
@@ -94,6 +96,10 @@ impl Notice {
             ),
             Self::CardRemoved => (words.done_card_removed(), words.done_card_removed_detail()),
             Self::InvoicePaid => (words.done_invoice_paid(), words.done_invoice_paid_detail()),
+            Self::PaymentProcessing => (
+                words.done_payment_processing(),
+                words.done_payment_processing_detail(),
+            ),
             Self::PaymentNotConfirmed => (
                 words.done_payment_not_confirmed(),
                 words.done_payment_not_confirmed_detail(),

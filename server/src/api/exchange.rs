@@ -182,7 +182,9 @@ where
     F: Fn(Call) -> Fut + Send + 'static,
     Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
 {
-    let request_id = RequestId::new(&mut api.engine.ids());
+    // The one under which the web logs the request, where it came that way.
+    let given = request.extensions().get::<RequestId>().cloned();
+    let request_id = given.unwrap_or_else(|| RequestId::new(&mut api.engine.ids()));
     let path: Vec<String> = path.iter().map(|(_, value)| value.to_owned()).collect();
     let (parts, body) = request.into_parts();
     let headers = parts.headers.clone();
@@ -445,7 +447,7 @@ fn too_large() -> Problem {
 }
 
 /// An error outside of any route.
-pub(super) fn plain(problem: &Problem) -> Response {
+pub(crate) fn plain(problem: &Problem) -> Response {
     respond(&Answer::of(&Err(problem.clone())), &HeaderMap::new(), "")
 }
 

@@ -6,10 +6,12 @@
 mod cards;
 mod changing;
 mod details;
+mod discretion;
 mod ending;
 mod history;
 mod overview;
 mod refusing;
+mod returning;
 mod rows;
 
 #[cfg(test)]

@@ -1,17 +1,84 @@
 //! Documents to keep.
 
+use app::port::Portal;
+use app::refusal::Refusal;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use perennial::id::InvoiceId;
 
 use super::Web;
 use super::notice::Notice;
+use super::request::Setting;
+use super::visit::{Seen, viewer};
+use crate::document::{InvoiceDocument, invoice_pdf as make_pdf};
+use crate::service::portal::PortalService;
 
-/// `GET /portal/invoices/{id}/pdf`: the invoice as a document.
+/// `GET /portal/invoices/{id}/pdf`: one of the visitor's invoices as a document, in their language.
 pub async fn invoice_pdf(
-    State(_web): State<Web>,
-    Path(_id): Path<String>,
-    _request: Request,
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    request: Request,
 ) -> Response {
-    (StatusCode::NOT_FOUND, Notice::NotFound).into_response()
+    let extensions = request.extensions();
+    let Some(seen) = extensions.get::<Seen>().and_then(|seen| seen.0.clone()) else {
+        // The page there says what to do.
+        return Redirect::to("/portal").into_response();
+    };
+    let locale = extensions.get::<Setting>().map(Setting::locale);
+    let words = locale.unwrap_or(app::locale::Locale::En).words();
+    let Ok(id) = InvoiceId::parse(&id) else {
+        return (StatusCode::NOT_FOUND, Notice::NotFound).into_response();
+    };
+    let portal = PortalService::new(web.engine, Some(seen.clone()));
+    let page = match portal.invoice(&viewer(&seen), &id).await {
+        Ok(page) => page,
+        Err(Refusal::NotFound | Refusal::NotAllowed) => {
+            return (StatusCode::NOT_FOUND, Notice::NotFound).into_response();
+        }
+        Err(_) => return broken(),
+    };
+    let name = file_name(page.invoice.number.as_deref().unwrap_or(id.as_str()));
+    let theme = seen.merchant.theme.clone();
+    // Laying out takes long enough to hold up others on this thread.
+    let made = tokio::task::spawn_blocking(move || {
+        make_pdf(&InvoiceDocument {
+            invoice: &page.invoice,
+            seller: &page.seller,
+            display_name: &theme.display_name,
+            words,
+            brand: theme.brand,
+        })
+    });
+    match made.await {
+        Ok(Ok(pdf)) => {
+            let disposition = format!("attachment; filename=\"{name}\"");
+            let headers = [
+                (header::CONTENT_TYPE, "application/pdf".to_owned()),
+                (header::CONTENT_DISPOSITION, disposition),
+            ];
+            (headers, pdf).into_response()
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, invoice = %id, "an invoice can't be laid out");
+            broken()
+        }
+        Err(error) => {
+            tracing::error!(%error, invoice = %id, "laying out an invoice panicked");
+            broken()
+        }
+    }
+}
+
+fn broken() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, Notice::Broken).into_response()
+}
+
+/// A name that every file system takes.
+fn file_name(number: &str) -> String {
+    let plain = number
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect::<String>();
+    format!("{plain}.pdf")
 }

@@ -15,6 +15,8 @@ use perennial::calendar::Timestamp;
 
 use super::Web;
 use super::notice::Notice;
+use crate::api::exchange;
+use crate::api::problem::Problem;
 
 /// A rate, and how much may come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,6 +141,24 @@ pub async fn guard(State(web): State<Web>, request: Request, next: Next) -> Resp
         let address = address_of(&request, web.config.trust_proxy);
         if !web.limits.admit(rate, address, web.engine.now()) {
             return too_many(rate);
+        }
+    }
+    next.run(request).await
+}
+
+/// Refuses calls of the API that come too often with one key, or from one address without any.
+pub async fn guard_calls(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if web.config.limited {
+        let key = request.headers().get(header::AUTHORIZATION);
+        let address = address_of(&request, web.config.trust_proxy).filter(|_| key.is_none());
+        let who = (key.map(HeaderValue::as_bytes), address);
+        if !web.limits.admit(CALLS_OF_KEY, who, web.engine.now()) {
+            tracing::warn!(limit = CALLS_OF_KEY.name, "refused: too often");
+            let message = "Request rate limit exceeded. Slow down, and try again in a second.";
+            let problem = Problem::invalid(message)
+                .coded("rate_limit")
+                .status(StatusCode::TOO_MANY_REQUESTS);
+            return exchange::plain(&problem);
         }
     }
     next.run(request).await

@@ -20,6 +20,8 @@ use tower_http::catch_panic::ResponseForPanic;
 use super::headers::page_policy;
 use super::request::Setting;
 use super::style::{Brand, sheet_path};
+use crate::api::exchange;
+use crate::api::problem::Problem;
 
 /// What there is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,14 +75,32 @@ impl ResponseForPanic for Panicked {
         &mut self,
         panic: Box<dyn Any + Send + 'static>,
     ) -> axum::http::Response<Self::ResponseBody> {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or_default();
-        tracing::error!(panic = text, "a request panicked");
+        tracing::error!(panic = said(&*panic), "a request panicked");
         (StatusCode::INTERNAL_SERVER_ERROR, Notice::Broken).into_response()
     }
+}
+
+/// Answers a panic in a call of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct PanickedCall;
+
+impl ResponseForPanic for PanickedCall {
+    type ResponseBody = Body;
+
+    fn response_for_panic(
+        &mut self,
+        panic: Box<dyn Any + Send + 'static>,
+    ) -> axum::http::Response<Self::ResponseBody> {
+        tracing::error!(panic = said(&*panic), "a call panicked");
+        exchange::plain(&Problem::internal())
+    }
+}
+
+/// The words of a panic.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or_default()
 }
 
 /// Turns notices, and answers of the layers around us, into pages where a page is wanted.
@@ -159,7 +179,7 @@ fn document(notice: Notice, words: Words, brand: Option<&Brand>) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"robots\" content=\"noindex\"><meta name=\"color-scheme\" content=\"light dark\">\
          <title>{name}{}</title><link rel=\"stylesheet\" href=\"{}\">{theme}\
-         <link rel=\"icon\" href=\"/public/icons/icon.svg\" type=\"image/svg+xml\"></head>\
+         <link rel=\"icon\" href=\"/icons/icon.svg\" type=\"image/svg+xml\"></head>\
          <body>{body}</body></html>",
         locale.tag(),
         locale.dir(),

@@ -83,9 +83,7 @@ pub async fn trace(State(web): State<Web>, mut request: Request, next: Next) -> 
         } else {
             tracing::info!(status, micros, "answered");
         }
-        if let Ok(value) = HeaderValue::try_from(id.as_str())
-            && !response.headers().contains_key(REQUEST_ID)
-        {
+        if let Ok(value) = HeaderValue::try_from(id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         response

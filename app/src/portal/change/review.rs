@@ -45,6 +45,10 @@ pub async fn confirm(
         Settled::Unpaid { invoice, .. } => {
             go_on(&format!("/portal/invoices/{invoice}"), Notice::ChangeUnpaid)
         }
+        Settled::Processing { invoice } => go_on(
+            &format!("/portal/invoices/{invoice}"),
+            Notice::PaymentProcessing,
+        ),
         Settled::Challenge { url } => {
             leave(&url);
             return Ok(Some(url));

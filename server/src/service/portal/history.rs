@@ -7,6 +7,8 @@ use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::payment::{PaymentIntent, PaymentStatus};
 
 use super::Visitor;
+use super::changing::settled;
+use super::discretion::Discreet;
 use super::refusing::No;
 use super::rows;
 use crate::merchant::Merchant;
@@ -73,7 +75,7 @@ impl Visitor {
             payment_methods: methods,
             payable,
             challenge,
-            invoice: invoice.value,
+            invoice: invoice.value.hidden(),
         })
     }
 
@@ -138,8 +140,12 @@ impl Visitor {
         }
         let chosen = method.or_else(|| methods.first().map(|card| card.method.id.clone()));
         let chosen = chosen.ok_or(Refusal::NeedsPaymentMethod)?;
-        let _ = chosen;
-        Err(Refusal::Unavailable.into())
+        let scope = self.scope();
+        let result = self
+            .engine
+            .pay_invoice(scope, id, Some(chosen), true)
+            .await?;
+        Ok(settled(result))
     }
 }
 

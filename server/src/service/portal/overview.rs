@@ -12,6 +12,7 @@ use perennial::money::Money;
 use perennial::payment::{PaymentIntent, PaymentStatus};
 use perennial::subscription::{CollectionMethod, Status, Subscription};
 
+use super::changing::new_price;
 use super::refusing::{No, reason};
 use super::rows::{self, Facts};
 use super::{Refused, Visitor};
@@ -261,16 +262,6 @@ impl Visitor {
                 expired: dead(self.now),
             })
         })
-    }
-}
-
-/// The price that a change brings in.
-fn new_price(change: &perennial::subscription::ItemChange) -> Option<&perennial::catalog::Price> {
-    use perennial::subscription::ItemChange;
-    match change {
-        ItemChange::Add { price, .. } => Some(price),
-        ItemChange::Set { price, .. } => price.as_ref(),
-        ItemChange::Remove { .. } => None,
     }
 }
 

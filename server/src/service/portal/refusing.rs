@@ -46,6 +46,10 @@ impl No {
         match refused {
             Refused::NotFound { .. } => Refusal::NotFound,
             Refused::Invalid { param, code, .. } => invalid(&param, code),
+            Refused::State {
+                code: Some("resource_missing"),
+                ..
+            } => Refusal::NeedsPaymentMethod,
             Refused::State { .. } => Refusal::WrongState,
             Refused::Card { decline, .. } => Refusal::Declined(reason(&decline)),
             Refused::NotAllowed(_) => Refusal::NotAllowed,

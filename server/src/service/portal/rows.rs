@@ -20,6 +20,7 @@ use perennial::subscription::{
 };
 
 use super::Refused;
+use super::discretion::Discreet;
 use crate::store::document::Stored;
 
 /// What cards are made of: everything was read before.
@@ -166,7 +167,7 @@ pub(super) fn paying<'a>(
 }
 
 /// What can be done with a subscription now.
-fn may(subscription: &Subscription, features: &Features) -> May {
+pub(super) fn may(subscription: &Subscription, features: &Features) -> May {
     let status = subscription.status;
     let ending = subscription.cancel_at.is_some();
     let update = features.subscription_update.as_ref();
@@ -218,8 +219,7 @@ pub(super) fn methods(
         .into_iter()
         .map(|row| {
             let mut method = row.value;
-            // Pages have no use for the gateway's name of it.
-            method.gateway_token.clear();
+            method.hide();
             PaymentMethodCard {
                 is_default: Some(&method.id) == default,
                 removable: !(only && needed),

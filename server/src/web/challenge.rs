@@ -1,0 +1,93 @@
+//! Where a browser comes back to from the bank: finds out what became of it, and goes on to the
+//! page that shows it.
+
+use app::port::{Added, Settled};
+use app::refusal::Refusal;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use perennial::id::{InvoiceId, PaymentIntentId, SetupIntentId};
+use serde::Deserialize;
+
+use super::Web;
+use super::visit::{Seen, viewer};
+use crate::service::portal::PortalService;
+
+/// What a set-up's return path says beside its id.
+#[derive(Deserialize)]
+pub struct Wishes {
+    default: Option<u8>,
+}
+
+/// `GET /challenge/payment/{id}`.
+pub async fn paid(State(web): State<Web>, Path(id): Path<String>, request: Request) -> Response {
+    let Some(seen) = request
+        .extensions()
+        .get::<Seen>()
+        .and_then(|seen| seen.0.clone())
+    else {
+        return Redirect::to("/portal").into_response();
+    };
+    let outcome = match PaymentIntentId::parse(&id) {
+        Ok(id) => {
+            let portal = PortalService::new(web.engine, Some(seen.clone()));
+            portal.finish_payment(&viewer(&seen), &id).await
+        }
+        Err(_) => Err(Refusal::NotFound),
+    };
+    let history = seen.configuration.features.invoice_history;
+    let page = |invoice: Option<InvoiceId>| match invoice {
+        Some(invoice) if history => format!("/portal/invoices/{invoice}"),
+        _ => "/portal".to_owned(),
+    };
+    let to = match outcome {
+        Ok((Settled::Done { .. }, invoice)) => format!("{}?done=invoice-paid", page(invoice)),
+        Ok((Settled::Processing { .. }, invoice)) => {
+            format!("{}?done=payment-processing", page(invoice))
+        }
+        Ok((Settled::Scheduled { .. }, invoice)) => page(invoice),
+        Ok((Settled::Challenge { .. } | Settled::Unpaid { .. }, invoice)) => {
+            format!("{}?done=payment-not-confirmed", page(invoice))
+        }
+        Err(refusal) => {
+            tracing::warn!(
+                ?refusal,
+                "a payment could not be finished after its challenge"
+            );
+            "/portal".to_owned()
+        }
+    };
+    Redirect::to(&to).into_response()
+}
+
+/// `GET /challenge/setup/{id}`.
+pub async fn saved(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    Query(wishes): Query<Wishes>,
+    request: Request,
+) -> Response {
+    let Some(seen) = request
+        .extensions()
+        .get::<Seen>()
+        .and_then(|seen| seen.0.clone())
+    else {
+        return Redirect::to("/portal").into_response();
+    };
+    let outcome = match SetupIntentId::parse(&id) {
+        Ok(id) => {
+            let portal = PortalService::new(web.engine, Some(seen.clone()));
+            let default = wishes.default == Some(1);
+            portal.finish_setup(&viewer(&seen), &id, default).await
+        }
+        Err(_) => Err(Refusal::NotFound),
+    };
+    let done = match outcome {
+        Ok(Added::Saved(_)) => "card-added",
+        Ok(Added::Challenge { .. }) | Err(Refusal::Declined(_)) => "card-not-confirmed",
+        Err(refusal) => {
+            tracing::warn!(?refusal, "a card could not be saved after its challenge");
+            "card-not-confirmed"
+        }
+    };
+    Redirect::to(&format!("/portal/payment-methods?done={done}")).into_response()
+}
