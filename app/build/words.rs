@@ -1,6 +1,6 @@
 //! Turns `locales/*.json` into `words.rs`: a `Locale` a file, and a `Words` with one method a sentence.
 //!
-//! A file is nested objects of strings. `{name}` is an argument. An object with `other` is a plural: its forms are the
+//! A file is nested objects of strings. `{name}` is an argument. An object of plural categories is a plural: its forms are the
 //! plural categories of the language, and it has the argument `count`. The object `locale` at the top says the language
 //! tag, its own name, its writing direction and its plural rule. English is the pattern: every other file must have the
 //! same keys with the same arguments, or the build stops and says which file and key.
@@ -153,9 +153,7 @@ fn flatten(
                 forms: vec![text.clone()],
                 plural: false,
             },
-            Value::Object(forms) if forms.contains_key("other") => {
-                plural(forms, categories).map_err(wrong)?
-            }
+            Value::Object(forms) if is_plural(forms) => plural(forms, categories).map_err(wrong)?,
             Value::Object(object) => {
                 flatten(file, &path, object, categories, entries)?;
                 continue;
@@ -173,6 +171,12 @@ fn flatten(
         }
     }
     Ok(())
+}
+
+/// Whether an object is a plural: it has `other`, and nothing but plural categories of CLDR.
+fn is_plural(forms: &Map<String, Value>) -> bool {
+    let categories = ["zero", "one", "two", "few", "many", "other"];
+    forms.contains_key("other") && forms.keys().all(|key| categories.contains(&key.as_str()))
 }
 
 fn plural(forms: &Map<String, Value>, categories: &[&str]) -> Result<Entry, String> {

@@ -51,6 +51,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/portal/payment-methods") view=portal::payment_methods::PaymentMethodsPage ssr=SsrMode::Async />
             <Route path=path!("/portal/payment-methods/new") view=portal::card_form::AddCardPage ssr=SsrMode::Async />
             <Route path=path!("/portal/payment-methods/:id/remove") view=portal::payment_methods::RemovePaymentMethodPage ssr=SsrMode::Async />
+            <Route path=path!("/portal/subscriptions/:id/cancel") view=portal::cancel::Cancel ssr=SsrMode::Async />
             <Route path=path!("/portal/subscriptions/:id/change") view=portal::change::Change ssr=SsrMode::Async />
             <Route path=path!("/portal/subscriptions/:id/change/:quote") view=portal::change::Review ssr=SsrMode::Async />
             <Route path=path!("/portal/signed-out") view=portal::refused::SignedOut ssr=SsrMode::Async />

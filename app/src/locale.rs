@@ -422,6 +422,10 @@ fn scaled(number: i64, exponent: u32) -> String {
 }
 
 #[cfg(test)]
+#[path = "locale/tests.rs"]
+mod generator_tests;
+
+#[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test may stop at what cannot be")]
 mod tests {
     use super::*;

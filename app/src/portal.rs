@@ -1,6 +1,7 @@
 //! The customer's pages: a page with its server functions and its stylesheet side by side.
 
 pub mod attention;
+pub mod cancel;
 pub mod card_form;
 pub mod change;
 pub mod frame;

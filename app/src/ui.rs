@@ -26,6 +26,8 @@ mod skeleton;
 mod stepper;
 mod summary;
 mod table;
+#[cfg(all(test, feature = "ssr"))]
+mod tests;
 
 pub use badge::{Badge, Tone};
 pub use banner::Banner;
@@ -36,7 +38,7 @@ pub use dialog::Dialog;
 pub use disclosure::Disclosure;
 pub use empty::EmptyState;
 pub use facts::{Fact, Facts};
-pub use field::{Field, FieldFrame, described_by};
+pub use field::{Field, FieldFrame, TextArea, described_by};
 pub use icon::{Glyph, Icon};
 pub use money::{Amount, Date, Figure};
 pub use page::{Arrival, Merchant, Page, PageHeader};

@@ -12,8 +12,8 @@ pub use review::Review;
 
 use super::loaded::Loaded;
 use crate::{
-    port::{ChangePage, QuotePage, Wish},
-    refusal::{Field, Refusal, Rule},
+    port::{ChangePage, QuotePage},
+    refusal::Refusal,
 };
 use choice::Choice;
 use leptos::prelude::*;
@@ -70,6 +70,10 @@ pub async fn quote_change(
     #[server(default)]
     quantity: u64,
 ) -> Result<(), Refusal> {
+    use crate::{
+        port::Wish,
+        refusal::{Field, Rule},
+    };
     let (portal, viewer) = crate::viewer::signed_in()?;
     let page = portal.change_page(&viewer, &subscription).await?;
     let unknown = || Refusal::Invalid(vec![(Field::Price, Rule::Unknown)]);

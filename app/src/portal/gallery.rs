@@ -67,6 +67,7 @@ mod shown {
                     <Checkbox name="gallery-default" label="Use this card from now on" hint="Every subscription is paid with it." checked=true />
                     <Switch name="gallery-mail" label="Tell me before each renewal" hint="A week before the money is taken." checked=true />
                     <Switch name="gallery-mail-2" label="Tell me after each payment" />
+                    <TextArea name="gallery-note" label="Anything else we should know?" maxlength=500 />
                     <Stepper name="gallery-seats" label="Seats" hint="1 to 50" value=seats maximum=50 />
                 </Section>
                 <Section title="Choices">

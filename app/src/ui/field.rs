@@ -101,3 +101,35 @@ pub fn Field(
         </FieldFrame>
     }
 }
+
+/// Several lines of text to type. The id is `name`, so one of each a page.
+#[component]
+pub fn TextArea(
+    /// The name it is sent under, and its id.
+    name: &'static str,
+    /// What is asked.
+    #[prop(into)]
+    label: String,
+    /// What helps to answer.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    /// What is wrong with the answer.
+    #[prop(optional, into)]
+    error: Signal<Option<String>>,
+    /// The most characters.
+    maxlength: u32,
+) -> impl IntoView {
+    view! {
+        <FieldFrame id=name label=label nostrip:hint=hint error=error>
+            <textarea
+                class="input"
+                id=name
+                name=name
+                rows="3"
+                maxlength=maxlength
+                aria-describedby=described_by(name)
+                aria-invalid=move || error.with(Option::is_some).then_some("true")
+            ></textarea>
+        </FieldFrame>
+    }
+}

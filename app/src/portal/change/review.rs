@@ -132,7 +132,7 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
                 view! {
                     <ActionForm action=confirming>
                         <input r#type="hidden" name="quote" value=id />
-                        <Summary sticky=true>
+                        <Summary>
                             <TermsSummary terms=quote.terms every=every now=now />
                             {pays}
                             <div class="acts">

@@ -144,8 +144,8 @@ fn line_row(
         _ => product,
     };
     let span = words.change_span(
-        &words.date_short(line.period.start),
         &words.date_short(line.period.end),
+        &words.date_short(line.period.start),
     );
     let whole = whole_seconds(line, subscription, terms);
     let part = whole
