@@ -15,9 +15,14 @@ mod authentication;
 mod coupons;
 mod customers;
 mod events;
+mod invoices;
+mod payment_methods;
 mod portal_configurations;
+mod portal_sessions;
 mod prices;
 mod products;
+mod setup_intents;
+mod subscriptions;
 mod tax_rates;
 
 use axum::Router;
@@ -44,9 +49,14 @@ pub fn router(api: Api) -> Router {
         .merge(coupons::routes())
         .merge(customers::routes())
         .merge(events::routes())
+        .merge(invoices::routes())
+        .merge(payment_methods::routes())
         .merge(portal_configurations::routes())
+        .merge(portal_sessions::routes())
         .merge(prices::routes())
         .merge(products::routes())
+        .merge(setup_intents::routes())
+        .merge(subscriptions::routes())
         .merge(tax_rates::routes())
         .route("/v1", axum::routing::any(unknown))
         .route("/v1/{*rest}", axum::routing::any(unknown))

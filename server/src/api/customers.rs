@@ -207,28 +207,9 @@ async fn list_tax_ids(mut call: Call) -> Result<Value, Problem> {
     let page = call.read(paging::page)?;
     let customer = owner(&call).await?;
     let url = format!("/v1/customers/{}/tax_ids", customer.id);
-    let newest_first: Vec<_> = customer.tax_ids.iter().rev().collect();
-    let place = |param: &str, id: &str| {
-        let place = newest_first.iter().position(|tax| tax.id.as_str() == id);
-        place.ok_or_else(|| Problem::no_such("tax_id", id, Some(param.to_owned())))
-    };
-    let (mut from, mut until) = (0, newest_first.len());
-    let limit = page.limit as usize;
-    let mut more = false;
-    if let Some(id) = &page.starting_after {
-        from = place("starting_after", id)? + 1;
-    }
-    if let Some(id) = &page.ending_before {
-        until = place("ending_before", id)?;
-        more = until > limit;
-        from = until.saturating_sub(limit);
-    } else if until.saturating_sub(from) > limit {
-        more = true;
-        until = from + limit;
-    }
-    let part = newest_first.get(from..until).unwrap_or_default().iter();
-    let data = part.map(|tax| whole::tax_id(tax, &customer.id, call.scope.livemode));
-    Ok(rendering::list(data.collect(), more, &url))
+    let newest_first = customer.tax_ids.iter().rev();
+    let show = |tax| whole::tax_id(tax, &customer.id, call.scope.livemode);
+    paging::part("tax_id", newest_first.map(show).collect(), &page, &url)
 }
 
 async fn create_balance(mut call: Call) -> Result<Value, Problem> {

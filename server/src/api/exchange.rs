@@ -348,7 +348,32 @@ where
     };
     let mut value = function(call).await?;
     expand(&api, &scope, shows, &mut value, &wanted).await;
+    complete_links(&mut value, &api.public_url);
     Ok(value)
+}
+
+/// Challenges of the embedded gateway are paths on this site; an API's answer needs whole URLs.
+fn complete_links(value: &mut Value, public_url: &str) {
+    match value {
+        Value::Array(values) => {
+            for value in values {
+                complete_links(value, public_url);
+            }
+        }
+        Value::Object(map) => {
+            if let Some(Value::String(url)) = map
+                .get_mut("redirect_to_url")
+                .and_then(|action| action.get_mut("url"))
+                && url.starts_with('/')
+            {
+                url.insert_str(0, public_url);
+            }
+            for value in map.values_mut() {
+                complete_links(value, public_url);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// What was done is done: if expanding it fails, it is answered without.

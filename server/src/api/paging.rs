@@ -103,3 +103,36 @@ pub async fn answer<T: Document>(
     let data = rows.map(|row| render(&row.value, call.scope.livemode));
     Ok(rendering::list(data.collect(), found.has_more, url))
 }
+
+/// A page of what is in memory already, in the order in which it stands.
+///
+/// # Errors
+/// When the cursor names none of them.
+pub fn part(
+    kind: &str,
+    values: Vec<Value>,
+    page: &PageRequest,
+    url: &str,
+) -> Result<Value, Problem> {
+    let place = |param: &str, id: &str| {
+        let is_it = |value: &Value| value.get("id").and_then(Value::as_str) == Some(id);
+        let place = values.iter().position(is_it);
+        place.ok_or_else(|| Problem::no_such(kind, id, Some(param.to_owned())))
+    };
+    let limit = page.limit as usize;
+    let (mut from, mut until) = (0, values.len());
+    let mut more = false;
+    if let Some(id) = &page.starting_after {
+        from = place("starting_after", id)? + 1;
+    }
+    if let Some(id) = &page.ending_before {
+        until = place("ending_before", id)?;
+        more = until > limit;
+        from = until.saturating_sub(limit);
+    } else if until.saturating_sub(from) > limit {
+        more = true;
+        until = from + limit;
+    }
+    let part = values.get(from..until).unwrap_or_default().to_vec();
+    Ok(rendering::list(part, more, url))
+}

@@ -286,6 +286,15 @@ impl Params {
         self.id(name, kind).map(Some)
     }
 
+    /// Whether a text is this one: takes it out then.
+    pub fn text_is(&mut self, name: &str, text: &str) -> bool {
+        let same = matches!(self.left.get(name), Some(Node::Leaf(sent)) if sent == text);
+        if same {
+            self.left.remove(name);
+        }
+        same
+    }
+
     /// An empty value: takes it out.
     pub fn unset(&mut self, name: &str) -> bool {
         let empty = matches!(self.left.get(name), Some(Node::Leaf(text)) if text.is_empty());

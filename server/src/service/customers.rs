@@ -6,14 +6,16 @@ use perennial::customer::{Address, Customer, MailPreferences, Shipping, TaxExemp
 use perennial::id::{CustomerBalanceTransactionId, CustomerId, PaymentMethodId, TaxIdId};
 use perennial::metadata::MetadataChange;
 use perennial::payment::PaymentMethod;
+use perennial::subscription::Subscription;
 use perennial::tax_id;
 
 use super::balance::{BalanceTransaction, BalanceTransactionKind};
 use super::saving::{edit_metadata, set};
+use super::subscriptions::Cancel;
 use super::{Engine, Refused};
 use crate::rendering;
-use crate::store::Scope;
-use crate::store::document::{self, Stored};
+use crate::store::document::{self, Column, PageRequest, Stored};
+use crate::store::{Scope, nouns};
 
 /// The longest name, in characters (Stripe: 256).
 const NAME_CHARS_MAX: usize = 256;
@@ -182,11 +184,46 @@ impl Engine {
         }
     }
 
-    /// Marks a customer as deleted: its invoices stay, and it can't be billed or found in lists.
+    /// Ends a customer's subscriptions and marks it as deleted: its invoices stay, and it can't be
+    /// billed or found in lists. If it stops halfway, deleting again goes on.
     ///
     /// # Errors
     /// When it is not there or was deleted before.
     pub async fn delete_customer(&self, scope: &Scope, id: &CustomerId) -> Result<(), Refused> {
+        self.living_customer(scope, id).await?;
+        loop {
+            let own = self.live_subscriptions(scope, id).await?;
+            for subscription in &own {
+                let cancelled = self
+                    .cancel_subscription(scope, &subscription.value.id, Cancel::default())
+                    .await;
+                match cancelled {
+                    // Somebody else ended it meanwhile.
+                    Err(Refused::NotFound { .. }) | Ok(_) => {}
+                    Err(refused) => return Err(refused),
+                }
+            }
+            if own.is_empty() {
+                break;
+            }
+        }
+        self.mark_deleted(scope, id).await
+    }
+
+    async fn live_subscriptions(
+        &self,
+        scope: &Scope,
+        id: &CustomerId,
+    ) -> Result<Vec<Stored<Subscription>>, Refused> {
+        let mut connection = self.store.read().await?;
+        let page = PageRequest::first(PageRequest::LIMIT_MAX);
+        let sql = nouns::SUBSCRIPTIONS_LIVE_BY_CUSTOMER;
+        let filter = [Column::text(id)];
+        let own = document::list(&mut connection, scope, sql, &page, &filter).await?;
+        Ok(own.rows)
+    }
+
+    async fn mark_deleted(&self, scope: &Scope, id: &CustomerId) -> Result<(), Refused> {
         self.retrying(|| async move {
             let mut tx = self.store.begin().await?;
             let connection = tx.connection();

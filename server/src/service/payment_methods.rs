@@ -3,21 +3,26 @@
 //!
 //! Card details live for the length of one call and go to the gateway only.
 
+mod editing;
+
 use perennial::customer::Customer;
 use perennial::id::{CustomerId, PaymentMethodId, SetupIntentId};
-use perennial::metadata::Metadata;
+use perennial::metadata::{Metadata, MetadataChange};
 use perennial::payment::{
     BillingDetails, Decline, Outcome, PaymentMethod, SetupIntent, SetupStatus,
 };
 use perennial::subscription::Subscription;
 use sqlx::AnyConnection;
 
+use super::saving::new_metadata;
 use super::{Engine, Refused};
 use crate::gateway::sandbox::from_test_name;
 use crate::gateway::{CardDetails, GatewayError, ReturnPath, SetUp, TokenizeError, Usage};
 use crate::rendering;
 use crate::store::document::{self, Column, Document, PageRequest, Stored};
 use crate::store::{Scope, nouns};
+
+pub use editing::{BillingDetailsUpdate, PaymentMethodUpdate};
 
 /// The most payment methods of one customer.
 pub const METHODS_MAX: u32 = 50;
@@ -53,6 +58,22 @@ impl Engine {
         card: CardDetails,
         billing_details: BillingDetails,
     ) -> Result<Stored<PaymentMethod>, Refused> {
+        self.create_payment_method_with(scope, card, billing_details, None)
+            .await
+    }
+
+    /// As [`Engine::create_payment_method`], with metadata.
+    ///
+    /// # Errors
+    /// As there; metadata that can't stand.
+    pub async fn create_payment_method_with(
+        &self,
+        scope: &Scope,
+        card: CardDetails,
+        billing_details: BillingDetails,
+        metadata: Option<&MetadataChange>,
+    ) -> Result<Stored<PaymentMethod>, Refused> {
+        let metadata = new_metadata(metadata)?;
         let tokenized = self.gateway.tokenize(scope, card).await;
         let tokenized = tokenized.map_err(refused_card)?;
         let now = self.now();
@@ -62,7 +83,7 @@ impl Engine {
             card: tokenized.card,
             billing_details,
             gateway_token: tokenized.token,
-            metadata: Metadata::default(),
+            metadata,
             created: now,
         };
         let mut tx = self.store.begin().await?;

@@ -1,0 +1,143 @@
+//! `/v1/invoices`
+
+use perennial::id::InvoiceId;
+use perennial::invoice::Invoice;
+use serde_json::Value;
+
+use super::exchange::{Call, Routes, get, post};
+use super::paging;
+use super::problem::{Kind, Problem};
+use crate::rendering::{decline_message, whole};
+use crate::service::payments::PaymentResult;
+use crate::store::document::Column;
+use crate::store::listing;
+
+const URL: &str = "/v1/invoices";
+const STATUSES: [&str; 5] = ["draft", "open", "paid", "uncollectible", "void"];
+
+/// The routes.
+pub fn routes() -> Routes {
+    let kind = "invoice";
+    Routes::new()
+        .route(URL, get("invoice list", list))
+        .route("/v1/invoices/{id}", get(kind, retrieve))
+        .route("/v1/invoices/{id}/lines", get("line_item list", lines))
+        .route("/v1/invoices/{id}/pay", post(kind, pay))
+        .route("/v1/invoices/{id}/finalize", post(kind, finalize))
+        .route("/v1/invoices/{id}/void", post(kind, void))
+        .route(
+            "/v1/invoices/{id}/mark_uncollectible",
+            post(kind, write_off),
+        )
+}
+
+async fn retrieve(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let invoice = call.find::<Invoice>().await?;
+    Ok(whole::invoice(&invoice, call.scope.livemode))
+}
+
+async fn lines(mut call: Call) -> Result<Value, Problem> {
+    let page = call.read(paging::page)?;
+    let invoice = call.find::<Invoice>().await?;
+    let url = format!("/v1/invoices/{}/lines", invoice.id);
+    let live = call.scope.livemode;
+    let show = |line: &perennial::invoice::Line| whole::line(line, Some(&invoice), live);
+    let lines: Vec<_> = invoice.lines.iter().map(show).collect();
+    paging::part("line_item", lines, &page, &url)
+}
+
+async fn pay(mut call: Call) -> Result<Value, Problem> {
+    let id: InvoiceId = call.id("invoice")?;
+    let (named, off_session) =
+        call.read(|p| (p.text("payment_method"), p.boolean("off_session")))?;
+    let engine = &call.api.engine;
+    let method = match named {
+        Some(name) => Some(
+            engine
+                .resolve_payment_method(&call.scope, &name)
+                .await?
+                .value
+                .id,
+        ),
+        None => None,
+    };
+    let on_session = !off_session.unwrap_or(true);
+    let result = engine
+        .pay_invoice(&call.scope, &id, method, on_session)
+        .await?;
+    match result {
+        PaymentResult::Paid { invoice } | PaymentResult::Unknown { invoice } => {
+            Ok(whole::invoice(&invoice, call.scope.livemode))
+        }
+        PaymentResult::Declined { decline, .. } => Err(Problem {
+            status: axum::http::StatusCode::PAYMENT_REQUIRED,
+            kind: Kind::Card,
+            message: decline_message(&decline).to_owned(),
+            param: None,
+            code: Some(decline.code),
+            decline_code: decline.decline_code,
+            began: true,
+        }),
+        PaymentResult::RequiresAction { .. } => Err(Problem {
+            status: axum::http::StatusCode::PAYMENT_REQUIRED,
+            kind: Kind::Card,
+            began: true,
+            ..Problem::invalid(
+                "This payment requires additional user action before it can be completed \
+                 successfully. Payment can be completed using the PaymentIntent associated with \
+                 the invoice.",
+            )
+            .coded("invoice_payment_intent_requires_action")
+        }),
+    }
+}
+
+async fn finalize(mut call: Call) -> Result<Value, Problem> {
+    let id: InvoiceId = call.id("invoice")?;
+    call.no_params()?;
+    let invoice = call.api.engine.finalize_invoice(&call.scope, &id).await?;
+    Ok(whole::invoice(&invoice, call.scope.livemode))
+}
+
+async fn void(mut call: Call) -> Result<Value, Problem> {
+    let id: InvoiceId = call.id("invoice")?;
+    call.no_params()?;
+    let invoice = call.api.engine.void_invoice(&call.scope, &id).await?;
+    Ok(whole::invoice(&invoice, call.scope.livemode))
+}
+
+async fn write_off(mut call: Call) -> Result<Value, Problem> {
+    let id: InvoiceId = call.id("invoice")?;
+    call.no_params()?;
+    let invoice = call.api.engine.mark_uncollectible(&call.scope, &id).await?;
+    Ok(whole::invoice(&invoice, call.scope.livemode))
+}
+
+async fn list(mut call: Call) -> Result<Value, Problem> {
+    let (page, mut filter, customer, subscription) = call.read(|p| {
+        let created = paging::created(p);
+        let status: Option<String> = p.choice("status", &STATUSES);
+        let mut filter = created.columns().to_vec();
+        filter.push(Column::text(status.unwrap_or_default()));
+        (
+            paging::page(p),
+            filter,
+            p.text("customer"),
+            p.text("subscription"),
+        )
+    })?;
+    let sql = match (customer, subscription) {
+        (customer, Some(subscription)) => {
+            filter.push(Column::text(subscription));
+            filter.push(Column::text(customer.unwrap_or_default()));
+            listing::INVOICES_BY_SUBSCRIPTION
+        }
+        (Some(customer), None) => {
+            filter.push(Column::text(customer));
+            listing::INVOICES_BY_CUSTOMER
+        }
+        (None, None) => listing::INVOICES,
+    };
+    paging::answer(&call, sql, &page, &filter, URL, whole::invoice).await
+}

@@ -1,0 +1,282 @@
+//! `/v1/subscriptions`
+
+use perennial::calendar::{AnchorConfig, Timestamp};
+use perennial::id::{CouponId, CustomerId, PriceId, SubscriptionId, TaxRateId};
+use perennial::subscription::{
+    BillingMode, CollectionMethod, Feedback, ITEMS_MAX, MissingPaymentMethod, ProrationBehavior,
+    Subscription,
+};
+use serde_json::Value;
+
+use super::exchange::{Call, Routes, delete, get, post};
+use super::params::Params;
+use super::portal_configurations::{FEEDBACKS, PRORATIONS};
+use super::problem::Problem;
+use super::{paging, setup_intents};
+use crate::rendering::whole;
+use crate::service::subscriptions::{Cancel, NewItem, NewSubscription, PaymentBehavior};
+use crate::store::document::Column;
+use crate::store::listing;
+
+const URL: &str = "/v1/subscriptions";
+/// The most tax rates of a line (Stripe: 10).
+const TAX_RATES_MAX: usize = 10;
+/// The most discounts (Stripe: 20).
+const DISCOUNTS_MAX: usize = 20;
+/// The longest trial, in days (Stripe: 730).
+const TRIAL_DAYS_MAX: i64 = 730;
+
+const LIVE: [&str; 6] = [
+    "trialing",
+    "active",
+    "incomplete",
+    "past_due",
+    "unpaid",
+    "paused",
+];
+const ENDED: [&str; 2] = ["canceled", "incomplete_expired"];
+
+/// The routes.
+pub fn routes() -> Routes {
+    let kind = "subscription";
+    Routes::new()
+        .route(
+            URL,
+            get("subscription list", list).merge(post(kind, create)),
+        )
+        .route(
+            "/v1/subscriptions/{id}",
+            get(kind, retrieve).merge(delete(kind, cancel)),
+        )
+        .route(
+            "/v1/subscription_items",
+            get("subscription_item list", list_items),
+        )
+}
+
+/// `discounts[0][coupon]=…`
+pub(super) fn discounts(params: &mut Params) -> Option<Vec<CouponId>> {
+    let given = params.objects("discounts", DISCOUNTS_MAX, |discount| {
+        let coupon = discount.id("coupon", "coupon");
+        discount.required("coupon", coupon)
+    });
+    given.map(|coupons| coupons.into_iter().flatten().collect())
+}
+
+pub(super) fn tax_rates(params: &mut Params, name: &str) -> Option<Vec<TaxRateId>> {
+    params.ids(name, "tax_rate", TAX_RATES_MAX)
+}
+
+fn new_item(params: &mut Params) -> Option<NewItem> {
+    let price: Option<PriceId> = params.id("price", "price");
+    let quantity = params.count("quantity");
+    let rates = tax_rates(params, "tax_rates");
+    let discounts = discounts(params);
+    let metadata = setup_intents::metadata(params);
+    Some(NewItem {
+        price: params.required("price", price)?,
+        quantity,
+        tax_rates: rates.unwrap_or_default(),
+        discounts: discounts.unwrap_or_default(),
+        metadata,
+    })
+}
+
+/// When a trial ends, by `trial_end` or `trial_period_days`.
+fn trial_end(params: &mut Params, now: Timestamp) -> Option<Timestamp> {
+    let days = params.integer_in("trial_period_days", 1..=TRIAL_DAYS_MAX);
+    let end = match params.text_is("trial_end", "now") {
+        true => return None,
+        false => params.moment("trial_end"),
+    };
+    if days.is_some() && end.is_some() {
+        let message = "You may only specify one of these parameters: trial_end, trial_period_days.";
+        params.refuse("trial_period_days", message);
+    }
+    let by_days = days.and_then(|days| now.add_days(days).ok());
+    end.or(by_days)
+}
+
+fn part(params: &mut Params, name: &str, bounds: std::ops::RangeInclusive<i64>) -> Option<u8> {
+    params
+        .integer_in(name, bounds)
+        .and_then(|n| u8::try_from(n).ok())
+}
+
+fn anchor_config(params: &mut Params) -> Option<AnchorConfig> {
+    let day = part(params, "day_of_month", 1..=31);
+    Some(AnchorConfig {
+        month: part(params, "month", 1..=12),
+        hour: part(params, "hour", 0..=23),
+        minute: part(params, "minute", 0..=59),
+        second: part(params, "second", 0..=59),
+        day_of_month: params.required("day_of_month", day)?,
+    })
+}
+
+pub(super) fn payment_behavior(params: &mut Params) -> PaymentBehavior {
+    let names = [
+        "allow_incomplete",
+        "default_incomplete",
+        "error_if_incomplete",
+    ];
+    let name: Option<String> = params.choice("payment_behavior", &names);
+    match name.as_deref() {
+        Some("default_incomplete") => PaymentBehavior::DefaultIncomplete,
+        Some("error_if_incomplete") => PaymentBehavior::ErrorIfIncomplete,
+        _ => PaymentBehavior::AllowIncomplete,
+    }
+}
+
+pub(super) fn collection_method(params: &mut Params) -> Option<CollectionMethod> {
+    params.choice(
+        "collection_method",
+        &["charge_automatically", "send_invoice"],
+    )
+}
+
+pub(super) fn days_until_due(params: &mut Params) -> Option<u16> {
+    let days = params.integer_in("days_until_due", 0..=3_650);
+    days.and_then(|days| u16::try_from(days).ok())
+}
+
+fn missing_payment_method(params: &mut Params) -> Option<MissingPaymentMethod> {
+    let names = ["cancel", "create_invoice", "pause"];
+    params
+        .object("trial_settings", |settings| {
+            settings.object("end_behavior", |end| {
+                end.choice("missing_payment_method", &names)
+            })
+        })
+        .flatten()
+        .flatten()
+}
+
+fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscription> {
+    let customer: Option<CustomerId> = params.id("customer", "customer");
+    let items = params.objects("items", ITEMS_MAX, new_item);
+    let customer = params.required("customer", customer);
+    let items = params.required("items", items);
+    let mode = params.object("billing_mode", |mode| {
+        let kind: Option<BillingMode> = mode.choice("type", &["classic", "flexible"]);
+        mode.required("type", kind)
+    });
+    let proration: Option<ProrationBehavior> = params.choice("proration_behavior", &PRORATIONS);
+    let new = NewSubscription {
+        trial_end: trial_end(params, now),
+        trial_from_plan: params.boolean("trial_from_plan").unwrap_or(false),
+        billing_cycle_anchor: params.moment("billing_cycle_anchor"),
+        anchor_config: params
+            .object("billing_cycle_anchor_config", anchor_config)
+            .flatten(),
+        proration_behavior: proration.unwrap_or_default(),
+        payment_behavior: payment_behavior(params),
+        collection_method: collection_method(params).unwrap_or_default(),
+        days_until_due: days_until_due(params),
+        default_payment_method: params.id("default_payment_method", "payment_method"),
+        default_tax_rates: tax_rates(params, "default_tax_rates").unwrap_or_default(),
+        discounts: discounts(params).unwrap_or_default(),
+        billing_mode: mode.flatten().unwrap_or_default(),
+        cancel_at: params.moment("cancel_at"),
+        cancel_at_period_end: params.boolean("cancel_at_period_end").unwrap_or(false),
+        trial_missing_payment_method: missing_payment_method(params).unwrap_or_default(),
+        on_session: !params.boolean("off_session").unwrap_or(false),
+        description: params.text("description"),
+        metadata: setup_intents::metadata(params),
+        customer: customer?,
+        items: items?.into_iter().flatten().collect(),
+    };
+    Some(new)
+}
+
+async fn create(mut call: Call) -> Result<Value, Problem> {
+    let now = call.now;
+    let new = call.read(|p| new_subscription(p, now))?;
+    let new = new.ok_or_else(Problem::internal)?;
+    let engine = &call.api.engine;
+    let made = engine.create_subscription(&call.scope, new).await?;
+    Ok(whole::subscription(&made, call.scope.livemode))
+}
+
+async fn retrieve(mut call: Call) -> Result<Value, Problem> {
+    call.no_params()?;
+    let found = call.find::<Subscription>().await?;
+    Ok(whole::subscription(&found, call.scope.livemode))
+}
+
+/// The reason somebody gave, in a word of Stripe's and in their own.
+pub(super) fn cancellation(params: &mut Params) -> (Option<Feedback>, Option<String>) {
+    let given = params.object("cancellation_details", |details| {
+        (
+            details.choice("feedback", &FEEDBACKS),
+            details.text("comment"),
+        )
+    });
+    given.unwrap_or_default()
+}
+
+async fn cancel(mut call: Call) -> Result<Value, Problem> {
+    let id: SubscriptionId = call.id("subscription")?;
+    let how = call.read(|p| {
+        let (feedback, comment) = cancellation(p);
+        Cancel {
+            prorate: p.boolean("prorate").unwrap_or(false),
+            invoice_now: p.boolean("invoice_now").unwrap_or(false),
+            feedback,
+            comment,
+        }
+    })?;
+    let engine = &call.api.engine;
+    let ended = engine.cancel_subscription(&call.scope, &id, how).await?;
+    Ok(whole::subscription(&ended, call.scope.livemode))
+}
+
+/// Without a status, ended subscriptions are left out.
+async fn list(mut call: Call) -> Result<Value, Problem> {
+    let mut names = vec!["all", "ended"];
+    names.extend(LIVE.iter().chain(&ENDED));
+    let (page, created, status, customer) = call.read(|p| {
+        let status: Option<String> = p.choice("status", &names);
+        (
+            paging::page(p),
+            paging::created(p),
+            status,
+            p.text("customer"),
+        )
+    })?;
+    let wanted: Vec<&str> = match status.as_deref() {
+        None => LIVE.to_vec(),
+        Some("all") => LIVE.iter().chain(&ENDED).copied().collect(),
+        Some("ended") => ENDED.to_vec(),
+        Some(one) => vec![one],
+    };
+    let mut filter = created.columns().to_vec();
+    let places = wanted.into_iter().chain(std::iter::repeat(""));
+    filter.extend(places.take(LIVE.len() + ENDED.len()).map(Column::text));
+    let sql = match customer {
+        Some(customer) => {
+            filter.push(Column::text(customer));
+            listing::SUBSCRIPTIONS_BY_CUSTOMER
+        }
+        None => listing::SUBSCRIPTIONS,
+    };
+    paging::answer(&call, sql, &page, &filter, URL, whole::subscription).await
+}
+
+async fn list_items(mut call: Call) -> Result<Value, Problem> {
+    let (page, id) = call.read(|p| (paging::page(p), p.required_text("subscription")))?;
+    let param = "subscription";
+    let engine = &call.api.engine;
+    let found = engine
+        .find_named::<Subscription>(&call.scope, &id, param)
+        .await?;
+    let live = call.scope.livemode;
+    let items = found.items.iter();
+    let items = items.map(|item| whole::subscription_item(item, &found, live));
+    paging::part(
+        "subscription_item",
+        items.collect(),
+        &page,
+        "/v1/subscription_items",
+    )
+}
