@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Timestamp;
 use crate::currency::Currency;
-use crate::id::{CustomerId, QuoteId, SubscriptionId};
+use crate::id::{CustomerId, InvoiceId, QuoteId, SubscriptionId};
 use crate::invoice::{Line, Totals};
 use crate::subscription::{ItemChange, ProrationBehavior};
 
@@ -47,6 +47,18 @@ pub struct Quote {
     pub created: Timestamp,
     /// Until when it binds.
     pub expires_at: Timestamp,
+    /// Set when it was confirmed: confirming again changes nothing.
+    #[serde(default)]
+    pub confirmed: Option<ConfirmedQuote>,
+}
+
+/// What came of a quote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedQuote {
+    /// When it was confirmed.
+    pub at: Timestamp,
+    /// The invoice of the change, if there was something to invoice at once.
+    pub invoice: Option<InvoiceId>,
 }
 
 /// What a change costs, now and later. Amounts are minor units of `currency`.

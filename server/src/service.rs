@@ -2,8 +2,10 @@
 //! domain, store and gateway meet. The gateway is never called inside a transaction.
 
 pub mod balance;
+pub mod billing;
 pub mod booking;
 pub mod catalog;
+pub mod changes;
 pub mod customers;
 pub mod due;
 mod find;
@@ -16,6 +18,7 @@ pub mod portal_configurations;
 pub mod portal_sessions;
 mod saving;
 pub mod subscriptions;
+pub mod updates;
 
 use std::sync::Arc;
 

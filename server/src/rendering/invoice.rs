@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use perennial::id::{DiscountId, TaxRateId};
 use perennial::invoice::{Invoice, InvoiceStatus, Line, LineKind, TaxAmount, TaxabilityReason};
+use perennial::subscription::CollectionMethod;
 use serde_json::Value;
 
 use super::catalog::{Owner, discount};
@@ -27,6 +28,8 @@ pub fn invoice(invoice: &Invoice, livemode: bool) -> Value {
 
 /// What it is, whose it is and where it stands.
 fn head(invoice: &Invoice, livemode: bool) -> Value {
+    // A sent invoice is charged by nobody.
+    let charges = invoice.collection_method == CollectionMethod::ChargeAutomatically;
     object! {
         id: invoice.id.as_str(),
         object: "invoice",
@@ -76,7 +79,7 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
         latest_revision: (),
         livemode: livemode,
         metadata: metadata(&invoice.metadata),
-        next_payment_attempt: moment(invoice.next_payment_attempt),
+        next_payment_attempt: moment(invoice.next_payment_attempt.filter(|_| charges)),
         number: text(invoice.number.as_ref()),
         on_behalf_of: (),
         period_end: invoice.period.end.0,

@@ -4,6 +4,8 @@ use perennial::calendar::Timestamp;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{Status, Subscription};
 
+use super::subscriptions::TRIAL_NOTICE_SECONDS;
+
 /// Stripe's name of a status.
 #[must_use]
 pub fn status_name(status: Status) -> &'static str {
@@ -34,11 +36,21 @@ pub fn invoice_status_name(status: InvoiceStatus) -> &'static str {
 /// The next moment at which something must happen to it by itself.
 #[must_use]
 pub fn subscription_due_at(subscription: &Subscription) -> Option<Timestamp> {
-    subscription
-        .items
-        .iter()
-        .map(|item| item.current_period.end)
-        .min()
+    let due = subscription.next_due_at();
+    match (due, trial_notice_at(subscription)) {
+        (Some(due), Some(notice)) => Some(due.min(notice)),
+        (due, notice) => due.or(notice),
+    }
+}
+
+/// When the end of a trial is to be told, unless it has been.
+#[must_use]
+pub fn trial_notice_at(subscription: &Subscription) -> Option<Timestamp> {
+    let end = subscription.trial_end?;
+    if subscription.status != Status::Trialing || subscription.trial_end_told == Some(end) {
+        return None;
+    }
+    Some(Timestamp(end.0.saturating_sub(TRIAL_NOTICE_SECONDS)))
 }
 
 /// The next moment at which it is finalised, charged or found to be past due.

@@ -100,6 +100,8 @@ impl Engine {
             return Ok(issued);
         }
         if invoice.collection_method == CollectionMethod::SendInvoice {
+            // The next look at it: by then it should have been paid.
+            invoice.next_payment_attempt = invoice.due_date;
             return Ok(issued);
         }
         match (collect, method) {
@@ -179,18 +181,16 @@ impl Engine {
             (None, Some(_)) => Collect::Later,
             (None, None) => Collect::Now { on_session: false },
         };
-        let issued = self.issue(
+        let mut issued = self.issue(
             &mut invoice,
             &mut customer,
             subscription.as_deref_mut(),
             method.as_ref().map(|method| &method.value),
             collect,
         )?;
-        match pause.map(|pause| pause.behavior) {
-            Some(PauseBehavior::MarkUncollectible) if invoice.status == InvoiceStatus::Open => {
-                invoice.mark_uncollectible(now)?;
-            }
-            _ => {}
+        if invoice.status == InvoiceStatus::Open {
+            let behavior = pause.map(|pause| pause.behavior);
+            self.set_aside(&mut invoice, &mut customer, &mut issued, behavior)?;
         }
         let failure = if issued.unpayable {
             let merchant = self.merchant(scope).await?;
@@ -220,6 +220,9 @@ impl Engine {
                 .tell("invoice.marked_uncollectible", &*invoice)
                 .await?;
         }
+        if invoice.status == InvoiceStatus::Void {
+            booking.tell("invoice.voided", &*invoice).await?;
+        }
         if let Some(failure) = &failure {
             payments::tell_failure(&mut booking, &invoice, failure).await?;
         }
@@ -230,6 +233,30 @@ impl Engine {
         }
         booking.commit().await?;
         Ok(payments::Claim::of(issued, &invoice))
+    }
+
+    /// What becomes of an open invoice while collection is paused.
+    fn set_aside(
+        &self,
+        invoice: &mut Invoice,
+        customer: &mut Customer,
+        issued: &mut Issued,
+        behavior: Option<PauseBehavior>,
+    ) -> Result<(), Refused> {
+        let now = self.now();
+        match behavior {
+            Some(PauseBehavior::MarkUncollectible) => invoice.mark_uncollectible(now)?,
+            Some(PauseBehavior::Void) => {
+                if let Some(change) = invoice.void(customer, now)? {
+                    let made = entry(&change, customer, invoice, now, &mut self.ids());
+                    issued.entries.push(made);
+                }
+                issued.intent = None;
+                invoice.payment_intent = None;
+            }
+            Some(PauseBehavior::KeepAsDraft) | None => {}
+        }
+        Ok(())
     }
 
     /// Declares an invoice never to have been. A draft is voided too when a subscription ends.
@@ -400,13 +427,22 @@ fn settled(status: Status, invoices: &[Stored<Invoice>], changed: &Invoice) -> b
         };
         match invoice.status {
             InvoiceStatus::Paid | InvoiceStatus::Uncollectible => return true,
-            InvoiceStatus::Open if invoice.attempt_count > 0 => return false,
+            InvoiceStatus::Open if invoice.attempt_count > 0 || is_overdue(invoice) => {
+                return false;
+            }
             // Drafts of an unpaid subscription are owed as well.
             InvoiceStatus::Draft if status == Status::Unpaid => return false,
             InvoiceStatus::Open | InvoiceStatus::Draft | InvoiceStatus::Void => {}
         }
     }
     true
+}
+
+/// Whether a sent invoice has been found past its due date.
+fn is_overdue(invoice: &Invoice) -> bool {
+    invoice.collection_method == CollectionMethod::SendInvoice
+        && invoice.due_date.is_some()
+        && invoice.next_payment_attempt.is_none()
 }
 
 /// What a merchant does with an invoice instead of collecting it.

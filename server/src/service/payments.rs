@@ -852,15 +852,32 @@ impl Engine {
             })?;
             return Ok(Some(found));
         }
-        let own = subscription.and_then(|own| own.default_payment_method.as_ref());
-        let candidates = [
+        drop(connection);
+        self.method_of(
+            scope,
             invoice.default_payment_method.as_ref(),
-            own,
-            customer.default_payment_method.as_ref(),
-        ];
+            subscription,
+            customer,
+        )
+        .await
+    }
+
+    /// The first of these that is still there: `first`, the subscription's, the customer's.
+    pub(crate) async fn method_of(
+        &self,
+        scope: &Scope,
+        first: Option<&PaymentMethodId>,
+        subscription: Option<&Subscription>,
+        customer: &Customer,
+    ) -> Result<Option<Stored<PaymentMethod>>, Refused> {
+        let mut connection = self.store.read().await?;
+        let own = subscription.and_then(|own| own.default_payment_method.as_ref());
+        let candidates = [first, own, customer.default_payment_method.as_ref()];
         for id in candidates.into_iter().flatten() {
             let found = document::load(&mut connection, scope, id.as_str()).await?;
-            if let Some(method) = found.filter(theirs) {
+            if let Some(method) = found
+                .filter(|own: &Stored<PaymentMethod>| own.customer.as_ref() == Some(&customer.id))
+            {
                 return Ok(Some(method));
             }
         }

@@ -4,5 +4,6 @@
     reason = "a test may stop at what it did not expect"
 )]
 
+mod renewing;
 mod starting;
 pub(crate) mod world;

@@ -250,6 +250,26 @@ impl World {
         events.into_iter().rev().map(|event| event.kind).collect()
     }
 
+    /// Does what is due now, until nothing is.
+    pub(crate) async fn sweep(&self) {
+        while self.engine.run_due(self.engine.now(), 100).await.unwrap() > 0 {}
+    }
+
+    /// Lives on until `end`, doing everything in its moment.
+    pub(crate) async fn live_until(&self, end: Timestamp) {
+        loop {
+            self.sweep().await;
+            match self.engine.next_due_at().await.unwrap() {
+                Some(next) if next <= end && next > self.engine.now() => {
+                    self.clock.advance_to(next);
+                }
+                _ => break,
+            }
+        }
+        self.clock.advance_to(end);
+        self.sweep().await;
+    }
+
     /// How often the bank has taken money.
     pub(crate) async fn charges(&self) -> i64 {
         let sql = "select count(*) as n from sandbox_attempt where merchant = $1 \

@@ -1,0 +1,367 @@
+//! What falls due by itself: renewals, ends, expiries, finalising, charging, retrying, and finding
+//! out what became of charges that nobody has heard of.
+//!
+//! Each piece of work looks at the row again and does what is due then, so that doing it twice, or
+//! on two machines at once, does it once: the row's revision lets one of them win.
+
+use perennial::calendar::Timestamp;
+use perennial::id::{InvoiceId, PaymentIntentId, SubscriptionId};
+use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::subscription::{
+    CollectionMethod, Due, Event, MissingPaymentMethod, PauseBehavior, Renewed, Status,
+    Subscription,
+};
+use sqlx::Row;
+use tokio::task::JoinSet;
+
+use super::booking::{Booking, Edit};
+use super::due::trial_notice_at;
+use super::find::values;
+use super::invoices::{DRAFT_SECONDS, Ending, book_taken, defect, save_subscription, stop};
+use super::payments::Starter;
+use super::{Engine, Refused};
+use crate::store::document::Stored;
+use crate::store::{Scope, key, nouns};
+
+/// How long a charge may be out before a worker asks what became of it, in seconds. Asking early
+/// does no harm: the key is the same.
+const ASK_AFTER_SECONDS: i64 = 15;
+/// Pieces of work that are under way at the same time.
+const CONCURRENT_MAX: usize = 8;
+/// Periods that one visit to a subscription may catch up on.
+const BOUNDARIES_MAX: usize = 400;
+
+/// A piece of work.
+#[derive(Clone, Debug)]
+enum Work {
+    Intent(Scope, PaymentIntentId),
+    Subscription(Scope, SubscriptionId),
+    Invoice(Scope, InvoiceId),
+}
+
+impl Engine {
+    /// Does what is due by `now`, of all merchants: at most `limit` of each kind. Answers with how
+    /// many pieces of work were done; what fails is logged and tried again in the next sweep.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn run_due(&self, now: Timestamp, limit: u32) -> Result<usize, Refused> {
+        let mut done = 0;
+        let asked = Timestamp(now.0.saturating_sub(ASK_AFTER_SECONDS));
+        for (sql, until) in [
+            (nouns::PAYMENT_INTENTS_ASKED, asked),
+            (nouns::SUBSCRIPTIONS_DUE, now),
+            (nouns::INVOICES_DUE, now),
+        ] {
+            let work = self.due_rows(sql, until, limit).await?;
+            done += self.work_through(work).await;
+        }
+        Ok(done)
+    }
+
+    /// The next moment at which anything is due.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn next_due_at(&self) -> Result<Option<Timestamp>, Refused> {
+        let mut connection = self.store.read().await?;
+        let mut next = None;
+        for sql in [nouns::SUBSCRIPTIONS_NEXT_DUE, nouns::INVOICES_NEXT_DUE] {
+            let row = sqlx::query(sql).fetch_one(&mut *connection).await?;
+            let at: Option<i64> = row.try_get("due_at")?;
+            next = match (next, at.map(Timestamp)) {
+                (Some(one), Some(other)) => Some(std::cmp::min(one, other)),
+                (one, other) => one.or(other),
+            };
+        }
+        Ok(next)
+    }
+
+    async fn due_rows(
+        &self,
+        sql: &'static str,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Work>, Refused> {
+        let mut connection = self.store.read().await?;
+        let rows = sqlx::query(sql)
+            .bind(until.0)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut work = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let scope = key::scope(row)?;
+            let id: String = row.try_get("id")?;
+            work.push(match sql {
+                nouns::PAYMENT_INTENTS_ASKED => {
+                    Work::Intent(scope, PaymentIntentId::parse(&id).map_err(defect)?)
+                }
+                nouns::SUBSCRIPTIONS_DUE => {
+                    Work::Subscription(scope, SubscriptionId::parse(&id).map_err(defect)?)
+                }
+                _ => Work::Invoice(scope, InvoiceId::parse(&id).map_err(defect)?),
+            });
+        }
+        Ok(work)
+    }
+
+    /// Several at a time: on SQLite their commits share one trip to the disk.
+    async fn work_through(&self, work: Vec<Work>) -> usize {
+        let mut done = 0;
+        let mut waiting = work.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < CONCURRENT_MAX
+                && let Some(piece) = waiting.next()
+            {
+                let engine = self.clone();
+                running.spawn(async move {
+                    let result = engine.do_one(&piece).await;
+                    (piece, result)
+                });
+            }
+            match running.join_next().await {
+                None => return done,
+                Some(Ok((_, Ok(())))) => done += 1,
+                Some(Ok((piece, Err(error)))) => tracing::error!(?piece, %error, "due work failed"),
+                Some(Err(error)) => tracing::error!(%error, "due work broke off"),
+            }
+        }
+    }
+
+    async fn do_one(&self, piece: &Work) -> Result<(), Refused> {
+        match piece {
+            Work::Intent(scope, id) => self.ask_after(scope, id).await.map(|_| ()),
+            Work::Subscription(scope, id) => self.advance_subscription(scope, id).await,
+            Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,
+        }
+    }
+
+    /// Does what is due to an invoice: finalise, charge, or find it overdue.
+    async fn advance_invoice(&self, scope: &Scope, id: &InvoiceId) -> Result<(), Refused> {
+        let invoice: Stored<Invoice> = self.find(scope, id.as_str()).await?;
+        let due = super::due::invoice_due_at(&invoice).is_some_and(|at| at <= self.now());
+        if !due {
+            return Ok(());
+        }
+        let result = match (invoice.status, invoice.collection_method) {
+            (InvoiceStatus::Draft, _) => self.finalize_and_collect(scope, id).await.map(|_| ()),
+            (_, CollectionMethod::SendInvoice) => {
+                self.retrying(|| self.overdue_once(scope, id)).await
+            }
+            (_, CollectionMethod::ChargeAutomatically) => self
+                .pay(scope, id, None, Starter::Schedule)
+                .await
+                .map(|_| ()),
+        };
+        match result {
+            // Somebody else did it meanwhile.
+            Err(Refused::State { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// A sent invoice was not paid by its due date.
+    async fn overdue_once(&self, scope: &Scope, id: &InvoiceId) -> Result<(), Refused> {
+        let mut invoice = self.edit_invoice(scope, id).await?;
+        let due = invoice
+            .next_payment_attempt
+            .is_some_and(|at| at <= self.now());
+        if invoice.status != InvoiceStatus::Open || !due {
+            return Ok(());
+        }
+        invoice.next_payment_attempt = None;
+        let mut customer = self.edit_customer(scope, &invoice.customer).await?;
+        customer.delinquent = true;
+        let mut booking = match invoice.subscription.clone() {
+            Some(id) => {
+                let mut own = self.edit_subscription(scope, &id).await?;
+                if own.status == Status::Active {
+                    own.status = own
+                        .status
+                        .transition(Event::RenewalFailed)
+                        .map_err(defect)?;
+                }
+                let mut booking = Booking::begin(self, scope).await?;
+                booking.save(&mut own).await?;
+                booking
+            }
+            None => Booking::begin(self, scope).await?,
+        };
+        booking.save_quietly(&mut invoice).await?;
+        booking.tell("invoice.overdue", &*invoice).await?;
+        booking.save(&mut customer).await?;
+        booking.commit().await
+    }
+
+    /// Does all that is due to a subscription by now, boundary by boundary.
+    async fn advance_subscription(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<(), Refused> {
+        for _ in 0..BOUNDARIES_MAX {
+            if !self.retrying(|| self.advance_once(scope, id)).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// One step; answers whether there may be another.
+    async fn advance_once(&self, scope: &Scope, id: &SubscriptionId) -> Result<bool, Refused> {
+        let now = self.now();
+        let mut subscription = self.edit_subscription(scope, id).await?;
+        if trial_notice_at(&subscription).is_some_and(|at| at <= now) {
+            subscription.trial_end_told = subscription.trial_end;
+            let mut booking = Booking::begin(self, scope).await?;
+            booking.save_quietly(&mut subscription).await?;
+            booking
+                .tell("customer.subscription.trial_will_end", &*subscription)
+                .await?;
+            booking.commit().await?;
+            return Ok(true);
+        }
+        let Some((_, due)) = subscription.next_due().filter(|(at, _)| *at <= now) else {
+            return Ok(false);
+        };
+        match due {
+            Due::FirstPaymentExpiry => {
+                self.expire_incomplete(scope, id).await?;
+                Ok(false)
+            }
+            Due::ResumeCollection => {
+                subscription.resume_collection();
+                let mut booking = Booking::begin(self, scope).await?;
+                booking.save(&mut subscription).await?;
+                booking.commit().await?;
+                Ok(true)
+            }
+            Due::End => {
+                self.move_on(scope, subscription, Step::Finish).await?;
+                Ok(false)
+            }
+            Due::Renewal => {
+                self.move_on(scope, subscription, Step::Renew).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Renews a subscription or ends it, with the draft that this brings.
+    async fn move_on(
+        &self,
+        scope: &Scope,
+        mut subscription: Edit<Subscription>,
+        step: Step,
+    ) -> Result<(), Refused> {
+        let now = self.now();
+        let mut customer = self.edit_customer(scope, &subscription.customer).await?;
+        let pending = self.pending(scope, &customer.id).await?;
+        let waiting = values(&pending);
+        let mut ids = self.ids();
+        let mut paused = false;
+        let unpayable = step == Step::Renew && self.ends_unpayable(scope, &subscription).await?;
+        let renewed = if unpayable {
+            paused = subscription.end_trial_unpayable(now)? == Status::Paused;
+            None
+        } else {
+            let renewed = match step {
+                Step::Finish => subscription.finish(&customer, &waiting, &[], now, &mut ids),
+                Step::Renew => match subscription.renew(&customer, &waiting, &[], now, &mut ids) {
+                    // The change that waited can't be made any more (its price is not sold now):
+                    // the subscription goes on as it is.
+                    Err(error) if subscription.scheduled_change.is_some() => {
+                        tracing::warn!(id = %subscription.id, %error, "a waiting change is dropped");
+                        subscription.scheduled_change = None;
+                        subscription.renew(&customer, &waiting, &[], now, &mut ids)
+                    }
+                    renewed => renewed,
+                },
+            };
+            Some(renewed?)
+        };
+        let Renewed { invoice, taken, .. } = match renewed {
+            Some(renewed) => renewed,
+            None => Renewed {
+                at: now,
+                invoice: None,
+                taken: Vec::new(),
+            },
+        };
+        let mut invoice = invoice;
+        if let Some(invoice) = &mut invoice {
+            customer.currency = Some(invoice.currency);
+            schedule_draft(invoice, &subscription, now)?;
+        }
+        let mut ending = Ending::default();
+        if subscription.status == Status::Canceled {
+            ending = self.ending(scope, &subscription, invoice.as_ref()).await?;
+        }
+        let mut booking = Booking::begin(self, scope).await?;
+        ending.write(&mut booking).await?;
+        if let Some(invoice) = invoice {
+            let invoice = booking.insert(invoice).await?;
+            book_taken(&mut booking, pending, &taken, &invoice.id).await?;
+        }
+        booking.save(&mut customer).await?;
+        if paused {
+            booking.save_quietly(&mut subscription).await?;
+            booking
+                .tell("customer.subscription.paused", &*subscription)
+                .await?;
+        } else {
+            save_subscription(&mut booking, &mut subscription).await?;
+        }
+        booking.commit().await
+    }
+
+    /// Whether a trial ends now with nothing to pay with, and the merchant chose not to bill then.
+    async fn ends_unpayable(
+        &self,
+        scope: &Scope,
+        subscription: &Subscription,
+    ) -> Result<bool, Refused> {
+        let bills = subscription.trial_missing_payment_method
+            == MissingPaymentMethod::CreateInvoice
+            || subscription.collection_method == CollectionMethod::SendInvoice;
+        if subscription.status != Status::Trialing || bills {
+            return Ok(false);
+        }
+        let customer = self.find(scope, subscription.customer.as_str()).await?;
+        let method = self
+            .method_of(scope, None, Some(subscription), &customer.value)
+            .await?;
+        Ok(method.is_none())
+    }
+}
+
+/// Which way a subscription moves on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Renew,
+    Finish,
+}
+
+/// When a cycle's draft becomes final: after an hour, or never by itself while collection is paused
+/// or the subscription is unpaid.
+fn schedule_draft(
+    invoice: &mut Invoice,
+    subscription: &Subscription,
+    now: Timestamp,
+) -> Result<(), Refused> {
+    let finalizes = now.add_seconds(DRAFT_SECONDS).map_err(defect)?;
+    invoice.created = now;
+    invoice.automatically_finalizes_at = Some(finalizes);
+    if invoice.collection_method == CollectionMethod::ChargeAutomatically {
+        invoice.next_payment_attempt = Some(finalizes);
+    }
+    let kept = subscription
+        .pause_collection
+        .is_some_and(|pause| pause.behavior == PauseBehavior::KeepAsDraft);
+    if kept || subscription.status == Status::Unpaid {
+        stop(invoice);
+    }
+    Ok(())
+}
