@@ -3,24 +3,26 @@
 //! Its address cannot be guessed and is the only key to it; it names the merchant and the mode, so
 //! that the books are never searched across them. The first answer stands.
 
+use app::locale::{Locale, Words};
 use axum::Router;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use perennial::currency::Currency;
 use perennial::id::{ChargeId, MerchantId};
-use perennial::money::Money;
+use perennial::payment::CardBrand;
 use serde::Deserialize;
 
 use super::Sandbox;
-use crate::gateway::{Challenge, ChallengeAnswer, Scope};
+use crate::gateway::{Challenge, ChallengeAnswer, GatewayError, Scope};
 
 const PATH: &str = "/sandbox/challenge/";
 const STYLE_PATH: &str = "/sandbox/bank.css";
 const STYLE: &str = include_str!("challenge.css");
 /// Nothing but the page's own style and form.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; \
+     frame-ancestors 'self'; base-uri 'none'";
 
 /// The bank's pages: `GET` and `POST /sandbox/challenge/{id}`.
 pub fn router(sandbox: Sandbox) -> Router {
@@ -75,37 +77,44 @@ struct Said {
     answer: String,
 }
 
-async fn show(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Response {
+async fn show(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let page = Page(words(&headers));
     let Some((scope, secret)) = parse_id(&id) else {
-        return page(StatusCode::NOT_FOUND, NOTHING);
+        return page.nothing();
     };
     match sandbox.challenge_by_secret(&scope, &secret).await {
-        Ok(Some(challenge)) => page(StatusCode::OK, &body(&challenge)),
-        Ok(None) => page(StatusCode::NOT_FOUND, NOTHING),
-        Err(error) => failed(&error),
+        Ok(Some(challenge)) => page.challenge(&challenge),
+        Ok(None) => page.nothing(),
+        Err(error) => page.trouble(&error),
     }
 }
 
 async fn answer(
     State(sandbox): State<Sandbox>,
     Path(id): Path<String>,
-    Form(said): Form<Said>,
+    headers: HeaderMap,
+    said: Result<Form<Said>, FormRejection>,
 ) -> Response {
+    let page = Page(words(&headers));
     let Some((scope, secret)) = parse_id(&id) else {
-        return page(StatusCode::NOT_FOUND, NOTHING);
+        return page.nothing();
     };
-    let answer = match said.answer.as_str() {
-        "approve" => ChallengeAnswer::Approved,
-        "fail" => ChallengeAnswer::Failed,
-        _ => return page(StatusCode::BAD_REQUEST, UNCLEAR),
+    let answer = match said.as_ref().map(|Form(said)| said.answer.as_str()) {
+        Ok("approve") => ChallengeAnswer::Approved,
+        Ok("fail") => ChallengeAnswer::Failed,
+        _ => return page.unclear(),
     };
     match sandbox.answer(&scope, &secret, answer).await {
         Ok(Some(challenge)) => match &challenge.return_path {
             Some(path) => Redirect::to(path.as_str()).into_response(),
-            None => page(StatusCode::OK, &body(&challenge)),
+            None => page.challenge(&challenge),
         },
-        Ok(None) => page(StatusCode::NOT_FOUND, NOTHING),
-        Err(error) => failed(&error),
+        Ok(None) => page.nothing(),
+        Err(error) => page.trouble(&error),
     }
 }
 
@@ -113,91 +122,113 @@ async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
-fn failed(error: &crate::gateway::GatewayError) -> Response {
-    tracing::error!(%error, "the sandbox bank can't answer");
-    page(StatusCode::SERVICE_UNAVAILABLE, TROUBLE)
+/// The bank is another company and knows no more of the reader than the browser says.
+fn words(headers: &HeaderMap) -> Words {
+    let accepted = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
+    Locale::negotiate(accepted.unwrap_or_default()).words()
 }
 
-const NOTHING: &str = "<h1>There is nothing to confirm here</h1>\
-    <p>The link is incomplete or was never valid. Go back to where you came from and try again.</p>";
-const UNCLEAR: &str = "<h1>Your answer did not arrive</h1>\
-    <p>Nothing was confirmed. Go back and choose again.</p>";
-const TROUBLE: &str = "<h1>The test bank can’t answer now</h1>\
-    <p>Nothing was lost. Reload this page in a moment.</p>";
+/// The bank's page, in the reader's language.
+struct Page(Words);
 
-fn body(challenge: &Challenge) -> String {
-    let card = format!("{} •••• {}", brand_name(challenge.brand), challenge.last4);
-    let what = match challenge.amount {
-        Some(amount) => format!("<dt>Amount</dt><dd>{}</dd>", escaped(&amount_text(amount))),
-        None => "<dt>Purpose</dt><dd>Save this card for later payments</dd>".to_owned(),
-    };
-    let description = challenge
-        .description
-        .as_deref()
-        .map_or_else(String::new, |description| {
-            format!("<dt>For</dt><dd>{}</dd>", escaped(description))
-        });
-    let facts = format!("<dl>{what}{description}<dt>Card</dt><dd>{card}</dd></dl>");
-    let back = challenge
-        .return_path
-        .as_ref()
-        .map_or_else(String::new, |path| {
-            format!(
-                "<p><a href=\"{}\">Go back to the shop</a></p>",
-                escaped(path.as_str())
-            )
-        });
-    match challenge.answer {
-        None => format!(
-            "<h1>Is this you?</h1>{facts}<form method=\"post\">\
-             <button class=\"yes\" name=\"answer\" value=\"approve\">Yes, approve</button>\
-             <button name=\"answer\" value=\"fail\">No, refuse</button></form>"
-        ),
-        Some(ChallengeAnswer::Approved) => format!("<h1>You approved this</h1>{facts}{back}"),
-        Some(ChallengeAnswer::Failed) => format!("<h1>You refused this</h1>{facts}{back}"),
+impl Page {
+    fn challenge(&self, challenge: &Challenge) -> Response {
+        let words = self.0;
+        let mut facts = String::new();
+        let mut fact = |name: &str, value: &str| {
+            facts.push_str(&format!(
+                "<dt>{}</dt><dd>{}</dd>",
+                escaped(name),
+                escaped(value)
+            ));
+        };
+        match challenge.amount {
+            Some(amount) => fact(words.bank_amount(), &words.money(amount)),
+            None => fact(words.bank_purpose(), words.bank_save_card()),
+        }
+        if let Some(description) = &challenge.description {
+            fact(words.bank_reason(), description);
+        }
+        let card = format!("{} •••• {}", brand_name(challenge.brand), challenge.last4);
+        fact(words.bank_card(), &card);
+        let back = challenge
+            .return_path
+            .as_ref()
+            .map_or_else(String::new, |path| {
+                let (path, text) = (escaped(path.as_str()), escaped(words.bank_back()));
+                format!("<p><a href=\"{path}\">{text}</a></p>")
+            });
+        let (title, rest) = match challenge.answer {
+            None => (words.bank_question(), self.form()),
+            Some(ChallengeAnswer::Approved) => (words.bank_approved(), back),
+            Some(ChallengeAnswer::Failed) => (words.bank_refused(), back),
+        };
+        self.answer(StatusCode::OK, title, &format!("<dl>{facts}</dl>{rest}"))
+    }
+
+    fn form(&self) -> String {
+        let (approve, refuse) = (
+            escaped(self.0.bank_approve()),
+            escaped(self.0.bank_refuse()),
+        );
+        format!(
+            "<form method=\"post\">\
+             <button class=\"yes\" name=\"answer\" value=\"approve\">{approve}</button>\
+             <button name=\"answer\" value=\"fail\">{refuse}</button></form>"
+        )
+    }
+
+    fn nothing(&self) -> Response {
+        let detail = self.0.bank_nothing_detail();
+        self.say(StatusCode::NOT_FOUND, self.0.bank_nothing(), detail)
+    }
+
+    fn unclear(&self) -> Response {
+        let detail = self.0.bank_unclear_detail();
+        self.say(StatusCode::BAD_REQUEST, self.0.bank_unclear(), detail)
+    }
+
+    fn trouble(&self, error: &GatewayError) -> Response {
+        tracing::error!(%error, "the sandbox bank can't answer");
+        let detail = self.0.bank_trouble_detail();
+        self.say(
+            StatusCode::SERVICE_UNAVAILABLE,
+            self.0.bank_trouble(),
+            detail,
+        )
+    }
+
+    fn say(&self, status: StatusCode, title: &str, detail: &str) -> Response {
+        self.answer(status, title, &format!("<p>{}</p>", escaped(detail)))
+    }
+
+    fn answer(&self, status: StatusCode, title: &str, body: &str) -> Response {
+        let words = self.0;
+        let [bank, note, title] = [words.bank_name(), words.bank_no_money(), title].map(escaped);
+        let (language, direction) = (words.locale().tag(), words.locale().dir());
+        let html = format!(
+            "<!doctype html><html lang=\"{language}\" dir=\"{direction}\"><head>\
+             <meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+             <meta name=\"robots\" content=\"noindex\"><title>{title} · {bank}</title>\
+             <link rel=\"stylesheet\" href=\"{STYLE_PATH}\"></head><body>\
+             <header><strong>{bank}</strong> <span>{note}</span></header>\
+             <main><h1>{title}</h1>{body}</main></body></html>"
+        );
+        let headers: [(HeaderName, HeaderValue); 2] = [
+            (
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(POLICY),
+            ),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        (status, headers, Html(html)).into_response()
     }
 }
 
-fn page(status: StatusCode, body: &str) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"robots\" \
-         content=\"noindex\"><title>Test bank</title><link rel=\"stylesheet\" \
-         href=\"{STYLE_PATH}\"></head><body><header><strong>Test bank</strong> \
-         <span>No real money moves here</span></header><main>{body}</main></body></html>"
-    );
-    let headers: [(HeaderName, HeaderValue); 3] = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(POLICY),
-        ),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ),
-    ];
-    (status, headers, Html(html)).into_response()
-}
-
-/// The code and the amount in major units: the bank speaks no language in particular.
-fn amount_text(amount: Money) -> String {
-    let places = usize::from(amount.currency.exponent());
-    let digits = amount.minor.unsigned_abs().to_string();
-    let digits = format!("{digits:0>width$}", width = places + 1);
-    let (whole, part) = digits
-        .split_at_checked(digits.len() - places)
-        .unwrap_or((&digits, ""));
-    let sign = if amount.is_negative() { "-" } else { "" };
-    let point = if part.is_empty() { "" } else { "." };
-    format!(
-        "{} {sign}{whole}{point}{part}",
-        Currency::code(amount.currency)
-    )
-}
-
-fn brand_name(brand: perennial::payment::CardBrand) -> &'static str {
-    use perennial::payment::CardBrand;
+/// Names of companies are the same in every language.
+fn brand_name(brand: CardBrand) -> &'static str {
     match brand {
         CardBrand::Amex => "American Express",
         CardBrand::Diners => "Diners Club",
@@ -206,7 +237,7 @@ fn brand_name(brand: perennial::payment::CardBrand) -> &'static str {
         CardBrand::Mastercard => "Mastercard",
         CardBrand::Unionpay => "UnionPay",
         CardBrand::Visa => "Visa",
-        CardBrand::Unknown => "Card",
+        CardBrand::Unknown => "••••",
     }
 }
 
@@ -260,17 +291,5 @@ mod tests {
         check("/sandbox/challenge/acct_1.test.abc.d");
         check("/sandbox/challenge/acct_1.test.a'b");
         check("/elsewhere/acct_1.test.abc");
-    }
-
-    #[test]
-    fn amounts_are_written_in_major_units() {
-        let check = |minor: i64, currency: Currency, expected: &str| {
-            assert_eq!(amount_text(Money::new(minor, currency)), expected);
-        };
-        check(1234, Currency::USD, "USD 12.34");
-        check(5, Currency::USD, "USD 0.05");
-        check(500, Currency::JPY, "JPY 500");
-        check(1, Currency::KWD, "KWD 0.001");
-        check(i64::MIN, Currency::USD, "USD -92233720368547758.08");
     }
 }

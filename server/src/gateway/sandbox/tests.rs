@@ -276,12 +276,14 @@ async fn the_bank_asks_once_and_sends_the_holder_back() {
         let address = table.challenge("page").await;
         let (status, _, page) = ask(&table.sandbox, get(&address)).await;
         assert_eq!(status, StatusCode::OK);
-        assert!(page.contains("USD 12.34"), "{page}");
+        assert!(page.contains("$12.34"), "{page}");
         assert!(page.contains("Visa •••• 3184"), "{page}");
         assert!(page.contains("Tea &amp; &lt;biscuits&gt;"), "{page}");
 
-        let (status, _, _) = ask(&table.sandbox, post(&address, "answer=perhaps")).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST);
+        for unclear in ["answer=perhaps", "", "answer=%ff"] {
+            let (status, _, _) = ask(&table.sandbox, post(&address, unclear)).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{unclear}");
+        }
         let (status, to, _) = ask(&table.sandbox, post(&address, "answer=approve")).await;
         assert_eq!(
             (status, to.as_str()),
@@ -313,6 +315,28 @@ async fn the_bank_asks_once_and_sends_the_holder_back() {
             page.contains("You approved this") && !page.contains("<form"),
             "{page}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_bank_speaks_the_language_of_the_browser() {
+    both(|store| async move {
+        let table = Table::new(store);
+        let address = table.challenge("page").await;
+        let check = async |language: &str, tag: &str, amount: &str| {
+            let mut request = get(&address);
+            let header = language.parse().unwrap();
+            request
+                .headers_mut()
+                .insert(header::ACCEPT_LANGUAGE, header);
+            let (_, _, page) = ask(&table.sandbox, request).await;
+            assert!(page.contains(&format!("lang=\"{tag}\"")), "{page}");
+            assert!(page.contains(amount), "{page}");
+        };
+        check("fr-CA,fr;q=0.9", "fr", "12,34\u{a0}$US").await;
+        check("zh-CN", "zh", "US$12.34").await;
+        check("xx", "en", "$12.34").await;
     })
     .await;
 }
