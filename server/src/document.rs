@@ -5,7 +5,6 @@
 //! for screen readers (PDF/UA-1) and made to be archived (PDF/A-3a); the library checks both while
 //! it writes. The same invoice gives the same bytes.
 
-mod address;
 mod invoice;
 mod paper;
 mod totals;

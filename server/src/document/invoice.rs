@@ -4,8 +4,9 @@
     reason = "points on paper; amounts are texts by then"
 )]
 
+use app::country;
 use krilla::tagging::{ArtifactType, TableHeaderScope, Tag};
-use perennial::customer::TaxExempt;
+use perennial::customer::{Address, TaxExempt};
 use perennial::invoice::{InvoiceStatus, Line, LineKind};
 use perennial::money::Money;
 use perennial::theme::Rgb;
@@ -14,7 +15,7 @@ use std::num::NonZeroU16;
 use super::paper::{NodeId, Paper};
 use super::totals::{self, Row};
 use super::typeface::{Style, Typefaces, Weight, han_of, typefaces, wrapped};
-use super::{DocumentError, InvoiceDocument, address};
+use super::{DocumentError, InvoiceDocument};
 
 /// A4 and Letter, in points of 1/72 inch.
 const A4: (f32, f32) = (595.28, 841.89);
@@ -279,18 +280,13 @@ impl<'a> Sheet<'a> {
         let document = self.document;
         let (seller, customer, words) =
             (document.seller, &document.invoice.bill_to, document.words);
+        let lines = |address: &Address| country::lines(words.locale(), address);
         let mut from = Vec::new();
-        from.extend(seller.address.as_ref().into_iter().flat_map(address::lines));
+        from.extend(seller.address.as_ref().into_iter().flat_map(lines));
         from.extend(seller.email.clone());
         from.extend(seller.tax_id.as_ref().map(|id| words.document_tax_id(id)));
         let mut to = Vec::new();
-        to.extend(
-            customer
-                .address
-                .as_ref()
-                .into_iter()
-                .flat_map(address::lines),
-        );
+        to.extend(customer.address.as_ref().into_iter().flat_map(lines));
         to.extend(customer.email.clone());
         to.extend(customer.phone.clone());
         to.extend(
