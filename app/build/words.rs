@@ -338,7 +338,7 @@ fn write(english: &Language, languages: &[Language]) -> String {
         let _ = writeln!(
             out,
             "    /// {}.\n    {}{},",
-            language.name,
+            language.name.replace('[', "\\["),
             gate(language),
             variant(&language.tag)
         );

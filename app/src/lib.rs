@@ -1,6 +1,6 @@
 //! What people see: the pages of Perennial, rendered on the server and brought to life in the browser.
 //!
-//! The server calls [`shell`] and implements [`port::Portal`]; the browser calls `hydrate`. In between is ordinary
+//! The server calls [`shell()`] and implements [`port::Portal`]; the browser calls `hydrate`. In between is ordinary
 //! HTML: every page is complete, and every form works, before the wasm arrives and without it.
 
 pub mod app;

@@ -123,7 +123,7 @@ pub struct Config {
     #[command(flatten)]
     pub store: StoreConfig,
 
-    /// How the outside world reaches this server, such as https://billing.example.com; links begin
+    /// How the outside world reaches this server, such as `https://billing.example.com`; links begin
     /// with it, and https turns on secure cookies [default: http:// and the address listened on]
     #[arg(long, env = "PERENNIAL_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,

@@ -63,7 +63,7 @@ pub async fn quote_change(
     /// The product afterwards.
     #[server(default)]
     plan: String,
-    /// The rhythm afterwards, as [`choice::code`] writes it.
+    /// The rhythm afterwards, as `choice::code` writes it.
     #[server(default)]
     every: String,
     /// Units afterwards; 0 keeps them.

@@ -140,8 +140,7 @@ pub fn go_on(path: &str, notice: Notice) {
     leptos_axum::redirect(&format!("{path}?done={}", notice.code()));
 }
 
-/// Sends a reader without scripts to a page that isn't the app's, such as a bank's. With scripts the page itself leaves:
-/// see [`Leave`].
+/// Sends a reader without scripts to a page that isn't the app's, such as a bank's. With scripts the page itself leaves.
 #[cfg(feature = "ssr")]
 pub fn leave(url: &str) {
     use http::{header, request::Parts};

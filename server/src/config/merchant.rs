@@ -46,7 +46,7 @@ pub struct MerchantUpdate {
     #[arg(long, value_enum)]
     pub appearance: Option<AppearanceChoice>,
 
-    /// An origin that may show the portal in a frame, such as https://app.example.com; give it once
+    /// An origin that may show the portal in a frame, such as `https://app.example.com`; give it once
     /// for each, or once empty to allow none
     #[arg(long = "frame-ancestor", value_name = "ORIGIN", value_parser = origin)]
     pub frame_ancestors: Vec<String>,
