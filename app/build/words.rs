@@ -295,8 +295,8 @@ fn accented(text: &str) -> String {
         out.push(replaced.unwrap_or(c));
         letters += usize::from(!inside && c.is_alphabetic());
     }
-    for _ in 0..letters * 2 / 5 {
-        out.push('~');
+    for at in 0..letters * 2 / 5 {
+        out.push(if at % 6 == 0 { ' ' } else { '~' });
     }
     out.push(']');
     out

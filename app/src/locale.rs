@@ -120,7 +120,12 @@ impl Words {
     }
 
     fn filled(self, at: usize, arguments: &[&str]) -> String {
-        fill(self.text(at), COUNT + 1, arguments)
+        fill(self.text(at), COUNT + 1, arguments, self.isolates())
+    }
+
+    /// Whether arguments need fences, lest a name from left to right turns the words around it.
+    fn isolates(self) -> bool {
+        self.locale.dir() == "rtl"
     }
 
     fn counted(self, at: usize, count: u64, arguments: &[&str]) -> String {
@@ -129,6 +134,7 @@ impl Words {
             self.text(at).split(FORM).nth(form).unwrap_or_default(),
             COUNT,
             arguments,
+            self.isolates(),
         )
     }
 
@@ -393,14 +399,20 @@ impl From<Timestamp> for Day {
     }
 }
 
-/// Puts the arguments where their characters stand; `first` is the character of the first one.
-fn fill(text: &str, first: u32, arguments: &[&str]) -> String {
+/// Puts the arguments where their characters stand; `first` is the character of the first one. With `isolate` each is
+/// fenced by the marks of Unicode for text whose direction is its own (U+2068 and U+2069).
+fn fill(text: &str, first: u32, arguments: &[&str], isolate: bool) -> String {
     let mut out = String::with_capacity(text.len() + 24);
     for c in text.chars() {
         let argument = u32::from(c)
             .checked_sub(first)
             .and_then(|at| arguments.get(usize::try_from(at).ok()?));
         match argument {
+            Some(argument) if isolate => {
+                out.push('\u{2068}');
+                out.push_str(argument);
+                out.push('\u{2069}');
+            }
             Some(argument) => out.push_str(argument),
             None => out.push(c),
         }

@@ -137,6 +137,16 @@ fn Consequences(page: CancelPage) -> impl IntoView {
         CancelMode::AtPeriodEnd => words.cancel_use_until(&words.date(page.ends_at)),
         CancelMode::Immediately => words.cancel_use_ends_now().to_owned(),
     };
+    let metered = page
+        .subscription
+        .items
+        .iter()
+        .any(|item| item.quantity.is_none());
+    let payments = if metered {
+        words.cancel_next_usage()
+    } else {
+        words.cancel_next_none()
+    };
     let undo = (page.mode == CancelMode::AtPeriodEnd)
         .then(|| view! { <Fact name=words.cancel_mind()>{words.cancel_mind_text(&date)}</Fact> });
     let asked = !page.reasons.is_empty();
@@ -148,7 +158,7 @@ fn Consequences(page: CancelPage) -> impl IntoView {
             <Outcome refusal=refusal_of(cancelling) />
             <Facts>
                 <Fact name=words.cancel_access()>{until}</Fact>
-                <Fact name=words.cancel_payments()>{words.cancel_next_none()}</Fact>
+                <Fact name=words.cancel_payments()>{payments}</Fact>
                 {credit}
                 {undo}
             </Facts>

@@ -67,6 +67,13 @@ impl Glyph {
     }
 }
 
+impl Glyph {
+    /// Whether it points along the line of reading, and so turns where that goes from right to left.
+    const fn turns(self) -> bool {
+        matches!(self, Self::ArrowBack | Self::ArrowOut | Self::SignOut)
+    }
+}
+
 /// An icon beside words that say the same: it is hidden from screen readers.
 #[component]
 pub fn Icon(
@@ -74,7 +81,7 @@ pub fn Icon(
     glyph: Glyph,
 ) -> impl IntoView {
     view! {
-        <svg class=concat!("icon ", style_sheet!("app/src/ui/icon.css")) viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+        <svg class=concat!("icon ", style_sheet!("app/src/ui/icon.css")) viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" data-turns=glyph.turns().then_some("")>
             <path d=glyph.path() />
         </svg>
     }

@@ -63,7 +63,7 @@ pub fn Date(
         words.date(at)
     };
     view! {
-        <time datetime=machine_readable(at) title=words.exactly(at)>
+        <time dir="auto" datetime=machine_readable(at) title=words.exactly(at)>
             {text}
         </time>
         {now.map(|now| view! { <small class="quiet">" · "{words.away(at, now)}</small> })}

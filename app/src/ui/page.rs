@@ -39,6 +39,19 @@ pub fn Page(
     }
 }
 
+/// How many frames a heading is waited for until it stands in the document.
+const FRAMES_MAX: u8 = 30;
+
+/// Moves the focus to a heading as soon as it stands in the document, which a page transition may put off.
+fn focus_when_there(heading: leptos::web_sys::HtmlHeadingElement, frames: u8) {
+    if heading.is_connected() {
+        // A heading that cannot take the focus is no worse than before.
+        let _ = heading.focus();
+    } else if frames > 0 {
+        request_animation_frame(move || focus_when_there(heading, frames - 1));
+    }
+}
+
 /// The heading of a page, which also names the document. After a navigation inside the app it takes the focus, so that
 /// a screen reader says where the reader has arrived.
 #[component]
@@ -62,8 +75,7 @@ pub fn PageHeader(
         if let Some(heading) = heading.get()
             && arrival.is_some_and(Arrival::by_navigation)
         {
-            // A heading that cannot take the focus is no worse than before.
-            let _ = heading.focus();
+            focus_when_there(heading, FRAMES_MAX);
         }
     });
     let (words, merchant, page) = (words(), use_context::<Merchant>(), title.clone());

@@ -33,11 +33,13 @@ pub fn Stepper(
     let step = move |by: i64| {
         value.update(|value| *value = value.saturating_add_signed(by).clamp(minimum, most))
     };
+    let at_least = move || value.get() <= minimum;
+    let at_most = move || value.get() >= most;
     let first = value.get_untracked().to_string();
     view! {
         <FieldFrame id=name label=label nostrip:hint=hint error=error>
             <div class=concat!("stepper ", style_sheet!("app/src/ui/stepper.css"))>
-                <button r#type="button" aria-label=words.action_fewer() aria-controls=name disabled=move || value.get() <= minimum on:click=move |_| step(-1)>
+                <button r#type="button" aria-label=words.action_fewer() aria-controls=name disabled=at_least on:click=move |_| step(-1)>
                     <Icon glyph=Glyph::Minus />
                 </button>
                 <input
@@ -60,7 +62,7 @@ pub fn Stepper(
                     }
                     on:blur=move |_: ev::FocusEvent| value.notify()
                 />
-                <button r#type="button" aria-label=words.action_more() aria-controls=name disabled=move || value.get() >= most on:click=move |_| step(1)>
+                <button r#type="button" aria-label=words.action_more() aria-controls=name disabled=at_most on:click=move |_| step(1)>
                     <Icon glyph=Glyph::Plus />
                 </button>
             </div>
