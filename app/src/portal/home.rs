@@ -21,14 +21,17 @@ use leptos_router::hooks::use_location;
 use perennial::id::SubscriptionId;
 use stylers_macro::style_sheet;
 
-/// Loads the first page.
+/// Loads the first page, and the customer's address in lines, in the reader's language.
 ///
 /// # Errors
 /// As every server function of the portal.
 #[server(prefix = "/api/portal", endpoint = "home")]
-pub async fn load_home() -> Result<Shown, Refusal> {
+pub async fn load_home() -> Result<(Shown, Vec<String>), Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
-    portal.home(&viewer).await
+    let home = portal.home(&viewer).await?;
+    let address = home.details.address.as_ref();
+    let lines = address.map(|address| crate::country::lines(words().locale(), address));
+    Ok((home, lines.unwrap_or_default()))
 }
 
 /// Takes a cancellation back.
@@ -85,10 +88,15 @@ pub fn Home() -> impl IntoView {
     );
     let (keep, undo) = (refusal_of(acts.keep), refusal_of(acts.undo));
     let refusal = Signal::derive(move || keep.get().or_else(|| undo.get()));
-    view! { <Loaded resource=home view=move |home| show(home, acts, refusal) /> }
+    view! { <Loaded resource=home view=move |(home, address)| show(home, address, acts, refusal) /> }
 }
 
-fn show(home: Shown, acts: Acts, refusal: Signal<Option<Refusal>>) -> AnyView {
+fn show(
+    home: Shown,
+    address: Vec<String>,
+    acts: Acts,
+    refusal: Signal<Option<Refusal>>,
+) -> AnyView {
     let words = words();
     let now = home.now;
     let lead = lead(words, &home);
@@ -113,7 +121,7 @@ fn show(home: Shown, acts: Acts, refusal: Signal<Option<Refusal>>) -> AnyView {
             }}
             {(!home.invoices.is_empty()).then(|| view! { <RecentInvoices rows=home.invoices.clone() /> })}
             {methods(words, &home)}
-            {details(words, &home)}
+            {details(words, &home, &address)}
         </div></Page>
     }
     .into_any()
@@ -214,15 +222,12 @@ fn methods(words: Words, home: &Shown) -> impl IntoView + use<> {
 }
 
 /// Who the customer is on invoices.
-fn details(words: Words, home: &Shown) -> impl IntoView + use<> {
+fn details(words: Words, home: &Shown, address: &[String]) -> impl IntoView + use<> {
     let details = &home.details;
     let facts: Vec<_> = [
         (words.home_name(), details.name.clone()),
         (words.home_email(), details.email.clone()),
-        (
-            words.home_address(),
-            details.address.as_ref().map(say::address),
-        ),
+        (words.home_address(), Some(address.join("\n"))),
     ]
     .into_iter()
     .filter_map(|(name, value)| {

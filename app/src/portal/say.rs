@@ -5,10 +5,7 @@ use crate::{
     port::{InvoiceRow, ItemRow, SubscriptionCard},
     ui::Tone,
 };
-use perennial::{
-    calendar::Timestamp, customer::Address, discount::Off, invoice::InvoiceStatus,
-    subscription::Status,
-};
+use perennial::{calendar::Timestamp, discount::Off, invoice::InvoiceStatus, subscription::Status};
 
 /// Where a subscription stands, and what that means to the reader.
 #[must_use]
@@ -90,23 +87,4 @@ pub fn off(words: Words, off: Off) -> String {
             currency,
         } => words.money(perennial::money::Money::new(amount_minor, currency)),
     }
-}
-
-/// An address in lines, in the order of its fields.
-#[must_use]
-pub fn address(address: &Address) -> String {
-    let place = [&address.postal_code, &address.city, &address.state];
-    let place: Vec<_> = place.into_iter().flatten().map(String::as_str).collect();
-    let lines = [
-        address.line1.clone(),
-        address.line2.clone(),
-        Some(place.join(" ")).filter(|place| !place.is_empty()),
-        address.country.clone(),
-    ];
-    let lines: Vec<_> = lines
-        .into_iter()
-        .flatten()
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines.join("\n")
 }
