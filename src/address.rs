@@ -87,9 +87,15 @@ impl Layout {
     #[must_use]
     pub fn of(country: &str) -> Self {
         let mut listed = layouts::LAYOUTS.iter();
-        match (listed.find(|layout| layout.country == country), Country::find(country)) {
+        match (
+            listed.find(|layout| layout.country == country),
+            Country::find(country),
+        ) {
             (Some(layout), _) => *layout,
-            (None, Some(country)) => Self { country: country.code, ..layouts::ANY },
+            (None, Some(country)) => Self {
+                country: country.code,
+                ..layouts::ANY
+            },
             (None, None) => layouts::ANY,
         }
     }
@@ -107,12 +113,20 @@ impl Layout {
     }
 
     fn need(&self, wanted: Part) -> Need {
-        let written = self.lines.chars().filter_map(part).any(|part| part == wanted);
+        let written = self
+            .lines
+            .chars()
+            .filter_map(part)
+            .any(|part| part == wanted);
         let country = Country::find(self.country);
         match wanted {
             _ if !written => Need::Unused,
             Part::Street => Need::Required,
-            Part::City if layouts::CITY_OPTIONAL.split(' ').any(|code| code == self.country) => {
+            Part::City
+                if layouts::CITY_OPTIONAL
+                    .split(' ')
+                    .any(|code| code == self.country) =>
+            {
                 Need::Optional
             }
             Part::City => Need::Required,
@@ -128,11 +142,19 @@ impl Layout {
         if self.codes.is_empty() {
             return Some(typed);
         }
-        let bare: String = typed.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-        if typed.chars().any(|c| !c.is_ascii_alphanumeric() && !matches!(c, ' ' | '-')) {
+        let bare: String = typed
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric())
+            .collect();
+        if typed
+            .chars()
+            .any(|c| !c.is_ascii_alphanumeric() && !matches!(c, ' ' | '-'))
+        {
             return None;
         }
-        self.codes.iter().find_map(|pattern| written(pattern, &bare))
+        self.codes
+            .iter()
+            .find_map(|pattern| written(pattern, &bare))
     }
 }
 
@@ -232,7 +254,9 @@ pub enum Fault {
 pub fn check(address: &Address) -> Vec<(Part, Fault)> {
     let layout = Layout::of(address.country.as_deref().unwrap_or_default());
     let street = match (given(&address.line1), given(&address.line2)) {
-        (Some(first), Some(second)) if second.chars().count() > first.chars().count() => Some(second),
+        (Some(first), Some(second)) if second.chars().count() > first.chars().count() => {
+            Some(second)
+        }
         (first, _) => first,
     };
     let given = [
@@ -241,7 +265,11 @@ pub fn check(address: &Address) -> Vec<(Part, Fault)> {
         (Part::State, given(&address.state)),
         (Part::PostalCode, given(&address.postal_code)),
     ];
-    let any = given.iter().any(|(_, text)| text.is_some()) || address.line2.as_deref().is_some_and(|line| !line.trim().is_empty());
+    let any = given.iter().any(|(_, text)| text.is_some())
+        || address
+            .line2
+            .as_deref()
+            .is_some_and(|line| !line.trim().is_empty());
     let mut faults = Vec::new();
     for (part, text) in given {
         let fault = match text {

@@ -46,8 +46,10 @@ fn Pages() -> impl IntoView {
     view! {
         <FlatRoutes transition=true fallback=portal::refused::NotFound>
             <Route path=path!("/portal") view=portal::home::Home ssr=SsrMode::Async />
+            <Route path=path!("/portal/details") view=portal::details::DetailsPage ssr=SsrMode::Async />
             <Route path=path!("/portal/invoices") view=portal::invoices::InvoicesPage ssr=SsrMode::Async />
             <Route path=path!("/portal/invoices/:id") view=portal::invoice::InvoiceView ssr=SsrMode::Async />
+            <Route path=path!("/portal/mail") view=portal::mail::MailPage ssr=SsrMode::Async />
             <Route path=path!("/portal/payment-methods") view=portal::payment_methods::PaymentMethodsPage ssr=SsrMode::Async />
             <Route path=path!("/portal/payment-methods/new") view=portal::card_form::AddCardPage ssr=SsrMode::Async />
             <Route path=path!("/portal/payment-methods/:id/remove") view=portal::payment_methods::RemovePaymentMethodPage ssr=SsrMode::Async />

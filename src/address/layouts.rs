@@ -17,12 +17,22 @@ pub const CITY_OPTIONAL: &str = "CO GG HK ID IM JE JP MO SG TH";
 
 /// Street, then postal code and city.
 const fn code_first(country: &'static str, codes: &'static [&'static str]) -> Layout {
-    Layout { country, lines: "A\nZ C", codes, ..ANY }
+    Layout {
+        country,
+        lines: "A\nZ C",
+        codes,
+        ..ANY
+    }
 }
 
 /// Street, then city and postal code.
 const fn code_last(country: &'static str, codes: &'static [&'static str]) -> Layout {
-    Layout { country, lines: "A\nC Z", codes, ..ANY }
+    Layout {
+        country,
+        lines: "A\nC Z",
+        codes,
+        ..ANY
+    }
 }
 
 /// Anything else.
@@ -32,17 +42,29 @@ const fn row(
     codes: &'static [&'static str],
     state: StateWord,
 ) -> Layout {
-    Layout { country, lines, codes, state, ..ANY }
+    Layout {
+        country,
+        lines,
+        codes,
+        state,
+        ..ANY
+    }
 }
 
 /// Postal codes of the United Kingdom and its islands.
-const BRITISH: &[&str] =
-    &["@9 9@@", "@99 9@@", "@9@ 9@@", "@@9 9@@", "@@99 9@@", "@@9@ 9@@"];
+const BRITISH: &[&str] = &[
+    "@9 9@@", "@99 9@@", "@9@ 9@@", "@@9 9@@", "@@99 9@@", "@@9@ 9@@",
+];
 
 /// Every country with a layout of its own.
 pub const LAYOUTS: &[Layout] = &[
     row("AE", "A\nS", &[], StateWord::Emirate),
-    row("AR", "A\nZ C\nS", &["9999", "@9999@@@"], StateWord::Province),
+    row(
+        "AR",
+        "A\nZ C\nS",
+        &["9999", "@9999@@@"],
+        StateWord::Province,
+    ),
     code_first("AT", &["9999"]),
     Layout {
         city: CityWord::Suburb,
@@ -85,7 +107,12 @@ pub const LAYOUTS: &[Layout] = &[
     row("ID", "A\nC\nS Z", &["99999"], StateWord::Province),
     Layout {
         code: CodeWord::Eircode,
-        ..row("IE", "A\nC\nS\nZ", &["@9* ****", "@99 ****"], StateWord::County)
+        ..row(
+            "IE",
+            "A\nC\nS\nZ",
+            &["@9* ****", "@99 ****"],
+            StateWord::County,
+        )
     },
     code_last("IL", &["9999999", "99999"]),
     row("IM", "A\nC\nZ", BRITISH, StateWord::Parish),
@@ -130,11 +157,21 @@ pub const LAYOUTS: &[Layout] = &[
     code_first("SK", &["999 99"]),
     row("TH", "A\nC\nS Z", &["99999"], StateWord::Province),
     row("TR", "A\nZ C/S", &["99999"], StateWord::District),
-    row("TW", "Z\nS C\nA", &["999", "999999", "99999"], StateWord::County),
+    row(
+        "TW",
+        "Z\nS C\nA",
+        &["999", "999999", "99999"],
+        StateWord::County,
+    ),
     row("UA", "A\nC\nS\nZ", &["99999"], StateWord::Oblast),
     Layout {
         code: CodeWord::Zip,
-        ..row("US", "A\nC, S Z", &["99999", "99999-9999"], StateWord::State)
+        ..row(
+            "US",
+            "A\nC, S Z",
+            &["99999", "99999-9999"],
+            StateWord::State,
+        )
     },
     row("VN", "A\nC\nS Z", &["999999", "99999"], StateWord::Province),
     row("ZA", "A\nC\nZ", &["9999"], StateWord::Province),

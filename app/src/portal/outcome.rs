@@ -140,7 +140,8 @@ pub fn go_on(path: &str, notice: Notice) {
     leptos_axum::redirect(&format!("{path}?done={}", notice.code()));
 }
 
-/// Sends a reader without scripts to a page that isn't the app's, such as a bank's. With scripts the page itself leaves.
+/// Sends a reader without scripts to a page that isn't the app's, such as a bank's. With scripts the page itself leaves:
+/// see [`follow`].
 #[cfg(feature = "ssr")]
 pub fn leave(url: &str) {
     use http::{header, request::Parts};
@@ -308,6 +309,25 @@ pub fn fault(words: Words, field: Field, rule: Rule) -> String {
         (_, Rule::Duplicate) => words.fault_duplicate(),
     };
     text.to_owned()
+}
+
+/// What stands in an input or a list, by its id; nothing where there is no such.
+#[must_use]
+pub fn typed(id: &str) -> String {
+    use leptos::{
+        wasm_bindgen::JsCast,
+        web_sys::{HtmlInputElement, HtmlSelectElement},
+    };
+    let Some(element) = document().get_element_by_id(id) else {
+        return String::new();
+    };
+    match element.dyn_into::<HtmlInputElement>() {
+        Ok(input) => input.value(),
+        Err(element) => {
+            let list = element.dyn_into::<HtmlSelectElement>();
+            list.map(|list| list.value()).unwrap_or_default()
+        }
+    }
 }
 
 /// Puts the reader where an answer is needed.

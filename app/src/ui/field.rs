@@ -19,9 +19,9 @@ pub fn FieldFrame(
     /// The id of the control.
     #[prop(into)]
     id: String,
-    /// What is asked.
+    /// What is asked; another word may fit another answer of the form.
     #[prop(into)]
-    label: String,
+    label: Signal<String>,
     /// What helps to answer; stands before the control, so that a keyboard on a phone doesn't cover it.
     #[prop(optional, into)]
     hint: Option<String>,
@@ -35,7 +35,7 @@ pub fn FieldFrame(
     let error_id = format!("{id}-error");
     view! {
         <div class=CLASS data-invalid=move || error.with(Option::is_some).then_some("")>
-            <label r#for=id>{label}</label>
+            <label r#for=id>{move || label.get()}</label>
             {hint.map(|hint| view! { <p class="hint" id=hint_id>{hint}</p> })}
             {children()}
             <p class="error" id=error_id aria-live="polite">

@@ -1,0 +1,397 @@
+//! Billing details: who the customer is on invoices, where they are, and their tax numbers.
+
+mod address;
+mod check;
+mod tax_ids;
+
+use super::{
+    loaded::Loaded,
+    outcome::{Faults, Outcome, focus, refusal_of, typed},
+};
+use crate::{
+    locale::words,
+    port::{Details, DetailsInput},
+    refusal::{Field as Input, Refusal},
+    ui::{Button, ButtonKind, Fact, Facts, FieldFrame, Page, PageHeader, Section, described_by},
+};
+use address::AddressFields;
+pub use check::check;
+use leptos::prelude::*;
+use perennial::portal::CustomerField;
+use serde::{Deserialize, Serialize};
+use stylers_macro::style_sheet;
+use tax_ids::TaxIds;
+
+const CLASS: &str = concat!("details ", style_sheet!("app/src/portal/details.css"));
+
+/// Where the page stands.
+#[cfg(feature = "ssr")]
+const HERE: &str = "/portal/details";
+
+/// Billing details, and what only the server can write of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetailsShown {
+    /// The details.
+    pub details: Details,
+    /// The address in lines, in the reader's language.
+    pub address_lines: Vec<String>,
+    /// Every country: code and name, in the reader's order.
+    pub countries: Vec<(String, String)>,
+    /// The customer's tax numbers: id, type in words, value.
+    pub tax_ids: Vec<(String, String, String)>,
+    /// Types of tax number to choose from: Stripe's type and the country, in words, an example.
+    pub tax_kinds: Vec<(String, String, String)>,
+}
+
+/// Loads the billing details.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "details")]
+pub async fn load_details() -> Result<DetailsShown, Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let details = portal.details(&viewer).await?;
+    let locale = words().locale();
+    let address = details.address.as_ref();
+    let lines = address.map(|address| crate::country::lines(locale, address));
+    let countries = crate::country::all(locale);
+    let country = address.and_then(|address| address.country.as_deref());
+    Ok(DetailsShown {
+        address_lines: lines.unwrap_or_default(),
+        countries: countries
+            .map(|(code, name)| (code.to_owned(), name.to_owned()))
+            .collect(),
+        tax_ids: tax_ids::shown(locale, &details.tax_ids),
+        tax_kinds: tax_ids::kinds(locale, country.unwrap_or_default()),
+        details,
+    })
+}
+
+/// Saves billing details. What may not be edited need not be sent.
+///
+/// # Errors
+/// As every server function of the portal; [`Refusal::Invalid`] by field.
+#[server(prefix = "/api/portal", endpoint = "save-details")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a form sends each input as an argument"
+)]
+pub async fn save_details(
+    /// Name or company.
+    #[server(default)]
+    name: String,
+    /// Where mail goes.
+    #[server(default)]
+    email: String,
+    /// Phone.
+    #[server(default)]
+    phone: String,
+    /// ISO 3166-1 alpha-2.
+    #[server(default)]
+    country: String,
+    /// Street and number.
+    #[server(default)]
+    line1: String,
+    /// Flat, floor, building.
+    #[server(default)]
+    line2: String,
+    /// City.
+    #[server(default)]
+    city: String,
+    /// State, province, prefecture.
+    #[server(default)]
+    state: String,
+    /// Postal code.
+    #[server(default)]
+    postal_code: String,
+) -> Result<(), Refusal> {
+    use super::outcome::{Notice, go_on};
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let mut input = DetailsInput {
+        name,
+        email,
+        phone,
+        line1,
+        line2,
+        city,
+        state,
+        postal_code,
+        country,
+    };
+    let known = portal.details(&viewer).await?;
+    let faults = check(&input, &known);
+    if !faults.is_empty() {
+        return Err(Refusal::Invalid(faults));
+    }
+    check::tidy(&mut input);
+    portal.save_details(&viewer, input).await?;
+    go_on(HERE, Notice::DetailsSaved);
+    Ok(())
+}
+
+/// Adds a tax number.
+///
+/// # Errors
+/// As every server function of the portal; [`Refusal::Invalid`] by field.
+#[server(prefix = "/api/portal", endpoint = "add-tax-id")]
+pub async fn add_tax_id(
+    /// Stripe's type, and after a colon the country it was chosen for.
+    kind: String,
+    /// As typed.
+    value: String,
+) -> Result<(), Refusal> {
+    use super::outcome::{Notice, go_on};
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let faults = tax_ids::check(&kind, &value);
+    if !faults.is_empty() {
+        return Err(Refusal::Invalid(faults));
+    }
+    let kind = kind.split(':').next().unwrap_or_default().to_owned();
+    portal.add_tax_id(&viewer, kind, value).await?;
+    go_on(HERE, Notice::TaxIdAdded);
+    Ok(())
+}
+
+/// Removes a tax number.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "remove-tax-id")]
+pub async fn remove_tax_id(
+    /// Which.
+    id: String,
+) -> Result<(), Refusal> {
+    use super::outcome::{Notice, go_on};
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.remove_tax_id(&viewer, id).await?;
+    go_on(HERE, Notice::TaxIdRemoved);
+    Ok(())
+}
+
+/// What can be done on the page.
+#[derive(Clone, Copy)]
+struct Acts {
+    save: ServerAction<SaveDetails>,
+    add: ServerAction<AddTaxId>,
+    remove: ServerAction<RemoveTaxId>,
+}
+
+/// The page.
+#[component]
+pub fn DetailsPage() -> impl IntoView {
+    let acts = Acts {
+        save: ServerAction::new(),
+        add: ServerAction::new(),
+        remove: ServerAction::new(),
+    };
+    let done = move || {
+        (
+            acts.save.version().get(),
+            acts.add.version().get(),
+            acts.remove.version().get(),
+        )
+    };
+    let resource = Resource::new(done, |_| load_details());
+    view! { <Loaded resource=resource view=move |shown| view! { <Shown shown=shown acts=acts /> }.into_any() /> }
+}
+
+#[component]
+fn Shown(shown: DetailsShown, acts: Acts) -> impl IntoView {
+    let words = words();
+    let editable = &shown.details.editable;
+    let may = |field| editable.contains(&field);
+    let any = [
+        CustomerField::Name,
+        CustomerField::Email,
+        CustomerField::Phone,
+        CustomerField::Address,
+    ];
+    let form = any.into_iter().any(may);
+    let taxes = may(CustomerField::TaxId) || !shown.tax_ids.is_empty();
+    view! {
+        <Page>
+            <PageHeader title=words.shell_details() lead=words.details_lead() />
+            <Outcome refusal=refusal_of(acts.save) />
+            {if form {
+                view! { <Form shown=shown.clone() acts=acts /> }.into_any()
+            } else {
+                view! { <Fixed details=shown.details.clone() address=shown.address_lines.clone() only=any.to_vec() /> }.into_any()
+            }}
+            {taxes.then(|| view! { <TaxIds shown=shown adding=acts.add removing=acts.remove /> })}
+        </Page>
+    }
+}
+
+/// Details that can only be read.
+#[component]
+fn Fixed(details: Details, address: Vec<String>, only: Vec<CustomerField>) -> impl IntoView {
+    let words = words();
+    let facts: Vec<_> = [
+        (CustomerField::Name, words.home_name(), details.name),
+        (CustomerField::Email, words.home_email(), details.email),
+        (CustomerField::Phone, words.details_phone(), details.phone),
+        (
+            CustomerField::Address,
+            words.home_address(),
+            Some(address.join("\n")),
+        ),
+    ]
+    .into_iter()
+    .filter(|(field, ..)| only.contains(field))
+    .filter_map(|(_, name, value)| {
+        let value = value.filter(|value| !value.is_empty())?;
+        Some(view! { <Fact name=name>{value}</Fact> })
+    })
+    .collect();
+    view! { <Facts>{facts}</Facts> }.into_any()
+}
+
+/// The inputs in the order of the form, with their ids.
+const INPUTS: [(Input, &str); 9] = [
+    (Input::Name, "name"),
+    (Input::Email, "email"),
+    (Input::Phone, "phone"),
+    (Input::Country, "country"),
+    (Input::Line1, "line1"),
+    (Input::Line2, "line2"),
+    (Input::City, "city"),
+    (Input::State, "state"),
+    (Input::PostalCode, "postal_code"),
+];
+
+/// What stands in the form now.
+fn read() -> DetailsInput {
+    DetailsInput {
+        name: typed("name"),
+        email: typed("email"),
+        phone: typed("phone"),
+        line1: typed("line1"),
+        line2: typed("line2"),
+        city: typed("city"),
+        state: typed("state"),
+        postal_code: typed("postal_code"),
+        country: typed("country"),
+    }
+}
+
+#[component]
+fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
+    let words = words();
+    let refusal = refusal_of(acts.save);
+    let faults = Faults::new(refusal);
+    let details = shown.details.clone();
+    let known = StoredValue::new(details.clone());
+    let left = move |input: Input| {
+        let found = known.with_value(|known| check(&read(), known));
+        let rule = found.into_iter().find(|(other, _)| *other == input);
+        // An empty field may yet be filled in; it counts when the form is sent.
+        let rule = rule.map(|(_, rule)| rule);
+        faults.note(
+            input,
+            rule.filter(|rule| *rule != crate::refusal::Rule::Required),
+        );
+    };
+    let send = move |event: leptos::ev::MouseEvent| {
+        let found = known.with_value(|known| check(&read(), known));
+        for (input, _) in INPUTS {
+            let rule = found.iter().find(|(other, _)| *other == input);
+            faults.note(input, rule.map(|(_, rule)| *rule));
+        }
+        let first = INPUTS
+            .iter()
+            .find(|(input, _)| found.iter().any(|(other, _)| other == input));
+        if let Some((_, id)) = first {
+            event.prevent_default();
+            focus(id);
+        }
+    };
+    let may = move |field| known.with_value(|known| known.editable.contains(&field));
+    let fixed = [
+        CustomerField::Name,
+        CustomerField::Email,
+        CustomerField::Phone,
+        CustomerField::Address,
+    ];
+    let fixed: Vec<_> = fixed.into_iter().filter(|field| !may(*field)).collect();
+    let own = |text: &Option<String>| text.clone().unwrap_or_default();
+    let optional = move |label: &str| words.details_optional(label);
+    let line = move |input, id, label: String, kind, autocomplete, value| {
+        text_input(Line {
+            id,
+            label: label.into(),
+            kind,
+            autocomplete,
+            value,
+            error: faults.of(input),
+            left: Box::new(move || left(input)),
+        })
+    };
+    let email = match &details.email {
+        Some(_) => words.home_email().to_owned(),
+        None => optional(words.home_email()),
+    };
+    let contact =
+        may(CustomerField::Name) || may(CustomerField::Email) || may(CustomerField::Phone);
+    let address = details.address.clone().unwrap_or_default();
+    view! {
+        <ActionForm action=acts.save attr:class=CLASS>
+            {(!fixed.is_empty()).then(|| view! { <Fixed details=details.clone() address=shown.address_lines.clone() only=fixed /> })}
+            {contact.then(|| view! {
+                <Section title=words.details_contact()>
+                    {may(CustomerField::Name).then(|| line(Input::Name, "name", optional(words.details_name()), "text", "name", own(&details.name)))}
+                    {may(CustomerField::Email).then(|| line(Input::Email, "email", email, "email", "email", own(&details.email)))}
+                    {may(CustomerField::Phone).then(|| line(Input::Phone, "phone", optional(words.details_phone()), "tel", "tel", own(&details.phone)))}
+                </Section>
+            })}
+            {may(CustomerField::Address).then(|| view! {
+                <Section title=words.home_address()>
+                    <AddressFields address=address countries=shown.countries.clone() faults=faults left=left />
+                </Section>
+            })}
+            <div>
+                <Button kind=ButtonKind::Primary submit=true busy=acts.save.pending() on:click=send>{words.details_save()}</Button>
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// What a line of text needs to know.
+struct Line {
+    id: &'static str,
+    label: Signal<String>,
+    kind: &'static str,
+    autocomplete: &'static str,
+    value: String,
+    error: Signal<Option<String>>,
+    left: Box<dyn Fn() + Send>,
+}
+
+/// A line of text that is checked when it is left.
+fn text_input(line: Line) -> AnyView {
+    let Line {
+        id,
+        label,
+        kind,
+        autocomplete,
+        value,
+        error,
+        left,
+    } = line;
+    view! {
+        <FieldFrame id=id label=label error=error>
+            <input
+                class="input"
+                id=id
+                name=id
+                r#type=kind
+                value=value
+                autocomplete=autocomplete
+                aria-describedby=described_by(id)
+                aria-invalid=move || error.with(Option::is_some).then_some("true")
+                on:blur=move |_| left()
+            />
+        </FieldFrame>
+    }
+    .into_any()
+}

@@ -1,0 +1,151 @@
+//! Email from us: what always comes, what may come, and in which language.
+
+use super::{
+    frame::ChooseLanguage,
+    loaded::Loaded,
+    outcome::{Outcome, refusal_of},
+};
+use crate::{
+    app::use_locale,
+    locale::{Locale, words},
+    refusal::Refusal,
+    ui::{Button, ButtonKind, Checkbox, Page, PageHeader, RadioRow, RadioRows, Section},
+};
+use leptos::prelude::*;
+use perennial::customer::MailPreferences;
+use stylers_macro::style_sheet;
+
+const CLASS: &str = concat!("mail ", style_sheet!("app/src/portal/mail.css"));
+
+/// Loads the mail preferences.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "mail")]
+pub async fn load_mail() -> Result<MailPreferences, Refusal> {
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    portal.mail(&viewer).await
+}
+
+/// Saves the mail preferences. A box that isn't ticked isn't sent.
+///
+/// # Errors
+/// As every server function of the portal.
+#[server(prefix = "/api/portal", endpoint = "save-mail")]
+pub async fn save_mail(
+    /// Each paid invoice, as a receipt.
+    #[server(default)]
+    receipts: bool,
+    /// Before a renewal.
+    #[server(default)]
+    renewal_reminders: bool,
+    /// Before a trial ends.
+    #[server(default)]
+    trial_reminders: bool,
+    /// Before a card expires.
+    #[server(default)]
+    card_expiry: bool,
+    /// News of the product.
+    #[server(default)]
+    product_updates: bool,
+    /// Offers.
+    #[server(default)]
+    promotions: bool,
+) -> Result<(), Refusal> {
+    use super::outcome::{Notice, go_on};
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let mail = MailPreferences {
+        receipts,
+        renewal_reminders,
+        trial_reminders,
+        card_expiry,
+        product_updates,
+        promotions,
+    };
+    portal.save_mail(&viewer, mail).await?;
+    go_on("/portal/mail", Notice::MailSaved);
+    Ok(())
+}
+
+/// The page.
+#[component]
+pub fn MailPage() -> impl IntoView {
+    let saving = ServerAction::<SaveMail>::new();
+    let resource = Resource::new(move || saving.version().get(), |_| load_mail());
+    view! { <Loaded resource=resource view=move |mail| view! { <Shown mail=mail saving=saving /> }.into_any() /> }
+}
+
+#[component]
+fn Shown(mail: MailPreferences, saving: ServerAction<SaveMail>) -> impl IntoView {
+    let words = words();
+    let always = [
+        words.mail_always_payments(),
+        words.mail_always_changes(),
+        words.mail_always_account(),
+    ];
+    let always = always.map(|text| view! { <li>{text}</li> });
+    view! {
+        <Page>
+            <PageHeader title=words.shell_mail() lead=words.mail_lead() />
+            <Outcome refusal=refusal_of(saving) />
+            <ActionForm action=saving attr:class=CLASS>
+                <Section title=words.mail_payments()>
+                    <div class="choices">
+                        <Checkbox name="receipts" label=words.mail_receipts() hint=words.mail_receipts_hint() checked=mail.receipts />
+                        <Checkbox name="renewal_reminders" label=words.mail_renewals() hint=words.mail_renewals_hint() checked=mail.renewal_reminders />
+                        <Checkbox name="trial_reminders" label=words.mail_trials() hint=words.mail_trials_hint() checked=mail.trial_reminders />
+                        <Checkbox name="card_expiry" label=words.mail_cards() hint=words.mail_cards_hint() checked=mail.card_expiry />
+                    </div>
+                </Section>
+                <Section title=words.mail_news()>
+                    <div class="choices">
+                        <Checkbox name="product_updates" label=words.mail_updates() hint=words.mail_updates_hint() checked=mail.product_updates />
+                        <Checkbox name="promotions" label=words.mail_offers() hint=words.mail_offers_hint() checked=mail.promotions />
+                    </div>
+                </Section>
+                <div>
+                    <Button kind=ButtonKind::Primary submit=true busy=saving.pending()>{words.mail_save()}</Button>
+                </div>
+            </ActionForm>
+            <Section title=words.mail_always()>
+                <p class="quiet">{words.mail_always_why()}</p>
+                <ul class=format!("{CLASS} always")>{always}</ul>
+            </Section>
+            <Language />
+        </Page>
+    }
+}
+
+/// The language of the pages and of the mail.
+#[component]
+fn Language() -> impl IntoView {
+    let words = words();
+    let choosing = ServerAction::<ChooseLanguage>::new();
+    let (locale, chosen) = (use_locale(), RwSignal::new(words.locale()));
+    let value = choosing.value();
+    Effect::new(move |_| {
+        if let (Some(Ok(())), Some(locale)) = (value.get(), locale) {
+            locale.set(chosen.get_untracked());
+        }
+    });
+    let rows: Vec<_> = Locale::ALL
+        .iter()
+        .copied()
+        .map(|choice| {
+            let checked = choice == words.locale();
+            view! {
+                <RadioRow name="tag" value=choice.tag() title=choice.name() checked=checked attr:lang=choice.tag() on:change=move |_| chosen.set(choice) />
+            }
+        })
+        .collect();
+    view! {
+        <Section title=words.shell_language()>
+            <Outcome refusal=refusal_of(choosing) notices=false />
+            <ActionForm action=choosing attr:class=CLASS>
+                <RadioRows legend=words.mail_language()>{rows}</RadioRows>
+                <div><Button submit=true busy=choosing.pending()>{words.shell_change_language()}</Button></div>
+            </ActionForm>
+        </Section>
+    }
+    .into_any()
+}
