@@ -5,7 +5,7 @@ use crate::{
     refusal::{Field, Rule},
 };
 use perennial::{
-    address::{self, Fault, Layout, PART_CHARACTERS_MAX, Part},
+    address::{self, Fault, PART_CHARACTERS_MAX, Part},
     country::Country,
     customer::Address,
     portal::CustomerField,
@@ -46,7 +46,7 @@ pub fn check(input: &DetailsInput, known: &Details) -> Vec<(Field, Rule)> {
 #[cfg(feature = "ssr")]
 pub fn tidy(input: &mut DetailsInput) {
     input.country = input.country.trim().to_uppercase();
-    let written = Layout::of(&input.country).postal_code(&input.postal_code);
+    let written = address::Layout::of(&input.country).postal_code(&input.postal_code);
     if let Some(written) = written {
         input.postal_code = written;
     }
