@@ -398,7 +398,7 @@ pub fn luhn(digits: &str) -> bool {
         // At most 9 for each of the few digits that anybody sends.
         sum = sum.saturating_add(doubled / 10 + doubled % 10);
     }
-    !digits.is_empty() && sum % 10 == 0
+    !digits.is_empty() && sum.is_multiple_of(10)
 }
 
 /// The digits of a text that has nothing but digits, spaces of any kind and hyphens.

@@ -7,8 +7,10 @@
 
 mod invoice;
 mod paper;
+mod table;
 mod totals;
 mod typeface;
+mod wrap;
 
 use app::locale::Words;
 use app::port::Seller;

@@ -1,7 +1,5 @@
 //! Laws and examples of this room.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 use super::*;
 use proptest::prelude::*;
 

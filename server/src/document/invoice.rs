@@ -7,67 +7,58 @@
 use app::country;
 use krilla::tagging::{ArtifactType, TableHeaderScope, Tag};
 use perennial::customer::{Address, TaxExempt};
-use perennial::invoice::{InvoiceStatus, Line, LineKind};
+use perennial::invoice::InvoiceStatus;
 use perennial::money::Money;
 use perennial::theme::Rgb;
 use std::num::NonZeroU16;
 
 use super::paper::{NodeId, Paper};
 use super::totals::{self, Row};
-use super::typeface::{Style, Typefaces, Weight, han_of, typefaces, wrapped};
+use super::typeface::{Style, Typefaces, Weight, han_of, typefaces};
+use super::wrap::wrapped;
 use super::{DocumentError, InvoiceDocument};
 
 /// A4 and Letter, in points of 1/72 inch.
 const A4: (f32, f32) = (595.28, 841.89);
 const LETTER: (f32, f32) = (612.0, 792.0);
 /// Left and right.
-const MARGIN: f32 = 48.0;
+pub(super) const MARGIN: f32 = 48.0;
 /// Where the content of a page starts and, from below, ends.
 const TOP: f32 = 44.0;
 const BOTTOM: f32 = 64.0;
 
-const INK: Rgb = Rgb(0x1a, 0x1d, 0x21);
+pub(super) const INK: Rgb = Rgb(0x1a, 0x1d, 0x21);
 /// 6.1 : 1 on white.
-const QUIET: Rgb = Rgb(0x5b, 0x63, 0x6e);
-const HAIR: Rgb = Rgb(0xd9, 0xdd, 0xe3);
+pub(super) const QUIET: Rgb = Rgb(0x5b, 0x63, 0x6e);
+pub(super) const HAIR: Rgb = Rgb(0xd9, 0xdd, 0xe3);
 
-const SIZE: f32 = 9.5;
-const SMALL: f32 = 8.0;
+pub(super) const SIZE: f32 = 9.5;
+pub(super) const SMALL: f32 = 8.0;
 /// Between baselines, as a share of the size.
-const LEADING: f32 = 1.45;
+pub(super) const LEADING: f32 = 1.45;
 /// Between columns.
-const GAP: f32 = 18.0;
+pub(super) const GAP: f32 = 18.0;
 
 /// No description, note or address takes more lines than this.
-const LINES_MAX: usize = 30;
+pub(super) const LINES_MAX: usize = 30;
 
 /// An invoice being laid out.
 pub(super) struct Sheet<'a> {
-    document: &'a InvoiceDocument<'a>,
-    faces: &'static Typefaces,
-    paper: Paper,
-    top: NodeId,
+    pub(super) document: &'a InvoiceDocument<'a>,
+    pub(super) faces: &'static Typefaces,
+    pub(super) paper: Paper,
+    pub(super) top: NodeId,
     width: f32,
     height: f32,
     /// Where the next thing goes, from the top.
-    y: f32,
+    pub(super) y: f32,
 }
 
 /// Where a text stands between two edges.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Align {
+pub(super) enum Align {
     Left,
     Right,
-}
-
-/// The table's columns: their right edges.
-struct Columns {
-    description: f32,
-    quantity: f32,
-    unit: f32,
-    tax: f32,
-    amount: f32,
-    has_tax: bool,
 }
 
 impl<'a> Sheet<'a> {
@@ -118,17 +109,22 @@ impl<'a> Sheet<'a> {
         self.page_numbers();
     }
 
-    fn style(&self, weight: Weight, size: f32) -> Style {
+    pub(super) fn style(&self, weight: Weight, size: f32) -> Style {
         let han = han_of("", self.seller_country());
         let han = match self.document.words.locale().tag() {
             "ja" => "ja",
             "zh" => "zh-Hans",
             _ => han,
         };
-        Style { weight, size, han }
+        Style {
+            weight,
+            size,
+            han,
+            ink: INK,
+        }
     }
 
-    fn seller_country(&self) -> Option<&str> {
+    pub(super) fn seller_country(&self) -> Option<&str> {
         self.document
             .seller
             .address
@@ -136,16 +132,16 @@ impl<'a> Sheet<'a> {
             .and_then(|address| address.country.as_deref())
     }
 
-    fn right(&self) -> f32 {
+    pub(super) fn right(&self) -> f32 {
         self.width - MARGIN
     }
 
-    fn room(&self) -> f32 {
+    pub(super) fn room(&self) -> f32 {
         self.height - BOTTOM - self.y
     }
 
     /// One line of text with its baseline at `y` from the top.
-    fn put(
+    pub(super) fn put(
         &mut self,
         node: NodeId,
         x: f32,
@@ -153,7 +149,6 @@ impl<'a> Sheet<'a> {
         align: Align,
         text: &str,
         style: Style,
-        ink: Rgb,
     ) {
         let shaped = self.faces.shape(text, style);
         let x = if align == Align::Right {
@@ -161,27 +156,27 @@ impl<'a> Sheet<'a> {
         } else {
             x
         };
-        self.paper.text(node, x, y, shaped, ink);
+        self.paper.text(node, x, y, shaped, style.ink);
     }
 
     /// A paragraph from `self.y` down; turns the page where it must.
-    fn paragraph(&mut self, node: NodeId, x: f32, width: f32, text: &str, style: Style, ink: Rgb) {
+    fn paragraph(&mut self, node: NodeId, x: f32, width: f32, text: &str, style: Style) {
         for line in wrapped(self.faces, text, style, width, LINES_MAX) {
             let step = style.size * LEADING;
             if self.room() < step {
                 self.turn();
             }
-            self.put(node, x, self.y + style.size, Align::Left, &line, style, ink);
+            self.put(node, x, self.y + style.size, Align::Left, &line, style);
             self.y += step;
         }
     }
 
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.paper.turn();
         self.y = TOP;
     }
 
-    fn rule(&mut self, y: f32, left: f32, colour: Rgb) {
+    pub(super) fn rule(&mut self, y: f32, left: f32, colour: Rgb) {
         let page = self.paper.page();
         let width = self.right() - left;
         self.paper.rect(page, [left, y, width, 0.6], colour);
@@ -205,7 +200,6 @@ impl<'a> Sheet<'a> {
             Align::Left,
             words.document_invoice(),
             big,
-            INK,
         );
         let title_width = self.faces.width(words.document_invoice(), big);
 
@@ -224,15 +218,7 @@ impl<'a> Sheet<'a> {
         let right = self.right();
         for (at, line) in lines.iter().enumerate() {
             let y = baseline + at as f32 * 17.0;
-            self.put(
-                node,
-                right,
-                y,
-                Align::Right,
-                line.trim_end(),
-                name_style,
-                INK,
-            );
+            self.put(node, right, y, Align::Right, line.trim_end(), name_style);
         }
         self.y = baseline + 22.0;
         self.facts();
@@ -266,10 +252,9 @@ impl<'a> Sheet<'a> {
                 y,
                 Align::Left,
                 &format!("{name} "),
-                label,
-                QUIET,
+                label.in_ink(QUIET),
             );
-            self.put(node, indent, y, Align::Left, &text, value, INK);
+            self.put(node, indent, y, Align::Left, &text, value);
             self.y += SIZE * LEADING + 1.0;
         }
         self.y += 18.0;
@@ -330,7 +315,14 @@ impl<'a> Sheet<'a> {
     ) {
         let quiet = self.style(Weight::Regular, SIZE);
         let head = self.paper.node(Some(self.top), heading(2, label));
-        self.put(head, x, self.y + SIZE, Align::Left, label, quiet, QUIET);
+        self.put(
+            head,
+            x,
+            self.y + SIZE,
+            Align::Left,
+            label,
+            quiet.in_ink(QUIET),
+        );
         self.y += SIZE * LEADING + 2.0;
         let node = self.paper.node(Some(self.top), Tag::P);
         let heavy = Style {
@@ -338,13 +330,13 @@ impl<'a> Sheet<'a> {
             han: han_of(name, country),
             ..quiet
         };
-        self.paragraph(node, x, width, name, heavy, INK);
+        self.paragraph(node, x, width, name, heavy);
         for line in lines {
             let style = Style {
                 han: han_of(line, country),
                 ..quiet
             };
-            self.paragraph(node, x, width, line, style, INK);
+            self.paragraph(node, x, width, line, style);
         }
     }
 
@@ -372,7 +364,7 @@ impl<'a> Sheet<'a> {
         let style = self.style(Weight::Heavy, 14.0);
         let node = self.paper.node(Some(self.top), Tag::P);
         let width = self.right() - MARGIN;
-        self.paragraph(node, MARGIN, width, &text, style, INK);
+        self.paragraph(node, MARGIN, width, &text, style);
         self.y += 14.0;
     }
 
@@ -384,190 +376,8 @@ impl<'a> Sheet<'a> {
         };
         let node = self.paper.node(Some(self.top), Tag::P);
         let width = self.right() - MARGIN;
-        self.paragraph(node, MARGIN, width, text, style, INK);
+        self.paragraph(node, MARGIN, width, text, style);
         self.y += 12.0;
-    }
-
-    /// The table of lines, over as many pages as it takes.
-    fn lines(&mut self) {
-        let columns = self.columns();
-        let table = self.paper.node(Some(self.top), Tag::Table);
-        let head = self.paper.node(Some(table), Tag::THead);
-        if self.room() < 80.0 {
-            self.turn();
-        }
-        self.table_head(Some(head), &columns);
-        let body = self.paper.node(Some(table), Tag::TBody);
-        for line in &self.document.invoice.lines {
-            self.line(body, line, &columns);
-        }
-    }
-
-    /// As wide as what stands in them; the description has the rest.
-    fn columns(&self) -> Columns {
-        let (invoice, words) = (self.document.invoice, self.document.words);
-        let style = self.style(Weight::Regular, SIZE);
-        let head = self.style(Weight::Regular, SMALL);
-        let widest = |title: &str, text: &dyn Fn(&Line) -> String| {
-            let widths = invoice
-                .lines
-                .iter()
-                .map(|line| self.faces.width(&text(line), style));
-            widths.fold(self.faces.width(title, head), f32::max)
-        };
-        let has_tax = invoice.lines.iter().any(|line| !line.tax_rates.is_empty());
-        let amount = self.right();
-        let tax = amount - widest(words.document_amount(), &|line| self.amount_text(line)) - GAP;
-        let tax_width = widest(words.document_tax(), &|line| self.tax_text(line)) + GAP;
-        let unit = if has_tax { tax - tax_width } else { tax };
-        let quantity =
-            unit - widest(words.document_unit_price(), &|line| self.unit_text(line)) - GAP;
-        let number = widest(words.document_quantity(), &|line| self.quantity_text(line));
-        let description = quantity - number - GAP;
-        Columns {
-            description,
-            quantity,
-            unit,
-            tax,
-            amount,
-            has_tax,
-        }
-    }
-
-    fn amount_text(&self, line: &Line) -> String {
-        self.document.words.money(Money::new(
-            line.amount_minor,
-            self.document.invoice.currency,
-        ))
-    }
-
-    fn quantity_text(&self, line: &Line) -> String {
-        line.quantity.map_or_else(String::new, |quantity| {
-            self.document.words.integer(quantity)
-        })
-    }
-
-    fn unit_text(&self, line: &Line) -> String {
-        let currency = self.document.invoice.currency;
-        line.unit_amount.map_or_else(String::new, |unit| {
-            totals::decimal_amount(self.document.words, unit, currency)
-        })
-    }
-
-    fn tax_text(&self, line: &Line) -> String {
-        let words = self.document.words;
-        let rates = line
-            .tax_rates
-            .iter()
-            .map(|rate| totals::percent(words, rate.percentage));
-        rates.collect::<Vec<_>>().join(" + ")
-    }
-
-    /// The titles of the columns; repeated on later pages, where they mean nothing new.
-    fn table_head(&mut self, node: Option<NodeId>, columns: &Columns) {
-        let words = self.document.words;
-        let style = self.style(Weight::Regular, SMALL);
-        let y = self.y + SMALL;
-        let row = node.map(|node| self.paper.node(Some(node), Tag::TR));
-        let mut titles = vec![
-            (words.document_description(), MARGIN, Align::Left),
-            (words.document_quantity(), columns.quantity, Align::Right),
-            (words.document_unit_price(), columns.unit, Align::Right),
-        ];
-        if columns.has_tax {
-            titles.push((words.document_tax(), columns.tax, Align::Right));
-        }
-        titles.push((words.document_amount(), columns.amount, Align::Right));
-        for (title, x, align) in titles {
-            if let Some(row) = row {
-                let cell = self
-                    .paper
-                    .node(Some(row), Tag::TH(TableHeaderScope::Column));
-                self.put(cell, x, y, align, title, style, QUIET);
-            } else {
-                let shaped = self.faces.shape(title, style);
-                let x = if align == Align::Right {
-                    x - shaped.width
-                } else {
-                    x
-                };
-                let page = self.paper.page();
-                self.paper
-                    .aside(page, x, y, shaped, QUIET, ArtifactType::Header);
-            }
-        }
-        self.y += SMALL * LEADING + 4.0;
-        self.rule(self.y, MARGIN, INK);
-        self.y += 6.0;
-    }
-
-    fn line(&mut self, body: NodeId, line: &Line, columns: &Columns) {
-        let words = self.document.words;
-        let style = self.style(Weight::Regular, SIZE);
-        let small = self.style(Weight::Regular, SMALL);
-        let width = columns.description - MARGIN;
-        let text = self.describe(line);
-        let described = Style {
-            han: han_of(&text, self.seller_country()),
-            ..style
-        };
-        let mut texts = wrapped(self.faces, &text, described, width, LINES_MAX);
-        if texts.is_empty() {
-            texts.push(" ".to_owned());
-        }
-        let period = (line.kind != LineKind::OneTime).then(|| {
-            let (start, end) = (line.period.start, line.period.end);
-            words.document_period(&words.date_short(end), &words.date_short(start))
-        });
-        let mut height = texts.len() as f32 * SIZE * LEADING + 10.0;
-        if period.is_some() {
-            height += SMALL * LEADING;
-        }
-        if self.room() < height {
-            self.turn();
-            self.table_head(None, columns);
-        }
-        let row = self.paper.node(Some(body), Tag::TR);
-        let cell = self.paper.node(Some(row), Tag::TD);
-        let first = self.y + SIZE;
-        let mut y = first;
-        for text in &texts {
-            self.put(cell, MARGIN, y, Align::Left, text, described, INK);
-            y += SIZE * LEADING;
-        }
-        if let Some(period) = period {
-            self.put(cell, MARGIN, y - 1.0, Align::Left, &period, small, QUIET);
-        }
-        let mut cells = vec![
-            (self.quantity_text(line), columns.quantity),
-            (self.unit_text(line), columns.unit),
-        ];
-        if columns.has_tax {
-            cells.push((self.tax_text(line), columns.tax));
-        }
-        cells.push((self.amount_text(line), columns.amount));
-        for (text, x) in cells {
-            let cell = self.paper.node(Some(row), Tag::TD);
-            // An empty cell would vanish from the structure and shift the others.
-            let text = if text.is_empty() { " " } else { &text };
-            self.put(cell, x, first, Align::Right, text, style, INK);
-        }
-        self.y += height;
-        self.rule(self.y - 5.0, MARGIN, HAIR);
-    }
-
-    /// What a line is for, in the reader's language where it is known what it is.
-    fn describe(&self, line: &Line) -> String {
-        let words = self.document.words;
-        let start = words.date_short(line.period.start);
-        match (line.kind, &line.product_name) {
-            (LineKind::Recurring, Some(product)) => product.clone(),
-            (LineKind::Usage, Some(product)) => words.document_usage(product),
-            (LineKind::Trial, Some(product)) => words.document_trial(product),
-            (LineKind::UnusedTime, Some(product)) => words.document_unused(&start, product),
-            (LineKind::RemainingTime, Some(product)) => words.document_remaining(&start, product),
-            _ => line.description.clone(),
-        }
     }
 
     /// The sums, kept together on one page.
@@ -608,15 +418,7 @@ impl<'a> Sheet<'a> {
             };
             let label = wrapped(self.faces, &row.label, label_style, width, 3);
             let right = self.right();
-            self.put(
-                cell,
-                right,
-                self.y + SIZE,
-                Align::Right,
-                &row.amount,
-                style,
-                INK,
-            );
+            self.put(cell, right, self.y + SIZE, Align::Right, &row.amount, style);
             let ink = if row.heavy { INK } else { QUIET };
             for text in label {
                 self.put(
@@ -625,8 +427,7 @@ impl<'a> Sheet<'a> {
                     self.y + SIZE,
                     Align::Left,
                     &text,
-                    label_style,
-                    ink,
+                    label_style.in_ink(ink),
                 );
                 self.y += SIZE * LEADING;
             }

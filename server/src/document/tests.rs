@@ -1,10 +1,5 @@
 //! Invoices of every kind: the library's own checks of PDF/A-3a and PDF/UA-1 pass, the texts are
 //! there, and nothing leaves the paper.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
-#![expect(clippy::float_arithmetic, reason = "points on paper")]
 
 use app::locale::Locale;
 use perennial::calendar::Period;

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
+use perennial::theme::Rgb;
 use rustybuzz::ttf_parser::Tag;
 use rustybuzz::{Direction, Feature, Language, Script, ShapePlan, UnicodeBuffer};
 use unicode_bidi::{BidiInfo, Level};
@@ -48,6 +49,14 @@ pub(super) struct Style {
     pub(super) size: f32,
     /// Which country's forms Han characters take, as a language tag.
     pub(super) han: &'static str,
+    pub(super) ink: Rgb,
+}
+
+impl Style {
+    /// The same in another colour.
+    pub(super) fn in_ink(self, ink: Rgb) -> Self {
+        Self { ink, ..self }
+    }
 }
 
 /// One line of glyphs, in the order they are seen.
@@ -273,7 +282,7 @@ impl Typefaces {
 }
 
 /// Marks that combine with the character before them, in the scripts that the fonts have.
-fn is_mark(c: char) -> bool {
+pub(super) fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{610}'..='\u{61a}'
         | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{93c}' | '\u{93e}'..='\u{94d}' | '\u{e31}'
         | '\u{e34}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' | '\u{200c}' | '\u{200d}'
@@ -304,204 +313,4 @@ pub(super) fn han_of(text: &str, country: Option<&str>) -> &'static str {
         Some("HK" | "MO" | "TW") => "zh-Hant",
         _ => "zh-Hans",
     }
-}
-
-/// Breaks a text into lines of at most `width` points: at spaces, around Han characters and kana,
-/// after hyphens and slashes; a word that is wider than a line is broken where the line ends. A
-/// line break in the text is one. At most `lines_max` lines; the last then ends in an ellipsis.
-pub(super) fn wrapped(
-    faces: &Typefaces,
-    text: &str,
-    style: Style,
-    width: f32,
-    lines_max: usize,
-) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        if lines.len() > lines_max {
-            break;
-        }
-        if faces.width(paragraph.trim_end(), style) <= width {
-            lines.extend(Some(paragraph.to_owned()).filter(|line| !line.trim().is_empty()));
-        } else {
-            lines.extend(broken(faces, paragraph, style, width, lines_max));
-        }
-    }
-    if lines.len() > lines_max {
-        lines.truncate(lines_max);
-        if let Some(last) = lines.last_mut() {
-            let mut short = last.trim_end().to_owned();
-            while faces.width(&format!("{short}…"), style) > width && short.pop().is_some() {}
-            *last = format!("{short}…");
-        }
-    }
-    lines
-}
-
-/// A paragraph that needs more than one line. Words are measured one by one: a line is as wide as
-/// its words, but for kerning between them.
-fn broken(
-    faces: &Typefaces,
-    paragraph: &str,
-    style: Style,
-    width: f32,
-    lines_max: usize,
-) -> Vec<String> {
-    let mut lines = Vec::new();
-    let (mut line, mut used) = (String::new(), 0.0);
-    for word in words(paragraph) {
-        let bare = word.trim_end();
-        let bare_width = faces.width(bare, style);
-        if !line.is_empty() && used + bare_width > width {
-            lines.push(std::mem::take(&mut line));
-            used = 0.0;
-        }
-        line.push_str(word);
-        used += if bare.len() == word.len() {
-            bare_width
-        } else {
-            faces.width(word, style)
-        };
-        while used > width && faces.width(line.trim_end(), style) > width {
-            let at = fitting(faces, &line, style, width);
-            let rest = line.split_off(at);
-            lines.push(std::mem::replace(&mut line, rest));
-            used = faces.width(&line, style);
-        }
-        if lines.len() > lines_max {
-            break;
-        }
-    }
-    lines.extend(Some(line).filter(|line| !line.trim().is_empty()));
-    lines
-}
-
-/// How many bytes of a word fit, at least one character.
-fn fitting(faces: &Typefaces, word: &str, style: Style, width: f32) -> usize {
-    let ends: Vec<usize> = word
-        .char_indices()
-        .filter(|(start, c)| *start > 0 && !is_mark(*c))
-        .map(|(start, _)| start)
-        .collect();
-    // The first end that is too wide; widths grow with the text.
-    let fits = ends.partition_point(|end| {
-        word.get(..*end)
-            .is_some_and(|part| faces.width(part, style) <= width)
-    });
-    let first = ends.first().copied().unwrap_or(word.len());
-    ends.get(fits.saturating_sub(1)).copied().unwrap_or(first)
-}
-
-/// Cuts a paragraph where a line may end. Each piece but the last ends with a space or where the
-/// scripts allow a break without one.
-fn words(paragraph: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    let mut before: Option<char> = None;
-    for (at, c) in paragraph.char_indices() {
-        if let Some(before) = before
-            && may_break(before, c)
-            && let Some(piece) = paragraph.get(start..at)
-        {
-            pieces.push(piece);
-            start = at;
-        }
-        before = Some(c);
-    }
-    pieces.extend(paragraph.get(start..).filter(|piece| !piece.is_empty()));
-    pieces
-}
-
-fn may_break(before: char, after: char) -> bool {
-    if after == ' ' {
-        return false;
-    }
-    if matches!(before, ' ' | '\u{3000}' | '-' | '/' | '–') {
-        return true;
-    }
-    (is_east(before) || is_east(after)) && !never_starts(after) && !never_ends(before)
-}
-
-fn is_east(c: char) -> bool {
-    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}'
-        | '\u{20000}'..='\u{3ffff}')
-}
-
-/// Closing punctuation and small kana stay with what stands before them.
-fn never_starts(c: char) -> bool {
-    matches!(
-        c,
-        '、' | '。'
-            | '，'
-            | '．'
-            | '：'
-            | '；'
-            | '！'
-            | '？'
-            | '）'
-            | '」'
-            | '』'
-            | '】'
-            | '》'
-            | '〉'
-            | '〕'
-            | '］'
-            | '｝'
-            | 'ー'
-            | '々'
-            | 'ぁ'
-            | 'ぃ'
-            | 'ぅ'
-            | 'ぇ'
-            | 'ぉ'
-            | 'っ'
-            | 'ゃ'
-            | 'ゅ'
-            | 'ょ'
-            | 'ァ'
-            | 'ィ'
-            | 'ゥ'
-            | 'ェ'
-            | 'ォ'
-            | 'ッ'
-            | 'ャ'
-            | 'ュ'
-            | 'ョ'
-            | '・'
-            | ','
-            | '.'
-            | ':'
-            | ';'
-            | '!'
-            | '?'
-            | ')'
-            | ']'
-            | '%'
-            | '”'
-            | '’'
-            | '\u{a0}'
-    )
-}
-
-fn never_ends(c: char) -> bool {
-    matches!(
-        c,
-        '（' | '「'
-            | '『'
-            | '【'
-            | '《'
-            | '〈'
-            | '〔'
-            | '［'
-            | '｛'
-            | '('
-            | '['
-            | '“'
-            | '‘'
-            | '\u{a0}'
-            | '¥'
-            | '$'
-            | '€'
-            | '£'
-    )
 }

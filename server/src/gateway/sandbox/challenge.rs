@@ -260,10 +260,6 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     //! Addresses and texts; the page itself is tested with the sandbox.
-    #![expect(
-        clippy::unwrap_used,
-        reason = "a test may stop at what it did not expect"
-    )]
     use super::*;
 
     #[test]

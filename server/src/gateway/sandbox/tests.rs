@@ -1,8 +1,4 @@
 //! The sandbox: the contract on both databases, what its books keep, and the bank's page.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
