@@ -69,7 +69,12 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn bits(&self) -> u128 {
         let mut bytes = [0_u8; 16];
-        if let Err(error) = getrandom::fill(&mut bytes) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the source that everybody asks"
+        )]
+        let filled = getrandom::fill(&mut bytes);
+        if let Err(error) = filled {
             // Guessable ids would be worse than none: every link and key is made of them.
             tracing::error!(%error, "the operating system gives no random bytes");
             std::process::abort();
@@ -99,7 +104,7 @@ impl Entropy for SeededEntropy {
         // splitmix64, twice: spreads a counter over all bits.
         let mut half = || {
             *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = (*state & u128::from(u64::MAX)) as u64;
+            let mut z = u64::try_from(*state & u128::from(u64::MAX)).unwrap_or_default();
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             u128::from(z ^ (z >> 31))

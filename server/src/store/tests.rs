@@ -1,9 +1,5 @@
 //! The store, on both databases: `both` runs a test on a fresh SQLite file and, where
 //! `TEST_POSTGRES_URL` names a server, on a fresh Postgres schema.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

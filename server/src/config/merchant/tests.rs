@@ -1,8 +1,4 @@
 //! What the command line takes for a merchant, and what it refuses.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use clap::Parser;
 use perennial::calendar::Timestamp;
