@@ -15,7 +15,7 @@ mod returning;
 mod rows;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

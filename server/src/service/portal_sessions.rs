@@ -10,9 +10,10 @@ use sqlx::AnyConnection;
 
 use super::{Engine, Refused};
 use crate::merchant::Merchant;
+use crate::rendering;
 use crate::store::document::{self, Document, Stored};
 use crate::store::key::{self, PortalKeyKind};
-use crate::store::{Scope, nouns};
+use crate::store::Scope;
 
 /// How long a link can be used, in seconds (Stripe: 5 minutes).
 pub const LINK_SECONDS: i64 = 5 * 60;
@@ -113,22 +114,24 @@ impl Engine {
         let locale = read_locale(new.locale.as_deref())?;
         let now = self.now();
         let secret = self.secret();
-        let mut tx = self.store.begin().await?;
-        let connection = tx.connection();
+        let default = match &new.configuration {
+            Some(_) => None,
+            None => Some(self.default_portal_configuration(scope).await?.value),
+        };
+        let mut read = self.store.read().await?;
         let customer: Stored<Customer> =
-            named(connection, scope, new.customer.as_str(), "customer").await?;
+            named(&mut read, scope, new.customer.as_str(), "customer").await?;
         if customer.deleted {
             return Err(missing::<Customer>(new.customer.as_str(), "customer"));
         }
-        let configuration = rules(connection, scope, new.configuration.as_ref()).await?;
-        check_flow(
-            connection,
-            scope,
-            new.flow.as_ref(),
-            &customer.id,
-            &configuration,
-        )
-        .await?;
+        let configuration = match (default, &new.configuration) {
+            (None, Some(id)) => rules(&mut read, scope, id).await?,
+            (Some(default), _) => default,
+            (None, None) => return Err(Refused::Defect("no portal configuration".to_owned())),
+        };
+        let flow = new.flow.as_ref();
+        check_flow(&mut read, scope, flow, &customer.id, &configuration).await?;
+        drop(read);
         let session = PortalSession {
             id: PortalSessionId::new(&mut self.ids()),
             customer: new.customer,
@@ -140,7 +143,13 @@ impl Engine {
             flow: new.flow,
             created: now,
         };
+        let mut tx = self.store.begin().await?;
+        let connection = tx.connection();
         let session = document::insert(&self.store, connection, scope, session, now).await?;
+        // Without the link: who reads events is not thereby let in.
+        let object = rendering::portal_session(&session, "", scope.livemode);
+        let kind = "billing_portal.session.created";
+        self.emit(connection, scope, kind, object, None).await?;
         let until = Timestamp(now.0.saturating_add(link_seconds));
         let link = PortalKeyKind::Link;
         key::insert_portal_key(connection, scope, link, &secret, &session.id, until).await?;
@@ -278,36 +287,21 @@ fn missing<T: Document>(id: &str, param: &str) -> Refused {
     }
 }
 
-/// The rules that a session is to follow.
+/// The rules that a session names.
 async fn rules(
     connection: &mut AnyConnection,
     scope: &Scope,
-    named_rules: Option<&PortalConfigurationId>,
+    id: &PortalConfigurationId,
 ) -> Result<PortalConfiguration, Refused> {
-    if let Some(id) = named_rules {
-        let found: Stored<PortalConfiguration> =
-            named(connection, scope, id.as_str(), "configuration").await?;
-        if !found.active {
-            return Err(Refused::invalid(
-                "configuration",
-                "This portal configuration is inactive. Activate it, or use another one.",
-            ));
-        }
+    let found: Stored<PortalConfiguration> =
+        named(connection, scope, id.as_str(), "configuration").await?;
+    if found.active {
         return Ok(found.value);
     }
-    let sql = nouns::PORTAL_CONFIGURATION_DEFAULT;
-    let found = document::select(connection, scope, sql, &[]).await?;
-    found
-        .into_iter()
-        .next()
-        .map(|found| found.value)
-        .ok_or_else(|| {
-            Refused::invalid(
-                "configuration",
-                "No configuration provided and there is no default one in this mode. \
-             Create a portal configuration first.",
-            )
-        })
+    Err(Refused::invalid(
+        "configuration",
+        "This portal configuration is inactive. Activate it, or use another one.",
+    ))
 }
 
 /// Checks that the flow's subscription is the customer's and that the rules allow the task.

@@ -108,8 +108,13 @@ impl Visitor {
         let (plans, products) = self.plans(&own, rules).await?;
         let mut mint = || SubscriptionItemId::new(&mut self.engine.ids());
         let changes = item_changes(&own, &plans, rules, &wishes, &mut mint)?;
-        let _ = (changes, products);
-        Err(Refusal::Unavailable.into())
+        let behavior = rules.proration_behavior;
+        let conditions = &rules.schedule_at_period_end;
+        let quote = self
+            .engine
+            .quote_change(self.scope(), id, changes, behavior, conditions)
+            .await?;
+        self.page_of(quote.value, &own, &products).await
     }
 
     pub(super) async fn quote_page(&self, id: &QuoteId) -> Result<QuotePage, No> {
@@ -157,8 +162,22 @@ impl Visitor {
 
     pub(super) async fn confirm(&self, id: &QuoteId) -> Result<Settled, No> {
         let quote = self.own_quote(id).await?;
-        self.changeable(&quote.subscription).await?;
-        Err(Refusal::Unavailable.into())
+        // Confirming again, as a double click does, answers with what came of the first time.
+        if quote.confirmed.is_none() {
+            self.changeable(&quote.subscription).await?;
+        }
+        let confirmed = self.engine.confirm_quote(self.scope(), id, true).await?;
+        if let Some(result) = confirmed.payment {
+            return Ok(settled(result));
+        }
+        if quote.terms.scheduled {
+            let at = quote.terms.effective_at;
+            return Ok(Settled::Scheduled { at });
+        }
+        Ok(Settled::Done {
+            charged: Money::new(0, quote.terms.currency),
+            invoice: confirmed.invoice.map(|invoice| invoice.value.id),
+        })
     }
 
     pub(super) async fn undo_change(&self, id: &SubscriptionId) -> Result<(), No> {
@@ -208,11 +227,7 @@ fn discreet(plan: Plan) -> Plan {
 }
 
 fn is_add_on(product: &Product) -> bool {
-    product
-        .metadata
-        .0
-        .get(ADD_ON_KEY)
-        .is_some_and(|value| value == "true")
+    product.metadata.0.get(ADD_ON_KEY).is_some_and(|value| value == "true")
 }
 
 /// The plans that the rules offer to this subscription.
@@ -269,11 +284,7 @@ fn offerable(price: &Price, product: &Product, currency: Currency) -> bool {
 
 /// What the customer has is always among the choices, even when it is no longer sold.
 fn keep_current(offered: &mut Vec<Price>, own: &Subscription, product: &ProductId) {
-    for item in own
-        .items
-        .iter()
-        .filter(|item| item.price.product == *product)
-    {
+    for item in own.items.iter().filter(|item| item.price.product == *product) {
         if !offered.iter().any(|price| price.id == item.price.id) {
             offered.insert(0, item.price.clone());
         }
@@ -326,9 +337,7 @@ fn plan_of<'a>(plans: &'a [Plan], wish: &Wish) -> Result<(&'a Plan, &'a Price), 
 /// Add-ons can go; a plan is cancelled or replaced instead.
 fn removal(item: &Item, plans: &[Plan], rules: &UpdateRules) -> Result<ItemChange, No> {
     let product = &item.price.product;
-    let add_on = plans
-        .iter()
-        .any(|plan| plan.product.id == *product && plan.add_on);
+    let add_on = plans.iter().any(|plan| plan.product.id == *product && plan.add_on);
     if !(add_on && rules.price) {
         return Err(Refusal::NotAllowed.into());
     }
@@ -365,18 +374,12 @@ fn replacement(
 ) -> Result<Option<ItemChange>, No> {
     let (plan, price) = plan_of(plans, wish)?;
     let switches = price.id != item.price.id;
-    let was = plans
-        .iter()
-        .find(|own| own.product.id == item.price.product);
+    let was = plans.iter().find(|own| own.product.id == item.price.product);
     let kin = was.is_none_or(|was| was.add_on == plan.add_on);
     if switches && !(rules.price && kin) {
         return Err(Refusal::NotAllowed.into());
     }
-    let kept = if item.price.is_metered() {
-        1
-    } else {
-        item.quantity
-    };
+    let kept = if item.price.is_metered() { 1 } else { item.quantity };
     let quantity = quantity_of(price, wish, plan.adjustable_quantity, kept)?;
     if !switches && (quantity == item.quantity || price.is_metered()) {
         return Ok(None);
@@ -398,11 +401,7 @@ fn quantity_of(
     if price.is_metered() {
         return Ok(0);
     }
-    let quantity = if wish.quantity == 0 {
-        kept
-    } else {
-        wish.quantity
-    };
+    let quantity = if wish.quantity == 0 { kept } else { wish.quantity };
     let Some(bounds) = bounds else {
         return if quantity == kept {
             Ok(kept)

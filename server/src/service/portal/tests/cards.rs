@@ -1,0 +1,181 @@
+//! Payment methods.
+
+use app::port::{Added, CardInput, Portal};
+use app::refusal::{DeclineReason, Field, Refusal, Rule};
+use perennial::payment::{SetupIntent, SetupStatus};
+
+use super::house::House;
+use crate::gateway::{ChallengeAnswer, Gateway};
+use crate::service::subscriptions::Cancel;
+use crate::store::document::{PageRequest, Stored};
+use crate::store::tests::both;
+use crate::store::{document, nouns};
+
+fn card(number: &str) -> CardInput {
+    CardInput {
+        number: number.to_owned(),
+        expiry: "12/34".to_owned(),
+        cvc: "123".to_owned(),
+        name: "Ada Lovelace".to_owned(),
+    }
+}
+
+async fn newest_setup(house: &House) -> Stored<SetupIntent> {
+    let mut read = house.world.engine.store.read().await.unwrap();
+    let page = PageRequest::first(1);
+    let scope = &house.world.scope;
+    let found: document::Page<SetupIntent> =
+        document::list(&mut read, scope, nouns::SETUP_INTENTS, &page, &[])
+            .await
+            .unwrap();
+    found.rows.into_iter().next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_card_pays_and_others_wait() {
+    both(|store| async move {
+        let house = House::new(store).await;
+        let customer = house.world.customer().await;
+        let (portal, viewer) = house.enter(&customer).await;
+        let add = async |number: &str, default| {
+            portal.add_card(&viewer, card(number), default).await.unwrap()
+        };
+        let Added::Saved(first) = add("4242 4242 4242 4242", false).await else {
+            panic!("a challenge")
+        };
+        let Added::Saved(second) = add("5555555555554444", false).await else {
+            panic!("a challenge")
+        };
+        let order = async || -> Vec<_> {
+            let cards = portal.payment_methods(&viewer).await.unwrap();
+            cards.into_iter().map(|card| (card.method.id, card.is_default)).collect()
+        };
+        assert_eq!(order().await, [(first.clone(), true), (second.clone(), false)]);
+        let Added::Saved(third) = add("378282246310005", true).await else {
+            panic!("a challenge")
+        };
+        assert_eq!(order().await[0], (third.clone(), true));
+        portal.make_default(&viewer, &first).await.unwrap();
+        assert_eq!(order().await[0], (first.clone(), true));
+        // The newest of the others takes over from a default that goes.
+        portal.remove_payment_method(&viewer, &first).await.unwrap();
+        assert_eq!(order().await, [(third, true), (second, false)]);
+        let refused = portal.remove_payment_method(&viewer, &first).await.err();
+        assert_eq!(refused, Some(Refusal::NotFound));
+        let events = house.world.events().await;
+        for kind in [
+            "setup_intent.succeeded",
+            "payment_method.attached",
+            "payment_method.detached",
+            "customer.updated",
+        ] {
+            assert!(events.iter().any(|event| event == kind), "{kind}: {events:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_cards_name_their_fields() {
+    both(|store| async move {
+        let house = House::new(store).await;
+        let customer = house.world.customer().await;
+        let (portal, viewer) = house.enter(&customer).await;
+        let invalid = |faults: &[(Field, Rule)]| Refusal::Invalid(faults.to_vec());
+        let long_ago = CardInput {
+            expiry: "01/20".to_owned(),
+            ..card("4242424242424242")
+        };
+        let empty = CardInput {
+            number: String::new(),
+            expiry: String::new(),
+            cvc: String::new(),
+            name: String::new(),
+        };
+        let nameless = CardInput {
+            name: "x".repeat(300),
+            ..card("4242424242424242")
+        };
+        let cases = [
+            (card("4242424242424241"), invalid(&[(Field::CardNumber, Rule::Malformed)])),
+            (long_ago, invalid(&[(Field::CardExpiry, Rule::Expired)])),
+            (
+                empty,
+                invalid(&[
+                    (Field::CardNumber, Rule::Required),
+                    (Field::CardExpiry, Rule::Required),
+                    (Field::CardCvc, Rule::Required),
+                ]),
+            ),
+            (nameless, invalid(&[(Field::CardName, Rule::TooLong(256))])),
+            (card("4000000000000002"), Refusal::Declined(DeclineReason::Generic)),
+            (card("4000000000009995"), Refusal::Declined(DeclineReason::InsufficientFunds)),
+            (card("4000000000000069"), Refusal::Declined(DeclineReason::ExpiredCard)),
+        ];
+        for (card, expected) in cases {
+            let last4: String = card.number.chars().rev().take(4).collect();
+            let refused = portal.add_card(&viewer, card, true).await.err();
+            assert_eq!(refused, Some(expected), "{last4}");
+        }
+        assert_eq!(portal.payment_methods(&viewer).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_asks_for_a_proof() {
+    both(|store| async move {
+        let house = House::new(store).await;
+        let world = &house.world;
+        let customer = world.customer().await;
+        let (portal, viewer) = house.enter(&customer).await;
+        for (answer, saved) in [(ChallengeAnswer::Failed, false), (ChallengeAnswer::Approved, true)]
+        {
+            let added = portal.add_card(&viewer, card("4000002760003184"), true).await;
+            let Added::Challenge { url } = added.unwrap() else {
+                panic!("no challenge");
+            };
+            let intent = newest_setup(&house).await;
+            assert_eq!(intent.status, SetupStatus::RequiresAction);
+            let waiting = portal.finish_setup(&viewer, &intent.id, true).await;
+            assert_eq!(waiting, Ok(Added::Challenge { url: url.clone() }));
+            world.bank.answer_challenge(&world.scope, &url, answer).await.unwrap();
+            let outcome = portal.finish_setup(&viewer, &intent.id, true).await;
+            let cards = portal.payment_methods(&viewer).await.unwrap();
+            if saved {
+                assert_eq!(outcome, Ok(Added::Saved(cards[0].method.id.clone())));
+                assert!(cards[0].is_default);
+            } else {
+                let failed = Refusal::Declined(DeclineReason::AuthenticationFailed);
+                assert_eq!(outcome, Err(failed));
+                assert_eq!(cards, []);
+            }
+        }
+        let stranger = world.customer().await;
+        let (portal, viewer) = house.enter(&stranger).await;
+        let intent = newest_setup(&house).await;
+        let refused = portal.finish_setup(&viewer, &intent.id, true).await.err();
+        assert_eq!(refused, Some(Refusal::NotFound));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_card_stays_while_it_is_needed() {
+    both(|store| async move {
+        let house = House::new(store).await;
+        let world = &house.world;
+        let customer = world.customer_with("pm_card_visa").await;
+        let id = world.subscribe(&customer, &house.basic).await;
+        let method = world.find_customer(&customer).await.default_payment_method.clone();
+        let method = method.unwrap();
+        let (portal, viewer) = house.enter(&customer).await;
+        let refused = portal.remove_payment_method(&viewer, &method).await.err();
+        assert_eq!(refused, Some(Refusal::LastPaymentMethod));
+        let cancel = Cancel::default();
+        world.engine.cancel_subscription(&world.scope, &id, cancel).await.unwrap();
+        portal.remove_payment_method(&viewer, &method).await.unwrap();
+        assert_eq!(world.find_customer(&customer).await.default_payment_method, None);
+    })
+    .await;
+}
