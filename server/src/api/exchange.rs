@@ -185,7 +185,9 @@ where
     // The one under which the web logs the request, where it came that way.
     let given = request.extensions().get::<RequestId>().cloned();
     let request_id = given.unwrap_or_else(|| RequestId::new(&mut api.engine.ids()));
-    let path: Vec<String> = path.iter().map(|(_, value)| value.to_owned()).collect();
+    // No id holds a NUL, and Postgres takes none in texts.
+    let sound = |(_, value): (&str, &str)| value.replace('\0', "\u{fffd}");
+    let path: Vec<String> = path.iter().map(sound).collect();
     let (parts, body) = request.into_parts();
     let headers = parts.headers.clone();
     let answer = match to_bytes(body, BODY_BYTES_MAX).await {

@@ -397,7 +397,11 @@ impl Params {
         let mut values = Vec::with_capacity(places.len());
         for (place, node) in places {
             match node {
-                Node::Leaf(text) if text.chars().count() <= TEXT_CHARS_MAX => values.push(text),
+                Node::Leaf(text)
+                    if text.chars().count() <= TEXT_CHARS_MAX && !text.contains('\0') =>
+                {
+                    values.push(text);
+                }
                 _ => {
                     let place = format!("{name}[{place}]");
                     self.refuse_coded(&place, "parameter_invalid_string", "Invalid string");

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::exchange::{Call, Routes, post};
 use super::params::Params;
+use super::payment_methods::customer_param;
 use super::problem::Problem;
 use crate::rendering;
 use crate::service::portal_sessions::NewPortalSession;
@@ -73,6 +74,8 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
     })?;
     let new = new.ok_or_else(Problem::internal)?;
     let engine = &call.api.engine;
+    let living = engine.living_customer(&call.scope, &new.customer).await;
+    living.map_err(|refused| customer_param(refused, "customer"))?;
     if new.configuration.is_none() {
         engine.default_portal_configuration(&call.scope).await?;
     }
