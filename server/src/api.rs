@@ -22,6 +22,7 @@ mod portal_sessions;
 mod prices;
 mod products;
 mod setup_intents;
+mod subscription_updates;
 mod subscriptions;
 mod tax_rates;
 
@@ -56,6 +57,7 @@ pub fn router(api: Api) -> Router {
         .merge(prices::routes())
         .merge(products::routes())
         .merge(setup_intents::routes())
+        .merge(subscription_updates::routes())
         .merge(subscriptions::routes())
         .merge(tax_rates::routes())
         .route("/v1", axum::routing::any(unknown))

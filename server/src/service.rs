@@ -16,6 +16,7 @@ pub mod payments;
 pub mod portal;
 pub mod portal_configurations;
 pub mod portal_sessions;
+pub mod previews;
 mod saving;
 pub mod subscriptions;
 pub mod updates;

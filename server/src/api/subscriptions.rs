@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::exchange::{Call, Routes, delete, get, post};
 use super::params::Params;
+use super::payment_methods::customer_param;
 use super::portal_configurations::{FEEDBACKS, PRORATIONS};
 use super::problem::Problem;
 use super::{paging, setup_intents};
@@ -67,7 +68,7 @@ pub(super) fn tax_rates(params: &mut Params, name: &str) -> Option<Vec<TaxRateId
     params.ids(name, "tax_rate", TAX_RATES_MAX)
 }
 
-fn new_item(params: &mut Params) -> Option<NewItem> {
+pub(super) fn new_item(params: &mut Params) -> Option<NewItem> {
     let price: Option<PriceId> = params.id("price", "price");
     let quantity = params.count("quantity");
     let rates = tax_rates(params, "tax_rates");
@@ -194,6 +195,8 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
     let new = call.read(|p| new_subscription(p, now))?;
     let new = new.ok_or_else(Problem::internal)?;
     let engine = &call.api.engine;
+    let living = engine.living_customer(&call.scope, &new.customer).await;
+    living.map_err(|refused| customer_param(refused, "customer"))?;
     let made = engine.create_subscription(&call.scope, new).await?;
     Ok(whole::subscription(&made, call.scope.livemode))
 }

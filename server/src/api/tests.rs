@@ -5,6 +5,7 @@
 )]
 
 mod catalogue;
+mod changes;
 mod customers;
 mod exchanges;
 mod expansions;

@@ -331,7 +331,7 @@ impl Engine {
     }
 
     /// Finds everything that a new subscription names.
-    async fn creation(
+    pub(super) async fn creation(
         &self,
         scope: &Scope,
         new: &NewSubscription,

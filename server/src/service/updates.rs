@@ -146,13 +146,7 @@ impl Engine {
         id: &SubscriptionId,
         update: &SubscriptionUpdate,
     ) -> Result<Option<Claim>, Refused> {
-        let mut ground = self.ground(scope, id).await?;
-        allowed(&ground.subscription, update)?;
-        let mut named = self.named(scope, update).await?;
-        self.set_fields(scope, &mut ground, update, &mut named)
-            .await?;
-        let changes = self.item_changes(&mut ground.subscription, update, &mut named)?;
-        let computed = self.computed(&mut ground, update, &changes)?;
+        let (mut ground, computed, redeemed) = self.tried_update(scope, id, update).await?;
         let prepared = match computed {
             Some(applied) => {
                 let collect = match update.payment_behavior {
@@ -170,8 +164,25 @@ impl Engine {
             }
             None => None,
         };
-        self.keep_update(scope, ground, named.redeemed, prepared)
-            .await
+        self.keep_update(scope, ground, redeemed, prepared).await
+    }
+
+    /// An update tried on copies: the subscription with its fields set, what its items, anchor or
+    /// trial bring, and the coupons that it gives.
+    pub(super) async fn tried_update(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        update: &SubscriptionUpdate,
+    ) -> Result<(Ground, Option<Applied>, Redeemed), Refused> {
+        let mut ground = self.ground(scope, id).await?;
+        allowed(&ground.subscription, update)?;
+        let mut named = self.named(scope, update).await?;
+        self.set_fields(scope, &mut ground, update, &mut named)
+            .await?;
+        let changes = self.item_changes(&mut ground.subscription, update, &mut named)?;
+        let computed = self.computed(&mut ground, update, &changes)?;
+        Ok((ground, computed, named.redeemed))
     }
 
     async fn keep_update(
@@ -273,17 +284,21 @@ impl Engine {
             .iter()
             .filter_map(|item| item.tax_rates.as_ref())
             .flatten();
-        let rates = own_rates.chain(update.default_tax_rates.iter().flatten());
+        let rates: Vec<&TaxRateId> = own_rates
+            .chain(update.default_tax_rates.iter().flatten())
+            .collect();
         let own_coupons = update
             .items
             .iter()
             .filter_map(|item| item.discounts.as_ref())
             .flatten();
-        let coupons = own_coupons.chain(update.discounts.iter().flatten());
+        let coupons: Vec<&CouponId> = own_coupons
+            .chain(update.discounts.iter().flatten())
+            .collect();
         Ok(Named {
             prices: self.find_many(scope, nouns::PRICES_BY_IDS, &prices).await?,
-            rates: self.tax_rates(scope, rates).await?,
-            redeemed: self.coupons(scope, coupons).await?,
+            rates: self.tax_rates(scope, rates.into_iter()).await?,
+            redeemed: self.coupons(scope, coupons.into_iter()).await?,
         })
     }
 

@@ -1,0 +1,268 @@
+//! `POST /v1/subscriptions/{id}` and `/v1/invoices/create_preview`, which share their parameters.
+
+use perennial::id::{CustomerId, SubscriptionId};
+use perennial::metadata::MetadataChange;
+use perennial::subscription::{
+    ITEMS_MAX, PauseBehavior, PauseCollection, ProrationBehavior, Subscription,
+};
+use serde_json::Value;
+
+use super::exchange::{Call, Routes, post};
+use super::params::Params;
+use super::payment_methods::customer_param;
+use super::portal_configurations::PRORATIONS;
+use super::problem::Problem;
+use super::subscriptions::{
+    cancellation, collection_method, days_until_due, discounts, new_item, payment_behavior,
+    tax_rates,
+};
+use crate::rendering::whole;
+use crate::service::Refused;
+use crate::service::previews::PreviewRequest;
+use crate::service::subscriptions::NewSubscription;
+use crate::service::updates::{SubscriptionUpdate, TrialEnd, UpdateItem};
+
+/// The routes.
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/v1/subscriptions/{id}", post("subscription", update))
+        .route(
+            "/v1/invoices/create_preview",
+            post("invoice", create_preview),
+        )
+}
+
+/// Metadata of an update; clearing all is told apart, since it needs to know what is there.
+struct Labels {
+    clear: bool,
+    pairs: Vec<(String, String)>,
+}
+
+impl Labels {
+    fn of(change: Option<MetadataChange>) -> Self {
+        let (clear, pairs) = match change {
+            None => (false, Vec::new()),
+            Some(MetadataChange::Clear) => (true, Vec::new()),
+            Some(MetadataChange::Merge(pairs)) => (false, pairs),
+        };
+        Self { clear, pairs }
+    }
+}
+
+fn item(params: &mut Params) -> UpdateItem {
+    params.boolean("clear_usage");
+    UpdateItem {
+        id: params.id("id", "subscription_item"),
+        price: params.id("price", "price"),
+        quantity: params.count("quantity"),
+        deleted: params.boolean("deleted").unwrap_or(false),
+        tax_rates: tax_rates(params, "tax_rates"),
+        discounts: discounts(params),
+        metadata: Labels::of(params.metadata("metadata")).pairs,
+    }
+}
+
+/// `billing_cycle_anchor=now`, or the same as an object with a `type`.
+fn anchor_now(params: &mut Params) -> bool {
+    let names = ["now", "unchanged"];
+    let name: Option<String> = match params.has_object("billing_cycle_anchor") {
+        true => params
+            .object("billing_cycle_anchor", |anchor| {
+                anchor.choice("type", &names)
+            })
+            .flatten(),
+        false => params.choice("billing_cycle_anchor", &names),
+    };
+    name.as_deref() == Some("now")
+}
+
+fn trial_end(params: &mut Params) -> Option<TrialEnd> {
+    match params.text_is("trial_end", "now") {
+        true => Some(TrialEnd::Now),
+        false => params.moment("trial_end").map(TrialEnd::At),
+    }
+}
+
+/// What both the update and its preview may say.
+fn terms(params: &mut Params) -> SubscriptionUpdate {
+    let proration: Option<ProrationBehavior> = params.choice("proration_behavior", &PRORATIONS);
+    SubscriptionUpdate {
+        items: params
+            .objects("items", ITEMS_MAX * 2, item)
+            .unwrap_or_default(),
+        proration_behavior: proration.unwrap_or_default(),
+        proration_date: params.moment("proration_date"),
+        billing_cycle_anchor_now: anchor_now(params),
+        trial_end: trial_end(params),
+        cancel_at: params.change_moment("cancel_at"),
+        cancel_at_period_end: params.boolean("cancel_at_period_end"),
+        default_tax_rates: tax_rates(params, "default_tax_rates"),
+        ..SubscriptionUpdate::default()
+    }
+}
+
+fn pause(params: &mut Params) -> Option<PauseCollection> {
+    let names = ["keep_as_draft", "mark_uncollectible", "void"];
+    let behavior: Option<PauseBehavior> = params.choice("behavior", &names);
+    let resumes_at = params.moment("resumes_at");
+    Some(PauseCollection {
+        behavior: params.required("behavior", behavior)?,
+        resumes_at,
+    })
+}
+
+async fn update(mut call: Call) -> Result<Value, Problem> {
+    let id: SubscriptionId = call.id("subscription")?;
+    let (mut update, labels) = call.read(|p| {
+        let labels = Labels::of(p.metadata("metadata"));
+        let (cancel_feedback, cancel_comment) = cancellation(p);
+        let update = SubscriptionUpdate {
+            payment_behavior: payment_behavior(p),
+            cancel_feedback,
+            cancel_comment,
+            pause_collection: p
+                .change_object("pause_collection", pause)
+                .and_then(|change| match change {
+                    None => Some(None),
+                    Some(read) => read.map(Some),
+                }),
+            default_payment_method: p.change_id("default_payment_method", "payment_method"),
+            discounts: discounts(p),
+            collection_method: collection_method(p),
+            days_until_due: days_until_due(p),
+            on_session: !p.boolean("off_session").unwrap_or(false),
+            description: p.change_text("description"),
+            ..terms(p)
+        };
+        (update, labels)
+    })?;
+    update.metadata = labels.pairs;
+    let engine = &call.api.engine;
+    if labels.clear {
+        let found = engine
+            .find::<Subscription>(&call.scope, id.as_str())
+            .await?;
+        let keys = found.value.metadata.0.into_keys();
+        update.metadata = keys.map(|key| (key, String::new())).collect();
+    }
+    let (changed, _) = engine.update_subscription(&call.scope, &id, update).await?;
+    Ok(whole::subscription(&changed, call.scope.livemode))
+}
+
+/// What a preview is asked for.
+struct Asked {
+    customer: Option<CustomerId>,
+    subscription: Option<SubscriptionId>,
+    details: Option<Details>,
+    discounts: Option<Vec<perennial::id::CouponId>>,
+}
+
+/// `subscription_details`: as an update of a subscription, or as a new one.
+enum Details {
+    Update(Box<SubscriptionUpdate>),
+    New(Box<NewSubscription>),
+}
+
+fn asked(params: &mut Params) -> Asked {
+    let customer: Option<CustomerId> = params.id("customer", "customer");
+    let subscription: Option<SubscriptionId> = params.id("subscription", "subscription");
+    let _: Option<String> = params.choice("preview_mode", &["next"]);
+    let owner = customer.clone().filter(|_| subscription.is_none());
+    let details = params.object("subscription_details", |p| match owner {
+        None => Some(Details::Update(Box::new(terms(p)))),
+        Some(owner) => {
+            let items = p.objects("items", ITEMS_MAX, new_item);
+            let items = p.required("items", items)?.into_iter().flatten().collect();
+            let proration: Option<ProrationBehavior> = p.choice("proration_behavior", &PRORATIONS);
+            let mut new = NewSubscription::new(owner, items);
+            new.proration_behavior = proration.unwrap_or_default();
+            new.trial_end = p.moment("trial_end");
+            new.billing_cycle_anchor = p.moment("billing_cycle_anchor");
+            new.default_tax_rates = tax_rates(p, "default_tax_rates").unwrap_or_default();
+            Some(Details::New(Box::new(new)))
+        }
+    });
+    if customer.is_none() && subscription.is_none() {
+        let _: Option<()> = params.required("customer", None);
+    }
+    Asked {
+        customer,
+        subscription,
+        details: details.flatten(),
+        discounts: discounts(params),
+    }
+}
+
+async fn create_preview(mut call: Call) -> Result<Value, Problem> {
+    let asked = call.read(asked)?;
+    let engine = &call.api.engine;
+    if let Some(customer) = &asked.customer {
+        let living = engine.living_customer(&call.scope, customer).await;
+        living.map_err(|refused| customer_param(refused, "customer"))?;
+    }
+    if let Some(id) = &asked.subscription {
+        let param = "subscription";
+        let found = engine
+            .find_named::<Subscription>(&call.scope, id.as_str(), param)
+            .await?;
+        if asked
+            .customer
+            .as_ref()
+            .is_some_and(|own| *own != found.customer)
+        {
+            return Err(Problem::no_such(
+                "subscription",
+                id.as_str(),
+                Some(param.to_owned()),
+            ));
+        }
+    }
+    let request = match (asked.subscription, asked.details) {
+        (Some(id), Some(Details::Update(mut update))) => {
+            update.discounts = asked.discounts;
+            PreviewRequest::Update(id, update)
+        }
+        (Some(id), _) => match asked.discounts {
+            None => PreviewRequest::Next(id),
+            discounts => {
+                let update = SubscriptionUpdate {
+                    discounts,
+                    ..SubscriptionUpdate::default()
+                };
+                PreviewRequest::Update(id, Box::new(update))
+            }
+        },
+        (None, Some(Details::New(mut new))) => {
+            new.discounts = asked.discounts.unwrap_or_default();
+            PreviewRequest::New(new)
+        }
+        (None, _) => {
+            let message = "Name a subscription, or give subscription_details[items].";
+            return Err(Problem::invalid(message).about("subscription"));
+        }
+    };
+    let preview = engine.preview_invoice(&call.scope, request).await;
+    let preview = preview.map_err(|refused| match refused {
+        none @ Refused::State {
+            code: Some("invoice_upcoming_none"),
+            ..
+        } => Problem::from(none).status(axum::http::StatusCode::NOT_FOUND),
+        other => under_details(other.into()),
+    })?;
+    Ok(whole::invoice(&preview, call.scope.livemode))
+}
+
+/// Parameters of the update stand under `subscription_details` in a preview.
+fn under_details(mut problem: Problem) -> Problem {
+    const OUTSIDE: [&str; 3] = ["customer", "subscription", "discounts"];
+    if let Some(param) = &mut problem.param {
+        let (first, rest) = match param.find('[') {
+            Some(at) => param.split_at(at),
+            None => (param.as_str(), ""),
+        };
+        if !OUTSIDE.contains(&first) && first != "id" {
+            *param = format!("subscription_details[{first}]{rest}");
+        }
+    }
+    problem
+}

@@ -1,0 +1,114 @@
+//! Invoices before they are made: the very use case that would make them, tried on copies.
+
+use perennial::customer::Customer;
+use perennial::id::SubscriptionId;
+use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
+use perennial::quote::upcoming;
+use perennial::subscription::Subscription;
+
+use super::find::values;
+use super::subscriptions::NewSubscription;
+use super::updates::SubscriptionUpdate;
+use super::{Engine, Refused};
+use crate::store::Scope;
+use crate::store::document::Stored;
+
+/// What is to be previewed.
+#[derive(Clone, Debug)]
+pub enum PreviewRequest {
+    /// The next ordinary invoice of a subscription as it stands.
+    Next(SubscriptionId),
+    /// The invoice that an update would make at once, or else the next ordinary one after it.
+    Update(SubscriptionId, Box<SubscriptionUpdate>),
+    /// The first invoice of a new subscription, or its next one where the first waits.
+    New(Box<NewSubscription>),
+}
+
+impl Engine {
+    /// The invoice that would follow, as a draft that was never saved. Its lines, totals and
+    /// `amount_due_minor` are those of the invoice that does follow, if nothing changes meanwhile.
+    ///
+    /// # Errors
+    /// What the use case itself would refuse; [`Refused::State`] with `invoice_upcoming_none` when
+    /// there will be none.
+    pub async fn preview_invoice(
+        &self,
+        scope: &Scope,
+        request: PreviewRequest,
+    ) -> Result<Invoice, Refused> {
+        match request {
+            PreviewRequest::Next(id) => {
+                let subscription: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+                let owner = subscription.customer.as_str();
+                let customer: Stored<Customer> = self.find(scope, owner).await?;
+                let pending = values(&self.pending(scope, &subscription.customer).await?);
+                next(&subscription, &customer, &pending)
+            }
+            PreviewRequest::Update(id, update) => self.preview_update(scope, &id, &update).await,
+            PreviewRequest::New(new) => self.preview_new(scope, &new).await,
+        }
+    }
+
+    async fn preview_update(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        update: &SubscriptionUpdate,
+    ) -> Result<Invoice, Refused> {
+        let (ground, applied, _) = self.tried_update(scope, id, update).await?;
+        let pending = values(&ground.pending);
+        let mut customer = (*ground.customer).clone();
+        let Some(applied) = applied else {
+            return next(&ground.subscription, &customer, &pending);
+        };
+        if let Some(mut invoice) = applied.invoice {
+            let now = self.now();
+            invoice.created = now;
+            invoice.finalize(&mut customer, now)?;
+            return Ok(as_draft(invoice));
+        }
+        let kept = |item: &InvoiceItem| !applied.taken.contains(&item.id);
+        let mut pending: Vec<InvoiceItem> = pending.into_iter().filter(kept).collect();
+        pending.extend(applied.pending);
+        next(&applied.subscription, &customer, &pending)
+    }
+
+    async fn preview_new(&self, scope: &Scope, new: &NewSubscription) -> Result<Invoice, Refused> {
+        let now = self.now();
+        let customer = self.living_customer(scope, &new.customer).await?;
+        let mut customer = customer.value;
+        let (creation, _) = self.creation(scope, new, now).await?;
+        let pending = values(&self.pending(scope, &customer.id).await?);
+        let created = Subscription::create(creation, &customer, &pending, &mut self.ids())?;
+        match created.invoice {
+            Some(mut invoice) => {
+                invoice.created = now;
+                invoice.finalize(&mut customer, now)?;
+                Ok(as_draft(invoice))
+            }
+            None => next(&created.subscription, &customer, &pending),
+        }
+    }
+}
+
+fn next(
+    subscription: &Subscription,
+    customer: &Customer,
+    pending: &[InvoiceItem],
+) -> Result<Invoice, Refused> {
+    let coming = upcoming(subscription, customer, pending)?;
+    let coming = coming.ok_or_else(|| Refused::State {
+        code: Some("invoice_upcoming_none"),
+        message: format!("No upcoming invoices for customer: '{}'", customer.id),
+    })?;
+    Ok(coming.invoice)
+}
+
+/// A finalised copy, looking like what it is: nothing that anybody owes.
+fn as_draft(mut invoice: Invoice) -> Invoice {
+    invoice.status = InvoiceStatus::Draft;
+    invoice.number = None;
+    invoice.finalized_at = None;
+    invoice.paid_at = None;
+    invoice
+}
