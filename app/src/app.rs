@@ -2,7 +2,7 @@
 
 use crate::{
     locale::{Locale, words},
-    portal::{self, frame::load_frame},
+    portal::{self, frame::load_frame, loaded::load},
     ui::{Arrival, Merchant},
 };
 use leptos::prelude::*;
@@ -24,7 +24,7 @@ pub fn App() -> impl IntoView {
     provide_context(locale);
     provide_context(Arrival::default());
     provide_context(Merchant::default());
-    let frame = Resource::new_blocking(|| (), |()| load_frame());
+    let frame = load(|| (), |()| load_frame());
     Effect::new(move |_| tell_document(locale.get()));
     view! {
         <Router>

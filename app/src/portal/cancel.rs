@@ -3,7 +3,7 @@
 
 use super::{
     change::subscription_of_path,
-    loaded::Loaded,
+    loaded::{Loaded, load},
     outcome::{Outcome, refusal_of},
     say,
 };
@@ -102,7 +102,7 @@ fn reason_text(words: Words, reason: Feedback) -> &'static str {
 #[component]
 pub fn Cancel() -> impl IntoView {
     let id = subscription_of_path();
-    let page = Resource::new_blocking(move || id.get(), |id| async move { load_cancel(id?).await });
+    let page = load(move || id.get(), |id| async move { load_cancel(id?).await });
     view! { <Loaded resource=page view=|page| view! { <Consequences page=page /> }.into_any() /> }
 }
 

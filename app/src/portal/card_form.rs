@@ -3,7 +3,7 @@
 mod typing;
 
 use super::{
-    loaded::Loaded,
+    loaded::{Loaded, load},
     outcome::{Away, Faults, Outcome, focus, follow, refusal_of},
 };
 use crate::{
@@ -149,7 +149,7 @@ pub fn rule_of(fault: CardFault) -> (Field, Rule) {
 pub fn AddCardPage() -> impl IntoView {
     let adding = ServerAction::<AddCard>::new();
     follow(adding);
-    let resource = Resource::new(|| (), |()| load_card_form());
+    let resource = load(|| (), |()| load_card_form());
     view! { <Loaded resource=resource view=move |form| view! { <Form form=form adding=adding /> }.into_any() /> }
 }
 

@@ -10,7 +10,7 @@ mod terms;
 
 pub use review::Review;
 
-use super::loaded::Loaded;
+use super::loaded::{Loaded, load};
 use crate::{
     port::{ChangePage, QuotePage},
     refusal::Refusal,
@@ -108,7 +108,7 @@ pub(super) fn subscription_of_path() -> Signal<Result<SubscriptionId, Refusal>> 
 #[component]
 pub fn Change() -> impl IntoView {
     let id = subscription_of_path();
-    let page = Resource::new_blocking(move || id.get(), |id| async move { load_change(id?).await });
+    let page = load(move || id.get(), |id| async move { load_change(id?).await });
     let query = use_query_map();
     let show = move |page: ChangePage| {
         let asked = query.get_untracked();

@@ -5,7 +5,7 @@ mod check;
 mod tax_ids;
 
 use super::{
-    loaded::Loaded,
+    loaded::{Loaded, load},
     outcome::{Faults, Outcome, focus, refusal_of, typed},
 };
 use crate::{
@@ -191,7 +191,7 @@ pub fn DetailsPage() -> impl IntoView {
             acts.remove.version().get(),
         )
     };
-    let resource = Resource::new(done, |_| load_details());
+    let resource = load(done, |_| load_details());
     view! { <Loaded resource=resource view=move |shown| view! { <Shown shown=shown acts=acts /> }.into_any() /> }
 }
 

@@ -52,7 +52,7 @@ pub async fn sign_out() -> Result<(), Refusal> {
 #[component]
 pub fn Surroundings(
     /// What the merchant and the customer are.
-    frame: Resource<Result<Frame, Refusal>>,
+    frame: super::loaded::Loading<Frame>,
     /// The page.
     children: Children,
 ) -> impl IntoView {

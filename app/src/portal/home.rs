@@ -2,7 +2,7 @@
 
 use super::{
     attention::AttentionBanner,
-    loaded::Loaded,
+    loaded::{Loaded, load},
     method::Method,
     outcome::{Outcome, refusal_of},
     say,
@@ -82,7 +82,7 @@ pub fn Home() -> impl IntoView {
     };
     let search = use_location().search;
     let done = (acts.keep.version(), acts.undo.version());
-    let home = Resource::new_blocking(
+    let home = load(
         move || (search.get(), done.0.get(), done.1.get()),
         |_| load_home(),
     );

@@ -4,7 +4,7 @@ mod document;
 mod pay;
 
 use super::{
-    loaded::Loaded,
+    loaded::{Loaded, load},
     outcome::{Away, Outcome, follow, refusal_of},
 };
 use crate::{
@@ -105,7 +105,7 @@ pub fn InvoiceView() -> impl IntoView {
     follow(paying);
     let params = use_params_map();
     let id = move || params.with(|params| params.get("id")).unwrap_or_default();
-    let resource = Resource::new(
+    let resource = load(
         move || (id(), paying.version().get()),
         |(id, _)| load_invoice(id),
     );

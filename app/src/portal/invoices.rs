@@ -1,6 +1,9 @@
 //! The billing history: a list one can scan, newest first.
 
-use super::{loaded::Loaded, say};
+use super::{
+    loaded::{Loaded, load},
+    say,
+};
 use crate::{
     locale::words,
     port::{InvoiceList, InvoiceRow},
@@ -33,7 +36,7 @@ pub async fn load_invoices(
 pub fn InvoicesPage() -> impl IntoView {
     let query = use_query_map();
     let after = move || query.with(|query| query.get("after")).unwrap_or_default();
-    let resource = Resource::new(after, load_invoices);
+    let resource = load(after, load_invoices);
     view! { <Loaded resource=resource view=show /> }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     frame::ChooseLanguage,
-    loaded::Loaded,
+    loaded::{Loaded, load},
     outcome::{Outcome, refusal_of},
 };
 use crate::{
@@ -71,7 +71,7 @@ pub async fn save_mail(
 #[component]
 pub fn MailPage() -> impl IntoView {
     let saving = ServerAction::<SaveMail>::new();
-    let resource = Resource::new(move || saving.version().get(), |_| load_mail());
+    let resource = load(move || saving.version().get(), |_| load_mail());
     view! { <Loaded resource=resource view=move |mail| view! { <Shown mail=mail saving=saving /> }.into_any() /> }
 }
 

@@ -1,7 +1,7 @@
 //! Payment methods: which there are, which one pays, and taking one away.
 
 use super::{
-    loaded::Loaded,
+    loaded::{Loaded, load},
     method::{Life, Method, expiry, life, spoken},
     outcome::{Outcome, refusal_of},
     refused::NotFound,
@@ -86,7 +86,7 @@ pub async fn remove_payment_method(
 #[component]
 pub fn PaymentMethodsPage() -> impl IntoView {
     let making = ServerAction::<MakeDefault>::new();
-    let resource = Resource::new(move || making.version().get(), |_| load_payment_methods());
+    let resource = load(move || making.version().get(), |_| load_payment_methods());
     view! { <Loaded resource=resource view=move |page| view! { <List page=page making=making /> }.into_any() /> }
 }
 
@@ -184,7 +184,7 @@ pub fn Until(
 pub fn RemovePaymentMethodPage() -> impl IntoView {
     let removing = ServerAction::<RemovePaymentMethod>::new();
     let params = use_params_map();
-    let resource = Resource::new(|| (), |()| load_payment_methods());
+    let resource = load(|| (), |()| load_payment_methods());
     let show = move |page: PaymentMethods| {
         let id = params
             .with_untracked(|params| params.get("id"))

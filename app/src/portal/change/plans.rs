@@ -247,9 +247,16 @@ fn Come(
         let offer = offer.clone();
         Memo::new(move |_| offer.chosen().preview(&offer.page, &offer.base))
     };
+    let offered = {
+        let offer = offer.clone();
+        Memo::new(move |_| offer.chosen().price(&offer.page).is_some())
+    };
     let every = offer.every;
     let page = offer.page;
     let content = move || match preview.get() {
+        None if !offered.get() => {
+            view! { <p class="quiet">{words.change_not_offered_detail()}</p> }.into_any()
+        }
         None => view! { <p class="quiet">{words.change_same()}</p> }.into_any(),
         Some(Err(_)) => view! { <p class="quiet">{words.change_impossible()}</p> }.into_any(),
         Some(Ok(terms)) => {

@@ -8,7 +8,7 @@ use crate::{
     locale::words,
     port::{ChangePage, ItemRow, QuotePage},
     portal::{
-        loaded::Loaded,
+        loaded::{Loaded, load},
         method::Method,
         outcome::{Away, Outcome, follow, refusal_of},
         say,
@@ -68,7 +68,7 @@ pub fn Review() -> impl IntoView {
             .unwrap_or_default();
         QuoteId::parse(&id).map_err(|_| Refusal::NotFound)
     };
-    let page = Resource::new_blocking(
+    let page = load(
         move || (subscription.get(), quote()),
         |(subscription, quote)| async move { load_quote(subscription?, quote?).await },
     );
