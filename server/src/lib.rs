@@ -5,6 +5,7 @@
 pub mod api;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod document;
 pub mod gateway;
 pub mod logging;
@@ -14,3 +15,4 @@ pub mod service;
 pub mod serving;
 pub mod store;
 pub mod web;
+pub mod work;

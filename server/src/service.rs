@@ -20,6 +20,7 @@ pub mod previews;
 mod saving;
 pub mod subscriptions;
 pub mod updates;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, Entropy, Ids};
 use crate::gateway::Gateway;
 use crate::store::{Scope, Store, StoreError, event};
+use usage::{NoUsage, UsageSource};
 
 /// How often a decision is made again when somebody else changed the same rows meanwhile.
 const DECISIONS_MAX: u32 = 6;
@@ -48,6 +50,8 @@ pub struct Engine {
     pub entropy: Arc<dyn Entropy>,
     /// Where money moves. Never called inside a transaction.
     pub gateway: Arc<dyn Gateway>,
+    /// What customers used of metered prices.
+    pub usage: Arc<dyn UsageSource>,
     /// Tells workers that something may have become due.
     pub due: Arc<Notify>,
 }
@@ -66,8 +70,16 @@ impl Engine {
             clock,
             entropy,
             gateway,
+            usage: Arc::new(NoUsage),
             due: Arc::default(),
         }
+    }
+
+    /// The same engine with another source of usage.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Arc<dyn UsageSource>) -> Self {
+        self.usage = usage;
+        self
     }
 
     /// Tells workers that something may have become due.
@@ -230,4 +242,4 @@ impl From<sqlx::Error> for Refused {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

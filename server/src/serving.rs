@@ -11,10 +11,12 @@ use tokio::sync::watch;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
+use crate::demo;
 use crate::gateway::sandbox::{self, Sandbox};
 use crate::service::Engine;
 use crate::store::{Store, StoreError, installation};
 use crate::web::{self, Web, WebConfig};
+use crate::work;
 
 /// Why a process could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum ServeError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The demo.
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
     /// The server itself.
     #[error("the server stopped: {0}")]
     Server(#[from] std::io::Error),
@@ -60,6 +65,11 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
         .await
         .map_err(|error| ServeError::Listen { address, error })?;
     let public = config.public_url();
+    if config.demo {
+        show_demo(&engine, config).await?;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let worker = tokio::spawn(work::run(engine.clone(), stopped.clone()));
     let web = Web::new(
         engine,
         WebConfig {
@@ -69,12 +79,30 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
         },
     );
     let app = web::router(web, sandbox::router(sandbox));
-    let (stop, stopped) = watch::channel(false);
     tracing::info!(%address, url = public.origin(), "serving");
-    let outcome = listen(listener, app, stop, stopped, config.drain_seconds).await;
+    let outcome = listen(listener, app, stop.clone(), stopped, config.drain_seconds).await;
+    // The worker finishes what it has begun; it hears it here too, where the server ended by itself.
+    stop.send_replace(true);
+    let drain = Duration::from_secs(config.drain_seconds);
+    if tokio::time::timeout(drain, worker).await.is_err() {
+        tracing::warn!("the worker did not finish in time; the next start settles what is open");
+    }
     store.close().await;
     tracing::info!("closed");
     outcome
+}
+
+/// Makes the demo if it is not there yet, and prints the ways into it.
+async fn show_demo(engine: &Engine, config: &Config) -> Result<(), ServeError> {
+    tracing::info!(
+        "preparing the demo; the first time it lives through a year, which takes seconds"
+    );
+    let report = demo::open(engine, config.public_url().origin()).await?;
+    if let Some(path) = &config.demo_json {
+        report.write(path)?;
+    }
+    println!("{}", report.text());
+    Ok(())
 }
 
 async fn listen(

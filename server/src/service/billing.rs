@@ -261,6 +261,8 @@ impl Engine {
         let pending = self.pending(scope, &customer.id).await?;
         let waiting = values(&pending);
         let mut ids = self.ids();
+        let until = subscription.next_due_at().unwrap_or(now);
+        let usage = self.usage.reported(&subscription, until);
         let mut paused = false;
         let unpayable = step == Step::Renew && self.ends_unpayable(scope, &subscription).await?;
         let renewed = if unpayable {
@@ -268,14 +270,15 @@ impl Engine {
             None
         } else {
             let renewed = match step {
-                Step::Finish => subscription.finish(&customer, &waiting, &[], now, &mut ids),
-                Step::Renew => match subscription.renew(&customer, &waiting, &[], now, &mut ids) {
+                Step::Finish => subscription.finish(&customer, &waiting, &usage, now, &mut ids),
+                Step::Renew => match subscription.renew(&customer, &waiting, &usage, now, &mut ids)
+                {
                     // The change that waited can't be made any more (its price is not sold now):
                     // the subscription goes on as it is.
                     Err(error) if subscription.scheduled_change.is_some() => {
                         tracing::warn!(id = %subscription.id, %error, "a waiting change is dropped");
                         subscription.scheduled_change = None;
-                        subscription.renew(&customer, &waiting, &[], now, &mut ids)
+                        subscription.renew(&customer, &waiting, &usage, now, &mut ids)
                     }
                     renewed => renewed,
                 },

@@ -17,6 +17,8 @@ mod rows;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use changing::ADD_ON_KEY;
+
 use std::sync::Arc;
 
 use app::port::{

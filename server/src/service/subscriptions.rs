@@ -461,7 +461,11 @@ impl Engine {
         let how = CancelNow {
             prorate: cancel.prorate,
             invoice_now: cancel.invoice_now,
-            usage: Vec::new(),
+            usage: if cancel.invoice_now {
+                self.usage.reported(&subscription, now)
+            } else {
+                Vec::new()
+            },
             cancellation: Cancellation {
                 comment: cancel.comment.clone(),
                 feedback: cancel.feedback,

@@ -1,5 +1,6 @@
 //! The use cases, on both databases, with a moving clock, seeded ids and the sandbox bank.
 
+mod changing;
 mod renewing;
 mod starting;
 pub(crate) mod world;

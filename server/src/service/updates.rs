@@ -490,19 +490,7 @@ fn set_ending(
             "Give either cancel_at or cancel_at_period_end.",
         )),
         (Some(true), _) => Ok(own.cancel_at_period_end(cancellation, now).map(|_| ())?),
-        (_, Some(Some(at))) => {
-            if at <= now {
-                return Err(Refused::invalid(
-                    "cancel_at",
-                    "cancel_at must lie in the future.",
-                ));
-            }
-            own.cancel_at = Some(at);
-            own.cancel_at_period_end = false;
-            own.canceled_at = Some(now);
-            own.cancellation = Some(cancellation);
-            Ok(())
-        }
+        (_, Some(Some(at))) => Ok(own.end_at(at, cancellation, now)?),
         (Some(false), _) | (_, Some(None)) if own.cancel_at.is_some() => Ok(own.keep()?),
         _ => Ok(()),
     }

@@ -334,3 +334,5 @@ pub const COUPONS_BY_IDS: &str = "select body, revision, sort from coupon \
 /// Takes a waiting item away (`$3` id, `$4` revision).
 pub const INVOICE_ITEM_DELETE: &str = "delete from invoice_item \
     where merchant = $1 and livemode = $2 and id = $3 and revision = $4 and invoice is null";
+/// Forgets quotes that ended before `$1`, of all merchants.
+pub const QUOTES_PRUNE: &str = "delete from quote where expires_at < $1";

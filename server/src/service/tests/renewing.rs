@@ -1,13 +1,13 @@
 //! What falls due by itself.
 
-use perennial::calendar::{Cadence, Timestamp};
+use perennial::calendar::Cadence;
 use perennial::id::SubscriptionId;
 use perennial::invoice::{BillingReason, InvoiceStatus};
 use perennial::subscription::{
     CancellationReason, CollectionMethod, MissingPaymentMethod, Status, WhenExhausted,
 };
 
-use super::world::{START, World, at};
+use super::world::{START, World, after, at};
 use crate::gateway::sandbox::Fault;
 use crate::service::payments::PaymentResult;
 use crate::service::subscriptions::{Cancel, NewItem, NewSubscription};
@@ -458,8 +458,4 @@ async fn two_workers_do_everything_once() {
         assert_eq!(world.charges().await, 12);
     })
     .await;
-}
-
-fn after(moment: Timestamp, seconds: i64) -> Timestamp {
-    moment.add_seconds(seconds).unwrap()
 }

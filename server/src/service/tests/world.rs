@@ -47,6 +47,11 @@ pub(crate) fn at(year: i64, month: u8, day: u8) -> Timestamp {
     .unwrap()
 }
 
+/// So many seconds later.
+pub(crate) fn after(moment: Timestamp, seconds: i64) -> Timestamp {
+    moment.add_seconds(seconds).unwrap()
+}
+
 impl World {
     pub(crate) async fn new(store: Store) -> Self {
         Self::seeded(store, 7).await
@@ -202,6 +207,21 @@ impl World {
             .unwrap()
             .value
             .id
+    }
+
+    /// One of a price for a customer, free until `end`.
+    pub(crate) async fn trial(
+        &self,
+        customer: &CustomerId,
+        price: &Price,
+        end: Timestamp,
+    ) -> SubscriptionId {
+        let new = NewSubscription {
+            trial_end: Some(end),
+            ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id.clone(), 1)])
+        };
+        let made = self.engine.create_subscription(&self.scope, new).await;
+        made.unwrap().value.id
     }
 
     /// All invoices of a customer, oldest first.

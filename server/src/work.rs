@@ -1,0 +1,94 @@
+//! The worker: does what falls due by itself, and forgets what is over.
+//!
+//! It sleeps until something is due, until somebody rings, or for half a minute. Any number of them
+//! may work on one Postgres: each row's revision lets one of them win.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial::calendar::Timestamp;
+use tokio::sync::watch;
+
+use crate::service::{Engine, Refused};
+use crate::store::{idempotency, key, nouns};
+
+/// The longest sleep, in seconds: other processes don't ring here.
+const SLEEP_SECONDS_MAX: u64 = 30;
+/// The shortest pause between two sweeps, in milliseconds, so that a busy server is not swept for
+/// each of its commits.
+const PAUSE_MILLIS: u64 = 1_000;
+/// Pieces of work of one kind in one sweep.
+const SWEEP_MAX: u32 = 256;
+/// How often what is over is forgotten, in seconds.
+const PRUNE_SECONDS: i64 = 3_600;
+/// How long a quote is kept after its end, in seconds: somebody may still look at it.
+const QUOTE_KEPT_SECONDS: i64 = 7 * 86_400;
+
+/// Works until `stop` says so; what is under way then is finished first.
+pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+    let bell = Arc::clone(&engine.due);
+    let mut pruned_at = Timestamp(i64::MIN);
+    while !*stop.borrow() {
+        let nap = sweep(&engine, &mut pruned_at).await;
+        tokio::select! {
+            () = tokio::time::sleep(nap) => {}
+            () = rung(&bell) => {}
+            // An error means that nobody is left to say stop.
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// Waits until somebody rings, but not shorter than the pause between two sweeps.
+async fn rung(bell: &tokio::sync::Notify) {
+    tokio::time::sleep(Duration::from_millis(PAUSE_MILLIS)).await;
+    bell.notified().await;
+}
+
+/// Does what is due, and says how long to sleep.
+async fn sweep(engine: &Engine, pruned_at: &mut Timestamp) -> Duration {
+    let now = engine.now();
+    let longest = Duration::from_secs(SLEEP_SECONDS_MAX);
+    if now.0.saturating_sub(pruned_at.0) >= PRUNE_SECONDS {
+        *pruned_at = now;
+        if let Err(error) = prune(engine, now).await {
+            tracing::error!(%error, "what is over could not be forgotten");
+        }
+    }
+    match engine.run_due(now, SWEEP_MAX).await {
+        // What can't be done now is tried again later, not at once.
+        Ok(0) => {}
+        Ok(done) => {
+            tracing::debug!(done, "swept");
+            return Duration::from_millis(PAUSE_MILLIS);
+        }
+        Err(error) => {
+            tracing::error!(%error, "what is due could not be found");
+            return longest;
+        }
+    }
+    match engine.next_due_at().await {
+        Ok(Some(at)) if at > now => {
+            let seconds = u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(SLEEP_SECONDS_MAX);
+            Duration::from_secs(seconds.clamp(1, SLEEP_SECONDS_MAX))
+        }
+        _ => longest,
+    }
+}
+
+/// Forgets answers to old requests, dead links and visits, and quotes that ended.
+async fn prune(engine: &Engine, now: Timestamp) -> Result<(), Refused> {
+    let mut tx = engine.store.begin().await?;
+    let connection = tx.connection();
+    idempotency::prune(&mut *connection, now).await?;
+    key::prune(&mut *connection, now).await?;
+    sqlx::query(nouns::QUOTES_PRUNE)
+        .bind(now.0.saturating_sub(QUOTE_KEPT_SECONDS))
+        .execute(&mut *connection)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
