@@ -438,7 +438,6 @@ fn scaled(number: i64, exponent: u32) -> String {
 mod generator_tests;
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test may stop at what cannot be")]
 mod tests {
     use super::*;
 

@@ -8,7 +8,6 @@ mod plans;
 mod review;
 mod terms;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 mod tests;
 
 pub use review::Review;

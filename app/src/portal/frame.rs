@@ -124,7 +124,6 @@ fn Head(frame: Frame) -> impl IntoView {
         .into_iter()
         .filter(|(shown, ..)| *shown)
         .map(|(_, href, name, glyph)| {
-            let here = here.clone();
             view! { <li><a href=href aria-current=move || here(href)><Icon glyph=glyph /><span>{name}</span></a></li> }
         })
         .collect();
