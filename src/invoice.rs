@@ -99,6 +99,14 @@ pub struct Invoice {
 }
 
 impl Invoice {
+    /// All lines before any discount, as they stand above the sums. Where items have discounts of
+    /// their own, Stripe's subtotal is smaller than this.
+    #[must_use]
+    pub fn lines_minor(&self) -> i64 {
+        let amounts = self.lines.iter().map(|line| line.amount_minor);
+        amounts.fold(0_i64, i64::saturating_add)
+    }
+
     /// What is still to be paid.
     #[must_use]
     pub fn amount_remaining_minor(&self) -> i64 {

@@ -25,8 +25,8 @@ const START: Timestamp = Timestamp(1_793_491_200);
 /// A month later.
 const END: Timestamp = Timestamp(1_796_083_200);
 
-struct Sample {
-    invoice: Invoice,
+pub(super) struct Sample {
+    pub(super) invoice: Invoice,
     seller: Seller,
     locale: Locale,
 }
@@ -217,7 +217,7 @@ fn one_line() -> Sample {
     )
 }
 
-fn paid_with_discount() -> Sample {
+pub(super) fn paid_with_discount() -> Sample {
     let discount = DiscountId::from_random(1);
     let mut off = line(1, "Lumen Team", 120_000);
     off.quantity = Some(12);

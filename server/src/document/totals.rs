@@ -31,7 +31,8 @@ pub(super) fn rows(invoice: &Invoice, words: Words) -> Vec<Row> {
         ruled: false,
     };
     let totals = &invoice.totals;
-    let mut rows = vec![row(words.document_subtotal(), totals.subtotal_minor)];
+    // Not Stripe's subtotal: all discounts follow, and the sums must add up for who reads them.
+    let mut rows = vec![row(words.document_subtotal(), invoice.lines_minor())];
     for (name, minor) in discounts(invoice) {
         rows.push(row(&words.document_discount(&name), minor.saturating_neg()));
     }
@@ -169,5 +170,53 @@ pub(super) fn decimal_amount(words: Words, minor: Decimal12, currency: Currency)
             let whole = i64::try_from(minor.scaled() / 1_000_000_000_000).unwrap_or(i64::MAX);
             words.money(Money::new(whole, currency))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Sums as they are printed.
+    use super::*;
+    use crate::document::tests::paid_with_discount;
+    use app::locale::Locale;
+
+    #[test]
+    fn printed_sums_add_up_with_an_item_discount() {
+        let mut invoice = paid_with_discount().invoice;
+        // As the domain has it when the discount is the item's own.
+        invoice.totals.subtotal_minor = 96_000;
+        let rows = rows(&invoice, Locale::En.words());
+        let seen: Vec<_> = rows
+            .iter()
+            .map(|row| (row.label.as_str(), row.amount.as_str()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("Subtotal", "€1,200.00"),
+                ("Discount: Bienvenue", "\u{2212}€240.00"),
+                ("Total", "€960.00"),
+                ("Applied balance", "\u{2212}€10.00"),
+                ("Amount paid", "\u{2212}€950.00"),
+                ("Amount due", "€0.00"),
+            ]
+        );
+    }
+
+    #[test]
+    fn unit_prices_keep_all_their_places() {
+        let check = |minor: &str, currency: Currency, expected: &str| {
+            let minor = Decimal12::parse(minor).unwrap();
+            assert_eq!(
+                decimal_amount(Locale::En.words(), minor, currency),
+                expected
+            );
+        };
+        check("1250", Currency::USD, "$12.50");
+        check("12.5", Currency::USD, "$0.125");
+        check("0.000000000001", Currency::USD, "$0.00000000000001");
+        check("12.5", Currency::JPY, "¥12.5");
+        check("-3", Currency::USD, "\u{2212}$0.03");
+        check("0", Currency::USD, "$0.00");
     }
 }

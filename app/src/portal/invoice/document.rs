@@ -238,6 +238,8 @@ fn Sums(invoice: Invoice) -> impl IntoView {
         view! { <SummaryLine name=name detail=Signal::stored(detail) total=total><Amount money=money(minor) /></SummaryLine> }
     };
     let totals = invoice.totals;
+    // Not Stripe's subtotal: all discounts follow, and the sums must add up for who reads them.
+    let all_lines_minor = invoice.lines_minor();
     let (discounts, taxes) = (discounts(words, &invoice), taxes(words, &invoice));
     let plain = discounts.is_empty() && taxes.is_empty();
     let off: Vec<_> = discounts
@@ -281,7 +283,7 @@ fn Sums(invoice: Invoice) -> impl IntoView {
     let due = owed || paid != 0;
     view! {
         <Summary>
-            {(!plain).then(|| line(words.document_subtotal().to_owned(), None, totals.subtotal_minor, false))}
+            {(!plain).then(|| line(words.document_subtotal().to_owned(), None, all_lines_minor, false))}
             {off}
             {on_top}
             {line(words.change_total().to_owned(), None, totals.total_minor, !due)}
