@@ -11,6 +11,7 @@ mod documents;
 mod headers;
 pub mod limits;
 mod notice;
+mod packing;
 mod pages;
 mod request;
 mod same_origin;
@@ -63,6 +64,8 @@ pub struct Web {
     pub config: Arc<WebConfig>,
     /// Who asks how often.
     pub limits: Arc<Limits>,
+    /// The merchants' stylesheets.
+    pub themes: Arc<style::Themes>,
 }
 
 impl Web {
@@ -73,6 +76,7 @@ impl Web {
             engine,
             config: Arc::new(config),
             limits: Arc::default(),
+            themes: Arc::default(),
         }
     }
 }
@@ -122,6 +126,7 @@ pub fn router(web: Web, gateway: Router) -> Router {
             Duration::from_secs(ANSWER_SECONDS_MAX),
         ))
         .layer(from_fn(notice::say))
+        .layer(from_fn(packing::pack))
         .layer(from_fn_with_state(state.clone(), headers::secure))
         .layer(from_fn_with_state(state, request::trace))
 }

@@ -11,9 +11,9 @@ use sqlx::AnyConnection;
 use super::{Engine, Refused};
 use crate::merchant::Merchant;
 use crate::rendering;
+use crate::store::Scope;
 use crate::store::document::{self, Document, Stored};
 use crate::store::key::{self, PortalKeyKind};
-use crate::store::Scope;
 
 /// How long a link can be used, in seconds (Stripe: 5 minutes).
 pub const LINK_SECONDS: i64 = 5 * 60;
@@ -176,7 +176,8 @@ impl Engine {
             return self.dead(secret).await;
         };
         let visit = self.secret();
-        let until = visit_end(&session, now);
+        // Even a link that lived long opens for a whole visit, which then is not prolonged.
+        let until = Timestamp(now.0.saturating_add(VISIT_IDLE_SECONDS));
         let kind = PortalKeyKind::Visit;
         key::insert_portal_key(connection, &scope, kind, &visit, &id, until).await?;
         tx.commit().await?;
@@ -261,7 +262,7 @@ impl Engine {
     }
 }
 
-/// When a visit ends if nothing more is asked for.
+/// Until when a visit is prolonged by what is asked for now.
 fn visit_end(session: &PortalSession, now: Timestamp) -> Timestamp {
     let idle = now.0.saturating_add(VISIT_IDLE_SECONDS);
     let cap = session.created.0.saturating_add(VISIT_SECONDS_MAX);

@@ -97,7 +97,7 @@ fn read(root: &Path) -> io::Result<&'static [Embedded]> {
 
 /// How a body is packed on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
+pub(super) enum Coding {
     Brotli,
     Gzip,
     Identity,
@@ -231,7 +231,7 @@ fn names(list: &str, tag: &str) -> bool {
 }
 
 /// The coding a browser likes best of those at hand, ours where it likes several equally (RFC 9110 §12.5.3).
-fn choose(accepted: &str, brotli: bool, gzip: bool) -> Coding {
+pub(super) fn choose(accepted: &str, brotli: bool, gzip: bool) -> Coding {
     let at_hand = [(Coding::Brotli, brotli), (Coding::Gzip, gzip)];
     let wanted = at_hand
         .into_iter()

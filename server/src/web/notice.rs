@@ -106,12 +106,16 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 /// Turns notices, and answers of the layers around us, into pages where a page is wanted.
 pub async fn say(request: Request, next: Next) -> Response {
     let setting = request.extensions().get::<Setting>().cloned();
+    let call = request.uri().path().starts_with("/v1/");
     let response = next.run(request).await;
     let Some(setting) = setting else {
         return response;
     };
     let status = response.status();
     let bare = !response.headers().contains_key(header::CONTENT_TYPE);
+    if call && bare && status.is_server_error() {
+        return exchange::plain(&Problem::internal().status(status));
+    }
     let notice = match response.extensions().get::<Notice>() {
         Some(notice) => Some(*notice),
         None if status == StatusCode::PAYLOAD_TOO_LARGE => Some(Notice::TooLong),

@@ -1,17 +1,20 @@
 //! Stylesheets: the pages' own, and each merchant's tokens.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use app::style::{CSS, CSS_HASH};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use perennial::id::MerchantId;
 use perennial::theme::{Appearance, Theme};
 use sha2::{Digest, Sha256};
 
+use super::packing::{accepts_gzip, gzip};
 use super::{Web, headers};
 use crate::merchant::Merchant;
 use crate::store::key;
@@ -20,6 +23,8 @@ use crate::store::key;
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Where a name is older than the contents.
 const ASK_AGAIN: &str = "public, no-cache";
+/// The slowest and smallest of gzip's levels.
+const BEST: u32 = 9;
 const CSS_TYPE: &str = "text/css; charset=utf-8";
 
 /// How a merchant's pages look and what may surround them.
@@ -41,10 +46,46 @@ pub struct Brand {
     pub return_url: Option<String>,
 }
 
+/// A theme's sheet, and the name that changes with it.
+#[derive(Debug)]
+struct Sheet {
+    css: String,
+    hash: String,
+}
+
+/// The sheets of themes that were asked for: computing contrasts takes longer than a page may.
+#[derive(Debug, Default)]
+pub struct Themes(Mutex<HashMap<MerchantId, (Theme, Arc<Sheet>)>>);
+
+/// The most sheets that are remembered; at the limit all go, and come back as they are needed.
+const SHEETS_MAX: usize = 1_000;
+
+impl Themes {
+    /// The sheet of a merchant's theme as it is now.
+    fn sheet(&self, merchant: &MerchantId, theme: &Theme) -> Arc<Sheet> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made_of, sheet)) = known().get(merchant)
+            && made_of == theme
+        {
+            return Arc::clone(sheet);
+        }
+        let css = theme.css();
+        let hash = hash(&css);
+        let sheet = Arc::new(Sheet { css, hash });
+        let mut known = known();
+        if known.len() >= SHEETS_MAX {
+            known.clear();
+        }
+        known.insert(merchant.clone(), (theme.clone(), Arc::clone(&sheet)));
+        sheet
+    }
+}
+
 impl Brand {
     /// A merchant's.
-    pub fn of(merchant: &Merchant, return_url: Option<String>) -> Self {
+    pub fn of(themes: &Themes, merchant: &Merchant, return_url: Option<String>) -> Self {
         let theme = &merchant.theme;
+        let sheet = themes.sheet(&merchant.id, theme);
         let logos = [theme.logo.as_deref(), theme.logo_dark.as_deref()];
         let mut image_origins: Vec<String> = logos
             .into_iter()
@@ -54,7 +95,7 @@ impl Brand {
         image_origins.dedup();
         Self {
             name: name_of(merchant).to_owned(),
-            theme_css: format!("/theme/{}/{}.css", merchant.id, hash(&theme.css())),
+            theme_css: format!("/theme/{}/{}.css", merchant.id, sheet.hash),
             appearance: match theme.appearance {
                 Appearance::Auto => None,
                 Appearance::Light => Some("light"),
@@ -87,16 +128,24 @@ pub fn sheet_path() -> String {
     format!("/style/app.{CSS_HASH}.css")
 }
 
-/// The routes of the pages' own sheet.
+/// The route of the pages' own sheet, packed once.
 pub fn router() -> Router {
-    let css = (
-        [
-            (header::CONTENT_TYPE, CSS_TYPE),
-            (header::CACHE_CONTROL, FOR_EVER),
-        ],
-        CSS,
-    );
-    Router::new().route(&sheet_path(), get(async move || css))
+    let packed = gzip(CSS.as_bytes(), BEST);
+    let answer = move |headers: HeaderMap| {
+        let packed = packed.clone().filter(|_| accepts_gzip(&headers));
+        async move {
+            let all = [
+                (header::CONTENT_TYPE, CSS_TYPE),
+                (header::CACHE_CONTROL, FOR_EVER),
+                (header::VARY, "Accept-Encoding"),
+            ];
+            match packed {
+                Some(packed) => (all, [(header::CONTENT_ENCODING, "gzip")], packed).into_response(),
+                None => (all, CSS).into_response(),
+            }
+        }
+    };
+    Router::new().route(&sheet_path(), get(answer))
 }
 
 /// A merchant's tokens: `/theme/{merchant}/{hash}.css`. An old name gets today's tokens, which are
@@ -106,9 +155,9 @@ pub async fn theme(
     Path((merchant, file)): Path<(String, String)>,
 ) -> Response {
     match theme_of(&web, &merchant).await {
-        Some(theme) => {
-            let css = theme.css();
-            let current = file.strip_suffix(".css") == Some(hash(&css).as_str());
+        Some(sheet) => {
+            let css = sheet.css.clone();
+            let current = file.strip_suffix(".css") == Some(sheet.hash.as_str());
             let kept = if current { FOR_EVER } else { ASK_AGAIN };
             (
                 [
@@ -123,11 +172,11 @@ pub async fn theme(
     }
 }
 
-async fn theme_of(web: &Web, merchant: &str) -> Option<Theme> {
+async fn theme_of(web: &Web, merchant: &str) -> Option<Arc<Sheet>> {
     let id = MerchantId::parse(merchant).ok()?;
     let mut read = web.engine.store.read().await.ok()?;
     let found = key::load_merchant(&mut read, &id).await.ok()?;
-    found.map(|merchant| merchant.theme)
+    found.map(|merchant| web.themes.sheet(&merchant.id, &merchant.theme))
 }
 
 /// 16 hexadecimal digits that change with the text.

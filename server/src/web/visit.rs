@@ -77,7 +77,7 @@ pub async fn recognise(State(web): State<Web>, mut request: Request, next: Next)
         if let Some(setting) = request.extensions().get::<Setting>() {
             let url = visit.session.return_url.clone();
             let locale = locale_of(visit);
-            setting.learn(Brand::of(&visit.merchant, url), locale);
+            setting.learn(Brand::of(&web.themes, &visit.merchant, url), locale);
         }
         tracing::Span::current().record("session", session.as_str());
     }
@@ -128,7 +128,7 @@ pub async fn open(
                     .and_then(|session| session.locale.as_deref());
                 let locale = locale.and_then(spoken);
                 let url = session.and_then(|session| session.return_url);
-                setting.learn(Brand::of(&merchant, url), locale);
+                setting.learn(Brand::of(&web.themes, &merchant, url), locale);
             }
             (StatusCode::GONE, Notice::DeadLink).into_response()
         }

@@ -227,7 +227,11 @@ fn discreet(plan: Plan) -> Plan {
 }
 
 fn is_add_on(product: &Product) -> bool {
-    product.metadata.0.get(ADD_ON_KEY).is_some_and(|value| value == "true")
+    product
+        .metadata
+        .0
+        .get(ADD_ON_KEY)
+        .is_some_and(|value| value == "true")
 }
 
 /// The plans that the rules offer to this subscription.
@@ -284,7 +288,11 @@ fn offerable(price: &Price, product: &Product, currency: Currency) -> bool {
 
 /// What the customer has is always among the choices, even when it is no longer sold.
 fn keep_current(offered: &mut Vec<Price>, own: &Subscription, product: &ProductId) {
-    for item in own.items.iter().filter(|item| item.price.product == *product) {
+    for item in own
+        .items
+        .iter()
+        .filter(|item| item.price.product == *product)
+    {
         if !offered.iter().any(|price| price.id == item.price.id) {
             offered.insert(0, item.price.clone());
         }
@@ -337,7 +345,9 @@ fn plan_of<'a>(plans: &'a [Plan], wish: &Wish) -> Result<(&'a Plan, &'a Price), 
 /// Add-ons can go; a plan is cancelled or replaced instead.
 fn removal(item: &Item, plans: &[Plan], rules: &UpdateRules) -> Result<ItemChange, No> {
     let product = &item.price.product;
-    let add_on = plans.iter().any(|plan| plan.product.id == *product && plan.add_on);
+    let add_on = plans
+        .iter()
+        .any(|plan| plan.product.id == *product && plan.add_on);
     if !(add_on && rules.price) {
         return Err(Refusal::NotAllowed.into());
     }
@@ -374,12 +384,18 @@ fn replacement(
 ) -> Result<Option<ItemChange>, No> {
     let (plan, price) = plan_of(plans, wish)?;
     let switches = price.id != item.price.id;
-    let was = plans.iter().find(|own| own.product.id == item.price.product);
+    let was = plans
+        .iter()
+        .find(|own| own.product.id == item.price.product);
     let kin = was.is_none_or(|was| was.add_on == plan.add_on);
     if switches && !(rules.price && kin) {
         return Err(Refusal::NotAllowed.into());
     }
-    let kept = if item.price.is_metered() { 1 } else { item.quantity };
+    let kept = if item.price.is_metered() {
+        1
+    } else {
+        item.quantity
+    };
     let quantity = quantity_of(price, wish, plan.adjustable_quantity, kept)?;
     if !switches && (quantity == item.quantity || price.is_metered()) {
         return Ok(None);
@@ -401,7 +417,11 @@ fn quantity_of(
     if price.is_metered() {
         return Ok(0);
     }
-    let quantity = if wish.quantity == 0 { kept } else { wish.quantity };
+    let quantity = if wish.quantity == 0 {
+        kept
+    } else {
+        wish.quantity
+    };
     let Some(bounds) = bounds else {
         return if quantity == kept {
             Ok(kept)

@@ -37,7 +37,10 @@ async fn what_was_quoted_is_what_is_charged() {
         let (portal, viewer) = house.enter(&customer).await;
         let wishes = wish(&house, &id, &house.pro, 2).await;
         let page = portal.quote(&viewer, &id, wishes).await.unwrap();
-        assert_eq!((page.before[0].quantity, page.after[0].quantity), (Some(1), Some(2)));
+        assert_eq!(
+            (page.before[0].quantity, page.after[0].quantity),
+            (Some(1), Some(2))
+        );
         let due = page.quote.terms.due_now_minor;
         assert!(due > 0);
         let again = portal.quote_page(&viewer, &page.quote.id).await.unwrap();
@@ -54,10 +57,16 @@ async fn what_was_quoted_is_what_is_charged() {
             other => panic!("{other:?}"),
         }
         // A double click charges once and hears the same.
-        assert_eq!(portal.confirm(&viewer, &page.quote.id).await.unwrap(), settled);
+        assert_eq!(
+            portal.confirm(&viewer, &page.quote.id).await.unwrap(),
+            settled
+        );
         assert_eq!(world.charges().await, charges + 1);
         let own = world.find_subscription(&id).await;
-        assert_eq!((&own.items[0].price.id, own.items[0].quantity), (&house.pro.id, 2));
+        assert_eq!(
+            (&own.items[0].price.id, own.items[0].quantity),
+            (&house.pro.id, 2)
+        );
     })
     .await;
 }
@@ -71,7 +80,11 @@ async fn a_quote_of_yesterday_is_stale() {
         let id = world.subscribe(&customer, &house.basic).await;
         let (portal, viewer) = house.enter(&customer).await;
         let wishes = wish(&house, &id, &house.pro, 1).await;
-        let first = portal.quote(&viewer, &id, wishes.clone()).await.unwrap().quote;
+        let first = portal
+            .quote(&viewer, &id, wishes.clone())
+            .await
+            .unwrap()
+            .quote;
         let second = portal.quote(&viewer, &id, wishes).await.unwrap().quote;
         portal.confirm(&viewer, &first.id).await.unwrap();
         let stale = Some(Refusal::Stale);
@@ -99,7 +112,11 @@ async fn wishes_beyond_the_rules() {
         let basic = &house.basic;
         let cases = [
             (basic, 51, invalid(Field::Quantity, Rule::TooLarge(50))),
-            (basic, u64::MAX, invalid(Field::Quantity, Rule::TooLarge(50))),
+            (
+                basic,
+                u64::MAX,
+                invalid(Field::Quantity, Rule::TooLarge(50)),
+            ),
             (basic, 1, invalid(Field::Price, Rule::Duplicate)),
             (&hidden, 1, invalid(Field::Price, Rule::Unknown)),
         ];
@@ -109,8 +126,14 @@ async fn wishes_beyond_the_rules() {
             assert_eq!(refused, Some(expected), "{quantity}");
         }
         let own = wish(&house, &id, &house.pro, 2).await;
-        let add = Wish { item: None, ..own[0].clone() };
-        let remove = Wish { price: None, ..own[0].clone() };
+        let add = Wish {
+            item: None,
+            ..own[0].clone()
+        };
+        let remove = Wish {
+            price: None,
+            ..own[0].clone()
+        };
         for wish in [add, remove] {
             let refused = portal.quote(&viewer, &id, vec![wish]).await.err();
             assert_eq!(refused, Some(Refusal::NotAllowed));
@@ -164,7 +187,9 @@ async fn a_waiting_change_and_its_undo() {
         let wishes = wish(&house, &id, &house.basic, 1).await;
         let quote = portal.quote(&viewer, &id, wishes).await.unwrap().quote;
         let settled = portal.confirm(&viewer, &quote.id).await.unwrap();
-        let end = world.find_subscription(&id).await.items[0].current_period.end;
+        let end = world.find_subscription(&id).await.items[0]
+            .current_period
+            .end;
         assert_eq!(settled, Settled::Scheduled { at: end });
         let card = portal.home(&viewer).await.unwrap().subscriptions.remove(0);
         let scheduled = card.scheduled.unwrap();
@@ -238,7 +263,10 @@ async fn cancelling_now_credits_what_the_page_said() {
         assert_eq!(own.status, Status::Canceled);
         let invoice = world.latest(&id).await;
         assert_eq!(invoice.totals.total_minor, -credit.minor);
-        assert_eq!(world.find_customer(&customer).await.balance_minor, -credit.minor);
+        assert_eq!(
+            world.find_customer(&customer).await.balance_minor,
+            -credit.minor
+        );
     })
     .await;
 }
@@ -256,7 +284,10 @@ async fn paying_an_open_invoice() {
         assert!(page.payable);
         let bad = Some(page.payment_methods[0].method.id.clone());
         match portal.pay(&viewer, &invoice, bad).await.unwrap() {
-            Settled::Unpaid { invoice: named, reason } => {
+            Settled::Unpaid {
+                invoice: named,
+                reason,
+            } => {
                 assert_eq!((named, reason), (invoice.clone(), DeclineReason::Generic));
             }
             other => panic!("{other:?}"),
@@ -287,12 +318,24 @@ async fn paying_with_a_proof() {
         };
         let shown = portal.invoice(&viewer, &invoice).await.unwrap();
         assert_eq!(shown.challenge.as_ref(), Some(&url));
-        let intent = world.find_invoice(&invoice).await.payment_intent.clone().unwrap();
+        let intent = world
+            .find_invoice(&invoice)
+            .await
+            .payment_intent
+            .clone()
+            .unwrap();
         let (settled, _) = portal.finish_payment(&viewer, &intent).await.unwrap();
-        assert!(matches!(settled, Settled::Challenge { .. }), "not answered yet");
+        assert!(
+            matches!(settled, Settled::Challenge { .. }),
+            "not answered yet"
+        );
         use crate::gateway::{ChallengeAnswer, Gateway};
         let answer = ChallengeAnswer::Approved;
-        world.bank.answer_challenge(&world.scope, &url, answer).await.unwrap();
+        world
+            .bank
+            .answer_challenge(&world.scope, &url, answer)
+            .await
+            .unwrap();
         let (settled, named) = portal.finish_payment(&viewer, &intent).await.unwrap();
         assert!(matches!(settled, Settled::Done { .. }), "{settled:?}");
         assert_eq!(named, Some(invoice));
@@ -359,8 +402,11 @@ async fn the_merchants_notes_stay_at_home() {
         let mut invoice = world.latest(&id).await;
         invoice.metadata = secret();
         world.update(&mut invoice).await;
-        let mut method: Stored<perennial::payment::PaymentMethod> =
-            world.engine.find(&world.scope, method.as_str()).await.unwrap();
+        let mut method: Stored<perennial::payment::PaymentMethod> = world
+            .engine
+            .find(&world.scope, method.as_str())
+            .await
+            .unwrap();
         method.metadata = secret();
         let token = method.gateway_token.clone();
         world.update(&mut method).await;
@@ -374,7 +420,10 @@ async fn the_merchants_notes_stay_at_home() {
             serde_json::to_string(&portal.payment_methods(&viewer).await.unwrap()).unwrap(),
         ];
         for page in pages {
-            assert!(!page.contains("do-not-show") && !page.contains(&token), "{page}");
+            assert!(
+                !page.contains("do-not-show") && !page.contains(&token),
+                "{page}"
+            );
         }
     })
     .await;

@@ -38,7 +38,10 @@ async fn the_first_card_pays_and_others_wait() {
         let customer = house.world.customer().await;
         let (portal, viewer) = house.enter(&customer).await;
         let add = async |number: &str, default| {
-            portal.add_card(&viewer, card(number), default).await.unwrap()
+            portal
+                .add_card(&viewer, card(number), default)
+                .await
+                .unwrap()
         };
         let Added::Saved(first) = add("4242 4242 4242 4242", false).await else {
             panic!("a challenge")
@@ -48,10 +51,16 @@ async fn the_first_card_pays_and_others_wait() {
         };
         let order = async || -> Vec<_> {
             let cards = portal.payment_methods(&viewer).await.unwrap();
-            cards.into_iter().map(|card| (card.method.id, card.is_default)).collect()
+            cards
+                .into_iter()
+                .map(|card| (card.method.id, card.is_default))
+                .collect()
         };
-        assert_eq!(order().await, [(first.clone(), true), (second.clone(), false)]);
-        let Added::Saved(third) = add("378282246310005", true).await else {
+        assert_eq!(
+            order().await,
+            [(first.clone(), true), (second.clone(), false)]
+        );
+        let Added::Saved(third) = add("6011111111111117", true).await else {
             panic!("a challenge")
         };
         assert_eq!(order().await[0], (third.clone(), true));
@@ -69,7 +78,10 @@ async fn the_first_card_pays_and_others_wait() {
             "payment_method.detached",
             "customer.updated",
         ] {
-            assert!(events.iter().any(|event| event == kind), "{kind}: {events:?}");
+            assert!(
+                events.iter().any(|event| event == kind),
+                "{kind}: {events:?}"
+            );
         }
     })
     .await;
@@ -97,7 +109,10 @@ async fn refused_cards_name_their_fields() {
             ..card("4242424242424242")
         };
         let cases = [
-            (card("4242424242424241"), invalid(&[(Field::CardNumber, Rule::Malformed)])),
+            (
+                card("4242424242424241"),
+                invalid(&[(Field::CardNumber, Rule::Malformed)]),
+            ),
             (long_ago, invalid(&[(Field::CardExpiry, Rule::Expired)])),
             (
                 empty,
@@ -108,9 +123,18 @@ async fn refused_cards_name_their_fields() {
                 ]),
             ),
             (nameless, invalid(&[(Field::CardName, Rule::TooLong(256))])),
-            (card("4000000000000002"), Refusal::Declined(DeclineReason::Generic)),
-            (card("4000000000009995"), Refusal::Declined(DeclineReason::InsufficientFunds)),
-            (card("4000000000000069"), Refusal::Declined(DeclineReason::ExpiredCard)),
+            (
+                card("4000000000000002"),
+                Refusal::Declined(DeclineReason::Generic),
+            ),
+            (
+                card("4000000000009995"),
+                Refusal::Declined(DeclineReason::InsufficientFunds),
+            ),
+            (
+                card("4000000000000069"),
+                Refusal::Declined(DeclineReason::ExpiredCard),
+            ),
         ];
         for (card, expected) in cases {
             let last4: String = card.number.chars().rev().take(4).collect();
@@ -129,9 +153,13 @@ async fn a_card_that_asks_for_a_proof() {
         let world = &house.world;
         let customer = world.customer().await;
         let (portal, viewer) = house.enter(&customer).await;
-        for (answer, saved) in [(ChallengeAnswer::Failed, false), (ChallengeAnswer::Approved, true)]
-        {
-            let added = portal.add_card(&viewer, card("4000002760003184"), true).await;
+        for (answer, saved) in [
+            (ChallengeAnswer::Failed, false),
+            (ChallengeAnswer::Approved, true),
+        ] {
+            let added = portal
+                .add_card(&viewer, card("4000002760003184"), true)
+                .await;
             let Added::Challenge { url } = added.unwrap() else {
                 panic!("no challenge");
             };
@@ -139,7 +167,11 @@ async fn a_card_that_asks_for_a_proof() {
             assert_eq!(intent.status, SetupStatus::RequiresAction);
             let waiting = portal.finish_setup(&viewer, &intent.id, true).await;
             assert_eq!(waiting, Ok(Added::Challenge { url: url.clone() }));
-            world.bank.answer_challenge(&world.scope, &url, answer).await.unwrap();
+            world
+                .bank
+                .answer_challenge(&world.scope, &url, answer)
+                .await
+                .unwrap();
             let outcome = portal.finish_setup(&viewer, &intent.id, true).await;
             let cards = portal.payment_methods(&viewer).await.unwrap();
             if saved {
@@ -167,15 +199,29 @@ async fn the_last_card_stays_while_it_is_needed() {
         let world = &house.world;
         let customer = world.customer_with("pm_card_visa").await;
         let id = world.subscribe(&customer, &house.basic).await;
-        let method = world.find_customer(&customer).await.default_payment_method.clone();
+        let method = world
+            .find_customer(&customer)
+            .await
+            .default_payment_method
+            .clone();
         let method = method.unwrap();
         let (portal, viewer) = house.enter(&customer).await;
         let refused = portal.remove_payment_method(&viewer, &method).await.err();
         assert_eq!(refused, Some(Refusal::LastPaymentMethod));
         let cancel = Cancel::default();
-        world.engine.cancel_subscription(&world.scope, &id, cancel).await.unwrap();
-        portal.remove_payment_method(&viewer, &method).await.unwrap();
-        assert_eq!(world.find_customer(&customer).await.default_payment_method, None);
+        world
+            .engine
+            .cancel_subscription(&world.scope, &id, cancel)
+            .await
+            .unwrap();
+        portal
+            .remove_payment_method(&viewer, &method)
+            .await
+            .unwrap();
+        assert_eq!(
+            world.find_customer(&customer).await.default_payment_method,
+            None
+        );
     })
     .await;
 }

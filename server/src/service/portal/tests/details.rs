@@ -36,11 +36,18 @@ async fn details_are_kept_in_normal_form() {
         assert_eq!(portal.details(&viewer).await.unwrap(), saved);
         let events = house.world.events().await;
         let updates = |events: &[String]| {
-            events.iter().filter(|kind| *kind == "customer.updated").count()
+            events
+                .iter()
+                .filter(|kind| *kind == "customer.updated")
+                .count()
         };
         let before = updates(&events);
         portal.save_details(&viewer, filled()).await.unwrap();
-        assert_eq!(updates(&house.world.events().await), before, "nothing changed, nothing told");
+        assert_eq!(
+            updates(&house.world.events().await),
+            before,
+            "nothing changed, nothing told"
+        );
     })
     .await;
 }
@@ -54,15 +61,43 @@ async fn faults_name_their_fields() {
         portal.save_details(&viewer, filled()).await.unwrap();
         type Spoil = fn(&mut DetailsInput);
         let cases: [(Spoil, Field, Rule); 11] = [
-            (|d| d.name = "x".repeat(257), Field::Name, Rule::TooLong(256)),
-            (|d| d.name = "Ada\nLovelace".to_owned(), Field::Name, Rule::Malformed),
+            (
+                |d| d.name = "x".repeat(257),
+                Field::Name,
+                Rule::TooLong(256),
+            ),
+            (
+                |d| d.name = "Ada\nLovelace".to_owned(),
+                Field::Name,
+                Rule::Malformed,
+            ),
             (|d| d.email.clear(), Field::Email, Rule::Required),
-            (|d| d.email = "ada".to_owned(), Field::Email, Rule::Malformed),
-            (|d| d.email = "ada@localhost".to_owned(), Field::Email, Rule::Malformed),
-            (|d| d.email = "a b@example.com".to_owned(), Field::Email, Rule::Malformed),
-            (|d| d.phone = "call me".to_owned(), Field::Phone, Rule::Malformed),
+            (
+                |d| d.email = "ada".to_owned(),
+                Field::Email,
+                Rule::Malformed,
+            ),
+            (
+                |d| d.email = "ada@localhost".to_owned(),
+                Field::Email,
+                Rule::Malformed,
+            ),
+            (
+                |d| d.email = "a b@example.com".to_owned(),
+                Field::Email,
+                Rule::Malformed,
+            ),
+            (
+                |d| d.phone = "call me".to_owned(),
+                Field::Phone,
+                Rule::Malformed,
+            ),
             (|d| d.country.clear(), Field::Country, Rule::Required),
-            (|d| d.country = "XX".to_owned(), Field::Country, Rule::Unknown),
+            (
+                |d| d.country = "XX".to_owned(),
+                Field::Country,
+                Rule::Unknown,
+            ),
             (|d| d.postal_code.clear(), Field::PostalCode, Rule::Required),
             (|d| d.line1.clear(), Field::Line1, Rule::Required),
         ];
@@ -71,7 +106,11 @@ async fn faults_name_their_fields() {
             let mut input = filled();
             spoil(&mut input);
             let refused = portal.save_details(&viewer, input).await.err();
-            assert_eq!(refused, Some(Refusal::Invalid(vec![(field, rule)])), "{place}");
+            assert_eq!(
+                refused,
+                Some(Refusal::Invalid(vec![(field, rule)])),
+                "{place}"
+            );
         }
         assert_eq!(portal.details(&viewer).await.unwrap(), before);
     })
@@ -104,23 +143,34 @@ async fn tax_ids() {
         let house = House::new(store).await;
         let customer = house.world.customer().await;
         let (portal, viewer) = house.enter(&customer).await;
-        let add = |kind: &str, value: &str| {
-            portal.add_tax_id(&viewer, kind.to_owned(), value.to_owned())
-        };
+        let add =
+            |kind: &str, value: &str| portal.add_tax_id(&viewer, kind.to_owned(), value.to_owned());
         let saved = add("ch_vat", "che-123.456.788 mwst").await.unwrap();
         assert_eq!(saved.tax_ids.len(), 1);
         assert_eq!(saved.tax_ids[0].country.as_deref(), Some("CH"));
         let cases = [
-            ("ch_vat", "CHE-123.456.788 MWST", Field::TaxIdValue, Rule::Duplicate),
+            (
+                "ch_vat",
+                "CHE-123.456.788 MWST",
+                Field::TaxIdValue,
+                Rule::Duplicate,
+            ),
             ("eu_vat", "123", Field::TaxIdValue, Rule::Malformed),
             ("xx_vat", "123", Field::TaxIdType, Rule::Unknown),
             ("eu_vat", "  ", Field::TaxIdValue, Rule::Required),
         ];
         for (kind, value, field, rule) in cases {
             let refused = add(kind, value).await.err();
-            assert_eq!(refused, Some(Refusal::Invalid(vec![(field, rule)])), "{kind} {value}");
+            assert_eq!(
+                refused,
+                Some(Refusal::Invalid(vec![(field, rule)])),
+                "{kind} {value}"
+            );
         }
-        let gone = portal.remove_tax_id(&viewer, saved.tax_ids[0].id.to_string()).await.unwrap();
+        let gone = portal
+            .remove_tax_id(&viewer, saved.tax_ids[0].id.to_string())
+            .await
+            .unwrap();
         assert_eq!(gone.tax_ids, []);
         let events = house.world.events().await;
         for kind in ["customer.tax_id.created", "customer.tax_id.deleted"] {
@@ -138,15 +188,31 @@ async fn mail_and_language() {
         let (portal, viewer) = house.enter(&customer).await;
         let mail = portal.mail(&viewer).await.unwrap();
         assert!(!mail.promotions, "off until asked for");
-        let wanted = MailPreferences { promotions: true, receipts: false, ..mail };
+        let wanted = MailPreferences {
+            promotions: true,
+            receipts: false,
+            ..mail
+        };
         assert_eq!(portal.save_mail(&viewer, wanted).await, Ok(wanted));
         assert_eq!(portal.mail(&viewer).await, Ok(wanted));
-        portal.choose_language(&viewer, "fr".to_owned()).await.unwrap();
-        portal.choose_language(&viewer, "zh".to_owned()).await.unwrap();
+        portal
+            .choose_language(&viewer, "fr".to_owned())
+            .await
+            .unwrap();
+        portal
+            .choose_language(&viewer, "zh".to_owned())
+            .await
+            .unwrap();
         let frame = portal.frame(&viewer).await.unwrap();
         assert_eq!(frame.customer_locale.as_deref(), Some("zh"));
-        let refused = portal.choose_language(&viewer, "tlh".to_owned()).await.err();
-        assert_eq!(refused, Some(Refusal::Invalid(vec![(Field::Language, Rule::Unknown)])));
+        let refused = portal
+            .choose_language(&viewer, "tlh".to_owned())
+            .await
+            .err();
+        assert_eq!(
+            refused,
+            Some(Refusal::Invalid(vec![(Field::Language, Rule::Unknown)]))
+        );
     })
     .await;
 }

@@ -72,7 +72,11 @@ pub(crate) fn all_features(prices: &[&Price]) -> Features {
 
 impl House {
     pub(crate) async fn new(store: Store) -> Self {
-        let world = World::new(store).await;
+        Self::seeded(store, 7).await
+    }
+
+    pub(crate) async fn seeded(store: Store, seed: u128) -> Self {
+        let world = World::seeded(store, seed).await;
         let basic = world.price(2_000, monthly()).await;
         let pro = world.price(5_000, monthly()).await;
         let rules = all_features(&[&basic, &pro]);

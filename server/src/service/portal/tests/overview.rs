@@ -23,9 +23,18 @@ async fn the_next_payment_is_the_next_invoice() {
         let card = &home.subscriptions[0];
         assert_eq!((card.status, card.recurring.minor), (Status::Active, 2_000));
         let scope = &house.world.scope;
-        let upcoming = house.world.engine.upcoming(scope, &id).await.unwrap().unwrap();
+        let upcoming = house
+            .world
+            .engine
+            .upcoming(scope, &id)
+            .await
+            .unwrap()
+            .unwrap();
         let next = card.next_payment.as_ref().unwrap();
-        assert_eq!((next.at, next.amount.minor), (upcoming.at, upcoming.due_minor()));
+        assert_eq!(
+            (next.at, next.amount.minor),
+            (upcoming.at, upcoming.due_minor())
+        );
         assert_eq!(next.amount.minor, 2_000);
         assert!(card.may.change && card.may.cancel && !card.may.keep);
         assert_eq!(home.invoices.len(), 1);
@@ -39,7 +48,10 @@ async fn the_next_payment_is_the_next_invoice() {
 async fn a_failed_payment_comes_first() {
     both(|store| async move {
         let house = House::new(store).await;
-        let customer = house.world.customer_with("pm_card_chargeCustomerFail").await;
+        let customer = house
+            .world
+            .customer_with("pm_card_chargeCustomerFail")
+            .await;
         house.world.subscribe(&customer, &house.basic).await;
         let (portal, viewer) = house.enter(&customer).await;
         let home = portal.home(&viewer).await.unwrap();
@@ -99,7 +111,11 @@ async fn trials_and_cards_that_end() {
         );
         assert!(soon, "{attention:?}");
         // The card can pay through January, and has to in February.
-        let id = world.find_customer(&payable).await.default_payment_method.clone();
+        let id = world
+            .find_customer(&payable)
+            .await
+            .default_payment_method
+            .clone();
         let mut method: Stored<PaymentMethod> = world
             .engine
             .find(&world.scope, id.unwrap().as_str())
@@ -108,7 +124,10 @@ async fn trials_and_cards_that_end() {
         (method.card.exp_year, method.card.exp_month) = (2026, 1);
         world.update(&mut method).await;
         let attention = portal.home(&viewer).await.unwrap().attention;
-        let expires = matches!(&attention, Some(Attention::CardExpires { expired: false, .. }));
+        let expires = matches!(
+            &attention,
+            Some(Attention::CardExpires { expired: false, .. })
+        );
         assert!(expires, "{attention:?}");
     })
     .await;

@@ -22,7 +22,11 @@ async fn things(house: &House) -> Things {
     let world = &house.world;
     let customer = world.customer_with("pm_card_visa").await;
     let subscription = world.subscribe(&customer, &house.basic).await;
-    let method = world.find_customer(&customer).await.default_payment_method.clone();
+    let method = world
+        .find_customer(&customer)
+        .await
+        .default_payment_method
+        .clone();
     let (portal, viewer) = house.enter(&customer).await;
     let quote = quote(house, &portal, &viewer, &subscription).await;
     Things {
@@ -40,7 +44,12 @@ async fn quote(
     subscription: &SubscriptionId,
 ) -> QuoteId {
     let wishes = wishes(house, subscription).await;
-    portal.quote(viewer, subscription, wishes).await.unwrap().quote.id
+    portal
+        .quote(viewer, subscription, wishes)
+        .await
+        .unwrap()
+        .quote
+        .id
 }
 
 async fn wishes(house: &House, subscription: &SubscriptionId) -> Vec<Wish> {
@@ -71,20 +80,47 @@ async fn ask_about(
     let (subscription, invoice) = (&things.subscription, &things.invoice);
     let (method, quote) = (&things.method, &things.quote);
     vec![
-        ("change_page", portal.change_page(viewer, subscription).await.err()),
-        ("quote", portal.quote(viewer, subscription, wishes).await.err()),
+        (
+            "change_page",
+            portal.change_page(viewer, subscription).await.err(),
+        ),
+        (
+            "quote",
+            portal.quote(viewer, subscription, wishes).await.err(),
+        ),
         ("quote_page", portal.quote_page(viewer, quote).await.err()),
         ("confirm", portal.confirm(viewer, quote).await.err()),
-        ("undo_change", portal.undo_change(viewer, subscription).await.err()),
-        ("cancel_page", portal.cancel_page(viewer, subscription).await.err()),
-        ("cancel", portal.cancel(viewer, subscription, None, None).await.err()),
+        (
+            "undo_change",
+            portal.undo_change(viewer, subscription).await.err(),
+        ),
+        (
+            "cancel_page",
+            portal.cancel_page(viewer, subscription).await.err(),
+        ),
+        (
+            "cancel",
+            portal.cancel(viewer, subscription, None, None).await.err(),
+        ),
         ("keep", portal.keep(viewer, subscription).await.err()),
-        ("make_default", portal.make_default(viewer, method).await.err()),
-        ("remove", portal.remove_payment_method(viewer, method).await.err()),
-        ("invoices", portal.invoices(viewer, Some(invoice.clone())).await.err()),
+        (
+            "make_default",
+            portal.make_default(viewer, method).await.err(),
+        ),
+        (
+            "remove",
+            portal.remove_payment_method(viewer, method).await.err(),
+        ),
+        (
+            "invoices",
+            portal.invoices(viewer, Some(invoice.clone())).await.err(),
+        ),
         ("invoice", portal.invoice(viewer, invoice).await.err()),
         ("pay", portal.pay(viewer, invoice, None).await.err()),
-        ("remove_tax_id", portal.remove_tax_id(viewer, "txi_1".to_owned()).await.err()),
+        (
+            "remove_tax_id",
+            portal.remove_tax_id(viewer, "txi_1".to_owned()).await.err(),
+        ),
     ]
 }
 
@@ -95,7 +131,7 @@ async fn what_is_not_the_customers_does_not_exist() {
         let theirs = things(&house).await;
         let stranger = house.world.customer_with("pm_card_visa").await;
         house.world.subscribe(&stranger, &house.basic).await;
-        let elsewhere = House::new(store).await;
+        let elsewhere = House::seeded(store, 8).await;
         let foreigner = elsewhere.world.customer_with("pm_card_visa").await;
         let before = house.world.events().await;
         for (house, who) in [(&house, &stranger), (&elsewhere, &foreigner)] {
@@ -147,13 +183,28 @@ async fn what_is_switched_off_is_not_allowed() {
         // Paying is not a feature; this invoice is paid already.
         answers.retain(|(act, _)| *act != "pay");
         answers.extend([
-            ("payment_methods", portal.payment_methods(&viewer).await.err()),
-            ("add_card", portal.add_card(&viewer, card(), true).await.err()),
+            (
+                "payment_methods",
+                portal.payment_methods(&viewer).await.err(),
+            ),
+            (
+                "add_card",
+                portal.add_card(&viewer, card(), true).await.err(),
+            ),
             ("details", portal.details(&viewer).await.err()),
-            ("save_details", portal.save_details(&viewer, DetailsInput::default()).await.err()),
+            (
+                "save_details",
+                portal
+                    .save_details(&viewer, DetailsInput::default())
+                    .await
+                    .err(),
+            ),
             (
                 "add_tax_id",
-                portal.add_tax_id(&viewer, "eu_vat".to_owned(), "DE1".to_owned()).await.err(),
+                portal
+                    .add_tax_id(&viewer, "eu_vat".to_owned(), "DE1".to_owned())
+                    .await
+                    .err(),
             ),
         ]);
         for (act, refusal) in answers {
