@@ -37,6 +37,14 @@ pub struct Words {
 }
 
 impl Locale {
+    /// The languages to choose from. The pseudo-languages of debug builds are left out (their regions are X and a
+    /// letter, which ISO 3166 leaves to users): a page of a debug server is also hydrated by a release of the browser's
+    /// half, which knows nothing of them.
+    pub fn offered() -> impl Iterator<Item = Self> {
+        let real = |locale: &Self| !locale.tag().contains("-X");
+        Self::ALL.iter().copied().filter(real)
+    }
+
     /// Finds the language with exactly this tag, whatever its letters' case.
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {

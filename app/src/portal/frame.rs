@@ -192,10 +192,9 @@ fn LanguageChoice() -> impl IntoView {
     let words = words();
     let choosing = ServerAction::<ChooseLanguage>::new();
     let locale = use_locale();
-    let options: Vec<_> = Locale::ALL
-        .iter()
+    let options: Vec<_> = Locale::offered()
         .map(|choice| {
-            view! { <option value=choice.tag() lang=choice.tag() selected=*choice == words.locale()>{choice.name()}</option> }
+            view! { <option value=choice.tag() lang=choice.tag() selected=choice == words.locale()>{choice.name()}</option> }
         })
         .collect();
     view! {

@@ -128,9 +128,7 @@ fn Language() -> impl IntoView {
             locale.set(chosen.get_untracked());
         }
     });
-    let rows: Vec<_> = Locale::ALL
-        .iter()
-        .copied()
+    let rows: Vec<_> = Locale::offered()
         .map(|choice| {
             let checked = choice == words.locale();
             view! {

@@ -110,6 +110,18 @@ fn stamp(order: &Order, wasm: &[u8], public: &[(PathBuf, Vec<u8>)]) -> String {
     stamp
 }
 
+/// What the module may use: what Rust compiles to (rustc's book, wasm32-unknown-unknown), and every browser has. With
+/// all that wasm-opt knows it writes modules that no browser compiles.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
 /// Writes the JavaScript side of the wasm module, optimises the module, and names both by their contents.
 fn bind(order: &Order, wasm: Vec<u8>, scratch: &Path, pkg: &Path) -> Outcome<()> {
     Bindgen::new()
@@ -125,7 +137,7 @@ fn bind(order: &Order, wasm: Vec<u8>, scratch: &Path, pkg: &Path) -> Outcome<()>
         // Measured: -Oz and -Os make a smaller file, but one that brotli packs 7 % worse than before.
         let status = Command::new(program)
             .arg("-O1")
-            .arg("--all-features")
+            .args(FEATURES)
             .arg(&module)
             .arg("-o")
             .arg(&module)
