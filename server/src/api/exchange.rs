@@ -1,5 +1,7 @@
 //! The way of every call: key, form, idempotency, the use case, expansion, answer.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{RawPathParams, Request, State};
@@ -11,6 +13,7 @@ use perennial::calendar::Timestamp;
 use perennial::id::RequestId;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tracing::Instrument as _;
 
 use super::form::{self, BODY_BYTES_MAX, FormError};
 use super::params::Params;
@@ -25,6 +28,10 @@ use crate::store::{Scope, Store};
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 /// After this many seconds a key that is still under way was left by a crash.
 const UNDER_WAY_SECONDS_MAX: i64 = 120;
+
+/// How long a client waits for an answer, in seconds: less than the server waits for any, so that
+/// this answer is JSON too.
+const ANSWER_SECONDS_MAX: u64 = 25;
 
 /// Routes of one resource.
 pub type Routes = Router<Api>;
@@ -204,12 +211,6 @@ where
             answer(api, incoming, shows, function).await
         }
     };
-    tracing::info!(
-        request_id = %request_id,
-        status = answer.status.as_u16(),
-        replayed = answer.replayed,
-        "api call"
-    );
     respond(&answer, &headers, request_id.as_str())
 }
 
@@ -237,16 +238,25 @@ where
         Err(problem) => return Answer::of(&Err(problem)),
     };
     // A task of its own: it goes on when the client hangs up, and if it panics, only it does.
-    let task = tokio::spawn(async move {
+    let work = async move {
         let Some(key) = key else {
             return Answer::of(&perform(api, scope, incoming, shows, function).await);
         };
         once(api, scope, key, incoming, shows, function).await
-    });
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "an API call panicked");
-        Answer::of(&Err(Problem::internal()))
-    })
+    };
+    let task = tokio::spawn(work.in_current_span());
+    match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), task).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "an API call panicked");
+            Answer::of(&Err(Problem::internal()))
+        }
+        Err(_) => {
+            tracing::error!("an API call took too long; it goes on");
+            let late = Problem::internal().status(StatusCode::SERVICE_UNAVAILABLE);
+            Answer::of(&Err(late))
+        }
+    }
 }
 
 /// Performs the call unless its key was used before; keeps its answer if it did anything.

@@ -429,7 +429,12 @@ impl Engine {
                 });
                 continue;
             };
-            let present = own.item(id)?.discounts.clone();
+            let found = own.item(id).map_err(|_| Refused::NotFound {
+                kind: "subscription_item",
+                id: id.to_string(),
+                param: Some(format!("{param}[id]")),
+            })?;
+            let present = found.discounts.clone();
             if wish.deleted {
                 changes.push(ItemChange::Remove { item: id.clone() });
                 continue;
