@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 
 const require = createRequire(import.meta.url);
-const resources = join(dirname(require.resolve('stripe/package.json')), 'cjs', 'resources');
+// Its main file lies in `cjs`, beside the declarations.
+const resources = join(dirname(require.resolve('stripe')), 'resources');
 
 /** Reads the types of some modules once; `check(module, name, value)` answers with a list of complaints. */
 export function sdkTypes(modules) {

@@ -62,7 +62,7 @@ test('every object has the shape that the SDK declares', async (t) => {
     percent_off: '12.5', duration: 'forever', name: 'Friends', 'applies_to[products][0]': product.id, 'expand[]': 'applies_to',
   });
   await make('Coupons', 'Coupon', '/v1/coupons', {
-    amount_off: '500', currency: 'eur', duration: 'repeating', duration_in_months: '3', max_redemptions: '9', redeem_by: '2000000000',
+    amount_off: '500', currency: 'eur', duration: 'repeating', duration_in_months: '3', max_redemptions: '9', redeem_by: String(Math.floor(Date.now() / 1000) + 86_400),
   });
   const rate = await make('TaxRates', 'TaxRate', '/v1/tax_rates', {
     display_name: 'VAT', percentage: '19', inclusive: 'false', country: 'DE', jurisdiction: 'DE',
@@ -75,6 +75,7 @@ test('every object has the shape that the SDK declares', async (t) => {
     'tax_id_data[0][type]': 'eu_vat', 'tax_id_data[0][value]': 'DE123456789', 'expand[]': 'tax_ids',
   });
   hold('TaxIds', 'TaxId', (await call('GET', `/v1/customers/${customer.id}/tax_ids`)).data[0]);
+  await make('TaxIds', 'TaxId', `/v1/customers/${customer.id}/tax_ids`, { type: 'us_ein', value: '12-3456789' });
   await make('CustomerBalanceTransactions', 'CustomerBalanceTransaction', `/v1/customers/${customer.id}/balance_transactions`, {
     amount: '-100', currency: 'eur', description: 'Sorry',
   });
@@ -149,6 +150,7 @@ test('every object has the shape that the SDK declares', async (t) => {
     price: ['Prices', 'Price'], product: ['Products', 'Product'], setup_intent: ['SetupIntents', 'SetupIntent'],
     subscription: ['Subscriptions', 'Subscription'], tax_id: ['TaxIds', 'TaxId'], tax_rate: ['TaxRates', 'TaxRate'],
     'billing_portal.configuration': ['BillingPortal/Configurations', 'Configuration'],
+    'billing_portal.session': ['BillingPortal/Sessions', 'Session'],
   };
   const kinds = new Set();
   for (const event of events) {
