@@ -152,6 +152,8 @@ impl Store {
         prepare_sqlite(&mut connection, false).await?;
         MIGRATIONS.run(&mut connection).await?;
         let pool = pool_options()
+            // A file does not hang up; asking each time whether it is there costs a hop of threads.
+            .test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(prepare_sqlite(connection, true)))
             .connect(&url)
             .await?;

@@ -31,6 +31,8 @@ use perennial::customer::{Customer, MailPreferences};
 use perennial::id::{InvoiceId, PaymentMethodId, QuoteId, SubscriptionId};
 use perennial::portal::Features;
 use perennial::subscription::{Feedback, Subscription};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection};
 
 use super::portal_sessions::Visit;
 use super::{Engine, Refused};
@@ -103,28 +105,32 @@ impl Visitor {
 
     /// One of the customer's own subscriptions.
     async fn subscription(&self, id: &SubscriptionId) -> Result<Stored<Subscription>, No> {
-        let mut read = self.engine.store.read().await.map_err(Refused::from)?;
+        let mut read = self.read().await?;
         let found: Option<Stored<Subscription>> =
-            document::load(&mut read, self.scope(), id.as_str())
-                .await
-                .map_err(Refused::from)?;
+            document::load(&mut read, self.scope(), id.as_str()).await?;
         let found = found.filter(|found| found.customer == self.customer().id);
         Ok(found.ok_or(app::refusal::Refusal::NotFound)?)
+    }
+
+    /// A connection to read with. One page reads all it needs with one.
+    async fn read(&self) -> Result<PoolConnection<Any>, No> {
+        Ok(self.engine.store.read().await?)
     }
 
     /// The newest rows of a list that is filtered by the customer first.
     async fn newest<T: Document>(
         &self,
+        read: &mut AnyConnection,
         sql: document::ListSql,
         limit: u32,
         and: &[Column],
     ) -> Result<Vec<Stored<T>>, No> {
         let mut filter = vec![Column::text(&self.customer().id)];
         filter.extend_from_slice(and);
-        let mut read = self.engine.store.read().await.map_err(Refused::from)?;
         let page = PageRequest::first(limit);
-        let found = document::list(&mut read, self.scope(), sql, &page, &filter).await;
-        Ok(found.map_err(Refused::from)?.rows)
+        Ok(document::list(read, self.scope(), sql, &page, &filter)
+            .await?
+            .rows)
     }
 }
 

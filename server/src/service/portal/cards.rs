@@ -33,9 +33,13 @@ impl Visitor {
     /// The customer's cards, the default first.
     pub(super) async fn payment_method_cards(&self) -> Result<Vec<PaymentMethodCard>, No> {
         let sql = nouns::PAYMENT_METHODS_BY_CUSTOMER;
-        let methods: Vec<Stored<PaymentMethod>> = self.newest(sql, METHODS_MAX, &[]).await?;
+        let mut read = self.read().await?;
+        let methods: Vec<Stored<PaymentMethod>> =
+            self.newest(&mut read, sql, METHODS_MAX, &[]).await?;
         let sql = nouns::SUBSCRIPTIONS_LIVE_BY_CUSTOMER;
-        let live: Vec<Stored<Subscription>> = self.newest(sql, PageRequest::LIMIT_MAX, &[]).await?;
+        let live: Vec<Stored<Subscription>> = self
+            .newest(&mut read, sql, PageRequest::LIMIT_MAX, &[])
+            .await?;
         Ok(rows::methods(
             methods,
             self.customer(),

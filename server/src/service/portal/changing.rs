@@ -63,7 +63,7 @@ impl Visitor {
     }
 
     async fn pending(&self) -> Result<Vec<InvoiceItem>, No> {
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
         let filter = [Column::text(&self.customer().id)];
         let sql = nouns::INVOICE_ITEMS_PENDING;
         let rows: Vec<Stored<InvoiceItem>> =
@@ -87,8 +87,8 @@ impl Visitor {
                 ids.push(&item.price.product);
             }
         }
-        let products = self.products_by_id(&ids).await?;
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
+        let products = self.products_by_id(&mut read, &ids).await?;
         let sql = nouns::PRICES_OF_PRODUCTS;
         let prices: Vec<Stored<Price>> =
             document::select(&mut read, self.scope(), sql, &filter).await?;
@@ -127,14 +127,16 @@ impl Visitor {
         let new = new.map(|price| &price.product);
         let old = own.items.iter().map(|item| &item.price.product);
         let ids: Vec<&ProductId> = old.chain(new).take(nouns::PRODUCTS_BY_IDS_MAX).collect();
-        let products = self.products_by_id(&ids).await?;
+        let mut read = self.read().await?;
+        let products = self.products_by_id(&mut read, &ids).await?;
+        drop(read);
         self.page_of(quote.value, &own, &products).await
     }
 
     /// A quote of the customer's.
     async fn own_quote(&self, id: &QuoteId) -> Result<Stored<Quote>, No> {
         self.update_rules()?;
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
         let found: Option<Stored<Quote>> =
             document::load(&mut read, self.scope(), id.as_str()).await?;
         let own = found.filter(|quote| quote.customer == self.customer().id);

@@ -63,7 +63,7 @@ impl Visitor {
         if self.features().customer_update.is_empty() {
             return Err(Refusal::NotAllowed.into());
         }
-        let typed = self.read(&input)?;
+        let typed = self.typed(&input)?;
         let customer = self
             .edit_customer(|customer| {
                 if let Some(name) = &typed.name {
@@ -85,7 +85,7 @@ impl Visitor {
     }
 
     /// Reads the form, and finds every fault in it.
-    fn read(&self, input: &DetailsInput) -> Result<Typed, No> {
+    fn typed(&self, input: &DetailsInput) -> Result<Typed, No> {
         let mut faults = Vec::new();
         let mut text = |field, typed: &str, chars_max| match tidy(typed, chars_max) {
             Ok(text) => text,

@@ -21,7 +21,9 @@ const COMMENT_CHARS_MAX: u32 = 1_000;
 impl Visitor {
     pub(super) async fn cancel_page(&self, id: &SubscriptionId) -> Result<CancelPage, No> {
         let rules = self.cancel_rules()?;
-        let standing = self.standing().await?;
+        let mut read = self.read().await?;
+        let standing = self.standing(&mut read).await?;
+        drop(read);
         let own = standing.subscriptions.iter().find(|own| own.id == *id);
         let own = own.ok_or(Refusal::NotFound)?;
         let card = self.facts(&standing).card(own)?;

@@ -31,7 +31,7 @@ impl Visitor {
             ending_before: None,
         };
         let filter = [Column::text(&self.customer().id)];
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
         let sql = nouns::INVOICES_BY_CUSTOMER_FINAL;
         let found: document::Page<Invoice> =
             document::list(&mut read, self.scope(), sql, &page, &filter).await?;
@@ -90,7 +90,7 @@ impl Visitor {
     }
 
     async fn own_invoice(&self, id: &InvoiceId) -> Result<Stored<Invoice>, No> {
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
         let found: Option<Stored<Invoice>> =
             document::load(&mut read, self.scope(), id.as_str()).await?;
         let own = found.filter(|invoice| {
@@ -116,7 +116,7 @@ impl Visitor {
         let Some(intent) = &invoice.payment_intent else {
             return Ok(None);
         };
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
         let intent: Option<Stored<PaymentIntent>> =
             document::load(&mut read, self.scope(), intent.as_str()).await?;
         let waiting = intent.filter(|intent| intent.status == PaymentStatus::RequiresAction);

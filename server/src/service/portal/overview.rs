@@ -12,6 +12,8 @@ use perennial::money::Money;
 use perennial::payment::{PaymentIntent, PaymentStatus};
 use perennial::subscription::{CollectionMethod, Status, Subscription};
 
+use sqlx::AnyConnection;
+
 use super::changing::new_price;
 use super::refusing::{No, reason};
 use super::rows::{self, Facts};
@@ -68,14 +70,16 @@ impl Visitor {
     }
 
     pub(super) async fn home(&self) -> Result<Home, No> {
-        let standing = self.standing().await?;
+        let mut read = self.read().await?;
+        let standing = self.standing(&mut read).await?;
         let invoices: Vec<Stored<Invoice>> = if self.features().invoice_history {
             let sql = nouns::INVOICES_BY_CUSTOMER_FINAL;
-            self.newest(sql, INVOICES_SHOWN, &[]).await?
+            self.newest(&mut read, sql, INVOICES_SHOWN, &[]).await?
         } else {
             Vec::new()
         };
-        let intent = self.waiting_intent(&standing.open).await?;
+        let intent = self.waiting_intent(&mut read, &standing.open).await?;
+        drop(read);
         let subscriptions = self.cards(&standing)?;
         let attention = self.attention(&standing, &subscriptions, intent.as_ref());
         let customer = self.customer();
@@ -92,25 +96,23 @@ impl Visitor {
     }
 
     /// Reads everything, in a fixed number of statements.
-    pub(super) async fn standing(&self) -> Result<Standing, No> {
+    pub(super) async fn standing(&self, read: &mut AnyConnection) -> Result<Standing, No> {
         let (scope, id) = (self.scope(), &self.customer().id);
         let of_customer = [Column::text(id)];
         let sql = nouns::SUBSCRIPTIONS_BY_CUSTOMER;
         let subscriptions: Vec<Stored<Subscription>> =
-            self.newest(sql, SUBSCRIPTIONS_MAX, &[]).await?;
+            self.newest(read, sql, SUBSCRIPTIONS_MAX, &[]).await?;
         let sql = nouns::INVOICES_BY_CUSTOMER_STATUS;
         let open: Vec<Stored<Invoice>> = self
-            .newest(sql, OPEN_INVOICES_MAX, &[Column::text("open")])
+            .newest(read, sql, OPEN_INVOICES_MAX, &[Column::text("open")])
             .await?;
         let sql = nouns::PAYMENT_METHODS_BY_CUSTOMER;
-        let methods = self.newest(sql, METHODS_MAX, &[]).await?;
+        let methods = self.newest(read, sql, METHODS_MAX, &[]).await?;
         let needed = rows::needs_method(&subscriptions);
-        let mut read = self.engine.store.read().await?;
         let sql = nouns::INVOICE_ITEMS_PENDING;
         let pending: Vec<Stored<InvoiceItem>> =
-            document::select(&mut read, scope, sql, &of_customer).await?;
-        drop(read);
-        let products = self.products(&subscriptions).await?;
+            document::select(read, scope, sql, &of_customer).await?;
+        let products = self.products(read, &subscriptions).await?;
         Ok(Standing {
             methods: rows::methods(methods, self.customer(), needed),
             subscriptions,
@@ -123,6 +125,7 @@ impl Visitor {
     /// The products that the subscriptions stand on now or will.
     async fn products(
         &self,
+        read: &mut AnyConnection,
         subscriptions: &[Stored<Subscription>],
     ) -> Result<HashMap<ProductId, Product>, No> {
         let mut ids: Vec<&ProductId> = Vec::new();
@@ -137,11 +140,12 @@ impl Visitor {
                 }
             }
         }
-        self.products_by_id(&ids).await
+        self.products_by_id(read, &ids).await
     }
 
     pub(super) async fn products_by_id(
         &self,
+        read: &mut AnyConnection,
         ids: &[&ProductId],
     ) -> Result<HashMap<ProductId, Product>, No> {
         if ids.is_empty() {
@@ -149,10 +153,9 @@ impl Visitor {
         }
         let mut filter: Vec<Column> = ids.iter().map(Column::text).collect();
         filter.resize(nouns::PRODUCTS_BY_IDS_MAX, Column::text(""));
-        let mut read = self.engine.store.read().await?;
         let sql = nouns::MANY_PRODUCTS_BY_IDS;
         let found: Vec<Stored<Product>> =
-            document::select(&mut read, self.scope(), sql, &filter).await?;
+            document::select(read, self.scope(), sql, &filter).await?;
         let found = found
             .into_iter()
             .map(|row| (row.value.id.clone(), row.value));
@@ -192,7 +195,11 @@ impl Visitor {
     }
 
     /// The intent of the invoice that is most in need, to tell a refusal from a question.
-    async fn waiting_intent(&self, open: &[Invoice]) -> Result<Option<PaymentIntent>, No> {
+    async fn waiting_intent(
+        &self,
+        read: &mut AnyConnection,
+        open: &[Invoice],
+    ) -> Result<Option<PaymentIntent>, No> {
         let owed = open
             .iter()
             .filter(|invoice| invoice.amount_remaining_minor() > 0);
@@ -202,9 +209,8 @@ impl Visitor {
         else {
             return Ok(None);
         };
-        let mut read = self.engine.store.read().await?;
         let found: Option<Stored<PaymentIntent>> =
-            document::load(&mut read, self.scope(), intent.as_str()).await?;
+            document::load(read, self.scope(), intent.as_str()).await?;
         Ok(found.map(|found| found.value))
     }
 

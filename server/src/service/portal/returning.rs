@@ -50,7 +50,7 @@ impl Visitor {
         &self,
         id: &PaymentIntentId,
     ) -> Result<(Settled, Option<InvoiceId>), No> {
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
         let found: Option<Stored<PaymentIntent>> =
             document::load(&mut read, self.scope(), id.as_str()).await?;
         drop(read);
@@ -61,7 +61,7 @@ impl Visitor {
     }
 
     async fn finish_setup(&self, id: &SetupIntentId, make_default: bool) -> Result<Added, No> {
-        let mut read = self.engine.store.read().await?;
+        let mut read = self.read().await?;
         let found: Option<Stored<SetupIntent>> =
             document::load(&mut read, self.scope(), id.as_str()).await?;
         drop(read);

@@ -40,12 +40,24 @@ impl Half {
         let id = world.subscribe(&customer, &price).await;
         world.live_until(at(2026, 2, 14)).await;
         let item = world.find_subscription(&id).await.items[0].id.clone();
-        Self { world, customer, id, item, dear, cheap, yearly }
+        Self {
+            world,
+            customer,
+            id,
+            item,
+            dear,
+            cheap,
+            yearly,
+        }
     }
 
     fn to(&self, price: &Price) -> Vec<ItemChange> {
         let (item, price) = (self.item.clone(), Some(price.clone()));
-        vec![ItemChange::Set { item, price, quantity: None }]
+        vec![ItemChange::Set {
+            item,
+            price,
+            quantity: None,
+        }]
     }
 
     fn update(&self, price: &Price, behavior: ProrationBehavior) -> SubscriptionUpdate {
@@ -70,7 +82,10 @@ async fn a_confirmed_quote_charges_exactly_its_amounts_once() {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let wish = half.to(&half.dear);
-        let quote = engine.quote_change(scope, &half.id, wish, NOW, &[]).await.unwrap();
+        let quote = engine
+            .quote_change(scope, &half.id, wish, NOW, &[])
+            .await
+            .unwrap();
         // Half of each: -1,400 and +2,800.
         assert_eq!(quote.terms.due_now_minor, 1_400);
         assert_eq!(quote.terms.next_invoice_minor, 5_600);
@@ -79,7 +94,10 @@ async fn a_confirmed_quote_charges_exactly_its_amounts_once() {
         assert!(matches!(done.payment, Some(PaymentResult::Paid { .. })));
         let invoice = done.invoice.unwrap();
         assert_eq!(invoice.billing_reason, BillingReason::SubscriptionUpdate);
-        assert_eq!((invoice.totals.total_minor, invoice.amount_paid_minor), (1_400, 1_400));
+        assert_eq!(
+            (invoice.totals.total_minor, invoice.amount_paid_minor),
+            (1_400, 1_400)
+        );
         assert_eq!(done.subscription.items[0].price.id, half.dear.id);
         assert_eq!(half.world.charges().await, 2);
 
@@ -102,7 +120,10 @@ async fn a_quote_is_stale_after_anything_it_depends_on_changed() {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let quote = async |price: &Price| {
-            engine.quote_change(scope, &half.id, half.to(price), NOW, &[]).await.unwrap()
+            engine
+                .quote_change(scope, &half.id, half.to(price), NOW, &[])
+                .await
+                .unwrap()
         };
         let stale = async |id| {
             let charges = half.world.charges().await;
@@ -132,7 +153,9 @@ async fn a_quote_is_stale_after_anything_it_depends_on_changed() {
 
         // Its age.
         let five = quote(&half.dear).await;
-        half.world.clock.advance_to(after(engine.now(), QUOTE_SECONDS));
+        half.world
+            .clock
+            .advance_to(after(engine.now(), QUOTE_SECONDS));
         stale(&five.id).await;
     })
     .await;
@@ -144,14 +167,20 @@ async fn concurrent_confirmations_charge_once() {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let wish = half.to(&half.dear);
-        let quote = engine.quote_change(scope, &half.id, wish, NOW, &[]).await.unwrap();
+        let quote = engine
+            .quote_change(scope, &half.id, wish, NOW, &[])
+            .await
+            .unwrap();
         let tries = (0..4).map(|_| {
             let (engine, scope, id) = (engine.clone(), scope.clone(), quote.id.clone());
             tokio::spawn(async move { engine.confirm_quote(&scope, &id, true).await })
         });
         for one in tries.collect::<Vec<_>>() {
             let done = one.await.unwrap().unwrap();
-            assert!(matches!(done.payment, Some(PaymentResult::Paid { .. })), "{done:?}");
+            assert!(
+                matches!(done.payment, Some(PaymentResult::Paid { .. })),
+                "{done:?}"
+            );
         }
         assert_eq!(half.world.charges().await, 2);
         assert_eq!(half.world.invoices(&half.customer).await.len(), 2);
@@ -166,12 +195,21 @@ async fn a_lost_answer_to_a_confirmation_is_one_charge() {
             let half = Half::new(store).await;
             let (engine, scope) = (&half.world.engine, &half.world.scope);
             let wish = half.to(&half.dear);
-            let quote = engine.quote_change(scope, &half.id, wish, NOW, &[]).await.unwrap();
+            let quote = engine
+                .quote_change(scope, &half.id, wish, NOW, &[])
+                .await
+                .unwrap();
             half.world.bank.inject(fault);
             let lost = engine.confirm_quote(scope, &quote.id, true).await.unwrap();
-            assert!(matches!(lost.payment, Some(PaymentResult::Unknown { .. })), "{lost:?}");
+            assert!(
+                matches!(lost.payment, Some(PaymentResult::Unknown { .. })),
+                "{lost:?}"
+            );
             let found = engine.confirm_quote(scope, &quote.id, true).await.unwrap();
-            assert!(matches!(found.payment, Some(PaymentResult::Paid { .. })), "{found:?}");
+            assert!(
+                matches!(found.payment, Some(PaymentResult::Paid { .. })),
+                "{found:?}"
+            );
             assert_eq!(half.world.charges().await, 2);
         })
         .await;
@@ -184,13 +222,25 @@ async fn without_anything_to_pay_with_a_quote_changes_nothing() {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let wish = half.to(&half.dear);
-        let quote = engine.quote_change(scope, &half.id, wish, NOW, &[]).await.unwrap();
+        let quote = engine
+            .quote_change(scope, &half.id, wish, NOW, &[])
+            .await
+            .unwrap();
         let mut customer = half.world.find_customer(&half.customer).await;
         customer.default_payment_method = None;
         half.world.update(&mut customer).await;
         let before = half.world.find_subscription(&half.id).await;
-        let refused = engine.confirm_quote(scope, &quote.id, true).await.unwrap_err();
-        assert!(matches!(refused, Refused::State { code: Some("resource_missing"), .. }));
+        let refused = engine
+            .confirm_quote(scope, &quote.id, true)
+            .await
+            .unwrap_err();
+        assert!(matches!(
+            refused,
+            Refused::State {
+                code: Some("resource_missing"),
+                ..
+            }
+        ));
         assert_eq!(half.world.find_subscription(&half.id).await, before);
         // With a card again, the quote still binds.
         half.world.card(&half.customer, "pm_card_visa").await;
@@ -204,9 +254,14 @@ async fn a_declined_change_stands_and_is_past_due() {
     both(|store| async move {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
-        half.world.card(&half.customer, "pm_card_chargeCustomerFail").await;
+        half.world
+            .card(&half.customer, "pm_card_chargeCustomerFail")
+            .await;
         let wish = half.to(&half.dear);
-        let quote = engine.quote_change(scope, &half.id, wish, NOW, &[]).await.unwrap();
+        let quote = engine
+            .quote_change(scope, &half.id, wish, NOW, &[])
+            .await
+            .unwrap();
         let done = engine.confirm_quote(scope, &quote.id, true).await.unwrap();
         assert!(matches!(done.payment, Some(PaymentResult::Declined { .. })));
         assert_eq!(done.subscription.status, Status::PastDue);
@@ -223,26 +278,37 @@ async fn a_downgrade_waits_for_the_end_of_the_period() {
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let conditions = [ScheduleCondition::DecreasingItemAmount];
         let wish = half.to(&half.cheap);
-        let quote =
-            engine.quote_change(scope, &half.id, wish.clone(), NOW, &conditions).await.unwrap();
+        let quote = engine
+            .quote_change(scope, &half.id, wish.clone(), NOW, &conditions)
+            .await
+            .unwrap();
         assert!(quote.terms.scheduled);
         assert_eq!(quote.terms.due_now_minor, 0);
         let done = engine.confirm_quote(scope, &quote.id, true).await.unwrap();
         assert!(done.invoice.is_none() && done.payment.is_none());
-        assert_eq!(done.subscription.items[0].price.pricing.amount_minor(1), Ok(2_800));
+        assert_eq!(
+            done.subscription.items[0].price.pricing.amount_minor(1),
+            Ok(2_800)
+        );
 
         // Taken back, and wished for again.
         engine.undo_scheduled_change(scope, &half.id).await.unwrap();
         let again = engine.undo_scheduled_change(scope, &half.id).await;
         assert!(matches!(again, Err(Refused::State { .. })), "{again:?}");
-        let quote = engine.quote_change(scope, &half.id, wish, NOW, &conditions).await.unwrap();
+        let quote = engine
+            .quote_change(scope, &half.id, wish, NOW, &conditions)
+            .await
+            .unwrap();
         engine.confirm_quote(scope, &quote.id, true).await.unwrap();
         half.world.live_until(after(at(2026, 2, 28), HOUR)).await;
         let now = half.world.find_subscription(&half.id).await;
         assert_eq!(now.items[0].price.id, half.cheap.id);
         assert_eq!(now.scheduled_change, None);
         let invoice = half.world.latest(&half.id).await;
-        assert_eq!((invoice.totals.total_minor, invoice.status), (1_400, InvoiceStatus::Paid));
+        assert_eq!(
+            (invoice.totals.total_minor, invoice.status),
+            (1_400, InvoiceStatus::Paid)
+        );
     })
     .await;
 }
@@ -254,18 +320,27 @@ async fn a_waiting_change_to_a_price_that_is_gone_is_dropped() {
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let conditions = [ScheduleCondition::DecreasingItemAmount];
         let wish = half.to(&half.cheap);
-        let quote = engine.quote_change(scope, &half.id, wish, NOW, &conditions).await.unwrap();
+        let quote = engine
+            .quote_change(scope, &half.id, wish, NOW, &conditions)
+            .await
+            .unwrap();
         engine.confirm_quote(scope, &quote.id, true).await.unwrap();
         let mut own = half.world.find_subscription(&half.id).await;
         for change in &mut own.scheduled_change.as_mut().unwrap().items {
-            if let ItemChange::Set { price: Some(price), .. } = change {
+            if let ItemChange::Set {
+                price: Some(price), ..
+            } = change
+            {
                 price.active = false;
             }
         }
         half.world.update(&mut own).await;
         half.world.live_until(after(at(2026, 2, 28), HOUR)).await;
         let now = half.world.find_subscription(&half.id).await;
-        assert_eq!((now.status, now.scheduled_change.clone()), (Status::Active, None));
+        assert_eq!(
+            (now.status, now.scheduled_change.clone()),
+            (Status::Active, None)
+        );
         assert_eq!(half.world.latest(&half.id).await.totals.total_minor, 2_800);
     })
     .await;
@@ -277,13 +352,20 @@ async fn prorations_wait_for_the_next_invoice_unless_billed_at_once() {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let update = half.update(&half.dear, LATER);
-        let (_, payment) = engine.update_subscription(scope, &half.id, update).await.unwrap();
+        let (_, payment) = engine
+            .update_subscription(scope, &half.id, update)
+            .await
+            .unwrap();
         assert!(payment.is_none());
         let next = engine.upcoming(scope, &half.id).await.unwrap().unwrap();
         assert_eq!(next.invoice.totals.total_minor, 5_600 - 1_400 + 2_800);
         half.world.live_until(after(at(2026, 2, 28), HOUR)).await;
         let invoice = half.world.latest(&half.id).await;
-        let kinds: Vec<_> = invoice.lines.iter().map(|own| (own.kind, own.amount_minor)).collect();
+        let kinds: Vec<_> = invoice
+            .lines
+            .iter()
+            .map(|own| (own.kind, own.amount_minor))
+            .collect();
         assert_eq!(
             kinds,
             [
@@ -309,14 +391,29 @@ async fn a_cheaper_change_at_once_leaves_credit_that_the_next_invoice_uses() {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let update = half.update(&half.cheap, NOW);
-        engine.update_subscription(scope, &half.id, update).await.unwrap();
+        engine
+            .update_subscription(scope, &half.id, update)
+            .await
+            .unwrap();
         let invoice = half.world.latest(&half.id).await;
-        assert_eq!((invoice.totals.total_minor, invoice.status), (-700, InvoiceStatus::Paid));
-        assert_eq!(half.world.find_customer(&half.customer).await.balance_minor, -700);
+        assert_eq!(
+            (invoice.totals.total_minor, invoice.status),
+            (-700, InvoiceStatus::Paid)
+        );
+        assert_eq!(
+            half.world.find_customer(&half.customer).await.balance_minor,
+            -700
+        );
         half.world.live_until(after(at(2026, 2, 28), HOUR)).await;
         let invoice = half.world.latest(&half.id).await;
-        assert_eq!((invoice.totals.total_minor, invoice.amount_due_minor), (1_400, 700));
-        assert_eq!((invoice.starting_balance_minor, invoice.ending_balance_minor), (-700, Some(0)));
+        assert_eq!(
+            (invoice.totals.total_minor, invoice.amount_due_minor),
+            (1_400, 700)
+        );
+        assert_eq!(
+            (invoice.starting_balance_minor, invoice.ending_balance_minor),
+            (-700, Some(0))
+        );
         let ledger = half.world.ledger(&half.customer).await;
         assert_eq!(ledger.iter().map(|own| own.amount_minor).sum::<i64>(), 0);
     })
@@ -329,11 +426,17 @@ async fn monthly_to_yearly_starts_a_year_today() {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
         let update = half.update(&half.yearly, LATER);
-        let (own, payment) = engine.update_subscription(scope, &half.id, update).await.unwrap();
+        let (own, payment) = engine
+            .update_subscription(scope, &half.id, update)
+            .await
+            .unwrap();
         assert!(matches!(payment, Some(PaymentResult::Paid { .. })));
         assert_eq!(own.items[0].current_period.start, at(2026, 2, 14));
         assert_eq!(own.items[0].current_period.end, at(2027, 2, 14));
-        assert_eq!(half.world.latest(&half.id).await.totals.total_minor, 28_000 - 1_400);
+        assert_eq!(
+            half.world.latest(&half.id).await.totals.total_minor,
+            28_000 - 1_400
+        );
     })
     .await;
 }
@@ -354,15 +457,50 @@ async fn updates_that_can_not_be_are_refused_by_name() {
         };
         let (id, none) = (Some(half.item.clone()), UpdateItem::default());
         let cases = [
-            (item(UpdateItem { price: Some(yen.id.clone()), ..none.clone() }), "items"),
-            (item(UpdateItem { id: id.clone(), deleted: true, ..none.clone() }), "items"),
-            (item(UpdateItem { quantity: Some(3), ..none.clone() }), "items[0][price]"),
-            (item(UpdateItem { id: id.clone(), quantity: Some(u64::MAX), ..none }), "items"),
             (
-                SubscriptionUpdate { cancel_at: Some(Some(at(2026, 1, 1))), ..Default::default() },
+                item(UpdateItem {
+                    price: Some(yen.id.clone()),
+                    ..none.clone()
+                }),
+                "items",
+            ),
+            (
+                item(UpdateItem {
+                    id: id.clone(),
+                    deleted: true,
+                    ..none.clone()
+                }),
+                "items",
+            ),
+            (
+                item(UpdateItem {
+                    quantity: Some(3),
+                    ..none.clone()
+                }),
+                "items[0][price]",
+            ),
+            (
+                item(UpdateItem {
+                    id: id.clone(),
+                    quantity: Some(u64::MAX),
+                    ..none
+                }),
+                "items",
+            ),
+            (
+                SubscriptionUpdate {
+                    cancel_at: Some(Some(at(2026, 1, 1))),
+                    ..Default::default()
+                },
                 "cancel_at",
             ),
-            (SubscriptionUpdate { days_until_due: Some(3), ..Default::default() }, "days_until_due"),
+            (
+                SubscriptionUpdate {
+                    days_until_due: Some(3),
+                    ..Default::default()
+                },
+                "days_until_due",
+            ),
             (
                 SubscriptionUpdate {
                     trial_end: Some(TrialEnd::At(at(2025, 1, 1))),
@@ -372,16 +510,30 @@ async fn updates_that_can_not_be_are_refused_by_name() {
             ),
         ];
         for (update, named) in cases {
-            let refused = engine.update_subscription(scope, &half.id, update).await.unwrap_err();
-            let Refused::Invalid { param, .. } = refused else { panic!("{named}: {refused:?}") };
+            let refused = engine
+                .update_subscription(scope, &half.id, update)
+                .await
+                .unwrap_err();
+            let Refused::Invalid { param, .. } = refused else {
+                panic!("{named}: {refused:?}")
+            };
             assert_eq!(param, named);
         }
         assert_eq!(half.world.find_subscription(&half.id).await, before);
-        engine.cancel_subscription(scope, &half.id, Default::default()).await.unwrap();
+        engine
+            .cancel_subscription(scope, &half.id, Default::default())
+            .await
+            .unwrap();
         let update = half.update(&half.dear, NOW);
-        let refused = engine.update_subscription(scope, &half.id, update).await.unwrap_err();
-        let Refused::State { message, .. } = refused else { panic!() };
-        let stripes = "A canceled subscription can only update its cancellation_details and metadata.";
+        let refused = engine
+            .update_subscription(scope, &half.id, update)
+            .await
+            .unwrap_err();
+        let Refused::State { message, .. } = refused else {
+            panic!()
+        };
+        let stripes =
+            "A canceled subscription can only update its cancellation_details and metadata.";
         assert_eq!(message, stripes);
     })
     .await;
@@ -395,11 +547,19 @@ async fn a_trial_can_be_ended_at_once() {
         let customer = world.customer_with("pm_card_visa").await;
         let id = world.trial(&customer, &price, at(2026, 2, 14)).await;
         world.live_until(at(2026, 2, 5)).await;
-        let update =
-            SubscriptionUpdate { trial_end: Some(TrialEnd::Now), ..SubscriptionUpdate::default() };
+        let update = SubscriptionUpdate {
+            trial_end: Some(TrialEnd::Now),
+            ..SubscriptionUpdate::default()
+        };
         let (engine, scope) = (&world.engine, &world.scope);
-        let (own, payment) = engine.update_subscription(scope, &id, update).await.unwrap();
-        assert!(matches!(payment, Some(PaymentResult::Paid { .. })), "{payment:?}");
+        let (own, payment) = engine
+            .update_subscription(scope, &id, update)
+            .await
+            .unwrap();
+        assert!(
+            matches!(payment, Some(PaymentResult::Paid { .. })),
+            "{payment:?}"
+        );
         assert_eq!(own.status, Status::Active);
         assert_eq!(own.items[0].current_period.start, at(2026, 2, 5));
         assert_eq!(own.items[0].current_period.end, at(2026, 3, 5));

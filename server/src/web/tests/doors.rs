@@ -379,3 +379,74 @@ async fn a_card_is_proved_at_the_bank_and_saved() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_a_page_and_a_call_is_json() {
+    use crate::web::{headers, notice, packing, request};
+    use axum::middleware::{from_fn, from_fn_with_state};
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    async fn broken() -> &'static str {
+        panic!("a rule of ours is broken")
+    }
+    both(|store| async move {
+        let site = Site::new(store, HTTPS).await;
+        let config = crate::web::WebConfig {
+            public: HTTPS.parse().unwrap(),
+            trust_proxy: false,
+            limited: false,
+        };
+        let web = crate::web::Web::new(site.house.world.engine.clone(), config);
+        let app = axum::Router::new()
+            .route("/broken", axum::routing::get(broken))
+            .layer(CatchPanicLayer::custom(notice::Panicked))
+            .layer(from_fn(notice::say))
+            .layer(from_fn(packing::pack))
+            .layer(from_fn_with_state(web.clone(), headers::secure))
+            .layer(from_fn_with_state(web, request::trace));
+        for (accept, kind, part) in [
+            ("text/html", "text/html; charset=utf-8", "<h1"),
+            ("application/json", "application/json", "\"Unavailable\""),
+        ] {
+            let asked = Request::get("/broken").header(header::ACCEPT, accept);
+            let asked = asked.body(Body::empty()).unwrap();
+            let got = app.clone().oneshot(asked).await.unwrap();
+            assert_eq!(got.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(got.headers()[header::CONTENT_TYPE], kind);
+            assert!(got.headers().contains_key("content-security-policy"));
+            let body = axum::body::to_bytes(got.into_body(), usize::MAX)
+                .await
+                .unwrap();
+            let text = String::from_utf8_lossy(&body);
+            assert!(
+                text.contains(part) && !text.contains("rule of ours"),
+                "{text}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_travel_packed() {
+    both(|store| async move {
+        let site = Site::new(store, HTTPS).await;
+        let sheet = crate::web::style::sheet_path();
+        for path in ["/portal", sheet.as_str()] {
+            let plain = site.get(path, "").await;
+            assert_eq!(plain.header("content-encoding"), "", "{path}");
+            let asked = Request::get(path)
+                .header(header::ACCEPT, "text/html")
+                .header(header::ACCEPT_ENCODING, "gzip, br");
+            let packed = site.send(asked.body(Body::empty()).unwrap()).await;
+            assert_eq!(packed.header("content-encoding"), "gzip", "{path}");
+            assert!(packed.header("vary").contains("Accept-Encoding"), "{path}");
+            assert!(packed.body.len() < plain.body.len(), "{path}");
+            let refused = Request::get(path).header(header::ACCEPT_ENCODING, "gzip;q=0");
+            let refused = site.send(refused.body(Body::empty()).unwrap()).await;
+            assert_eq!(refused.header("content-encoding"), "", "{path}");
+        }
+    })
+    .await;
+}
