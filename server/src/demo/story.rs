@@ -255,8 +255,10 @@ impl Life<'_> {
                 }
             }
             Act::Card(name) => {
-                let card = from_test_name(name, engine.now())
+                let mut card = from_test_name(name, engine.now())
                     .ok_or_else(|| Refused::Defect(format!("the bank knows no {name}")))?;
+                // Still good after the year that the story takes.
+                card.exp_year += 3;
                 self.take_card(person, &customer, card).await?;
             }
             Act::ExpiringCard => {
