@@ -46,7 +46,12 @@ pub fn code(every: Cadence) -> String {
 
 /// The products that may replace the item's, in the merchant's order.
 pub fn plans(page: &ChangePage) -> impl Iterator<Item = &Plan> {
-    page.plans.iter().filter(|plan| !plan.add_on)
+    // What only usage is billed for stands beside a plan, never in its place.
+    let billed_ahead = |plan: &&Plan| plan.prices.iter().any(|price| !price.is_metered());
+    page.plans
+        .iter()
+        .filter(|plan| !plan.add_on)
+        .filter(billed_ahead)
 }
 
 /// The rhythms there are, shortest first.
