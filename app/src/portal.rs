@@ -18,3 +18,6 @@ pub mod payment_methods;
 pub mod refused;
 pub mod say;
 pub mod subscription;
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests;

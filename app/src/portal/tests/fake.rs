@@ -61,7 +61,10 @@ impl Default for Fake {
             methods,
             details: details(),
             mail: MailPreferences::default(),
-            settled: Ok(Settled::Done { charged: eur(8100), invoice: Some(InvoiceId::from_random(1)) }),
+            settled: Ok(Settled::Done {
+                charged: eur(8100),
+                invoice: Some(InvoiceId::from_random(1)),
+            }),
             added: Ok(Added::Saved(PaymentMethodId::from_random(9))),
             refused: None,
             livemode: true,
@@ -106,7 +109,14 @@ pub fn card(
 
 pub fn rows() -> Vec<InvoiceRow> {
     use InvoiceStatus::*;
-    let months = [(Open, true), (Paid, false), (Paid, false), (Void, false), (Uncollectible, false), (Paid, false)];
+    let months = [
+        (Open, true),
+        (Paid, false),
+        (Paid, false),
+        (Void, false),
+        (Uncollectible, false),
+        (Paid, false),
+    ];
     let each = months.into_iter().zip(0_i64..);
     each.map(|((status, failed), n)| {
         let open = status == Open || status == Uncollectible;
@@ -119,7 +129,11 @@ pub fn rows() -> Vec<InvoiceRow> {
             failed,
             total: eur(total),
             remaining: eur(if open { total } else { 0 }),
-            products: if n == 1 { vec!["Team".to_owned(), "Extra storage".to_owned()] } else { vec!["Team".to_owned()] },
+            products: if n == 1 {
+                vec!["Team".to_owned(), "Extra storage".to_owned()]
+            } else {
+                vec!["Team".to_owned()]
+            },
         }
     })
     .collect()
@@ -204,9 +218,19 @@ fn line(n: u128, kind: LineKind, amount: i64, (start, end): (i64, i64)) -> Line 
         product: None,
         product_name: Some("Team".to_owned()),
         unit_amount: Decimal12::parse("2400").ok(),
-        period: Period { start: Timestamp(start), end: Timestamp(end) },
+        period: Period {
+            start: Timestamp(start),
+            end: Timestamp(end),
+        },
         discountable: !proration,
-        discount_amounts: if discount == 0 { vec![] } else { vec![DiscountAmount { discount: DiscountId::from_random(1), amount_minor: discount }] },
+        discount_amounts: if discount == 0 {
+            vec![]
+        } else {
+            vec![DiscountAmount {
+                discount: DiscountId::from_random(1),
+                amount_minor: discount,
+            }]
+        },
         tax_rates: vec![vat()],
         taxes: vec![TaxAmount {
             rate: TaxRateId::from_random(1),
@@ -226,10 +250,25 @@ fn line(n: u128, kind: LineKind, amount: i64, (start, end): (i64, i64)) -> Line 
 pub fn invoice() -> Invoice {
     let october = NOVEMBER.0 - 31 * 86_400;
     let lines = vec![
-        line(1, LineKind::UnusedTime, -1500, (NOVEMBER.0 - 12 * 86_400 - 1234, NOVEMBER.0)),
-        line(2, LineKind::RemainingTime, 3000, (NOVEMBER.0 - 12 * 86_400 - 1234, NOVEMBER.0)),
+        line(
+            1,
+            LineKind::UnusedTime,
+            -1500,
+            (NOVEMBER.0 - 12 * 86_400 - 1234, NOVEMBER.0),
+        ),
+        line(
+            2,
+            LineKind::RemainingTime,
+            3000,
+            (NOVEMBER.0 - 12 * 86_400 - 1234, NOVEMBER.0),
+        ),
         line(3, LineKind::Recurring, 7200, (NOVEMBER.0, DECEMBER.0)),
-        Line { product_name: Some("Extra storage".to_owned()), quantity: Some(12_345), unit_amount: None, ..line(4, LineKind::Usage, 500, (october, NOVEMBER.0)) },
+        Line {
+            product_name: Some("Extra storage".to_owned()),
+            quantity: Some(12_345),
+            unit_amount: None,
+            ..line(4, LineKind::Usage, 500, (october, NOVEMBER.0))
+        },
     ];
     let sum = |of: fn(&Line) -> i64| lines.iter().map(of).sum::<i64>();
     let subtotal = sum(|l| l.amount_minor);
@@ -275,7 +314,10 @@ pub fn invoice() -> Invoice {
         amount_due_minor: total - 1200,
         amount_paid_minor: 0,
         lines,
-        period: Period { start: Timestamp(october), end: NOVEMBER },
+        period: Period {
+            start: Timestamp(october),
+            end: NOVEMBER,
+        },
         collection_method: CollectionMethod::ChargeAutomatically,
         auto_advance: true,
         automatically_finalizes_at: None,
@@ -284,7 +326,10 @@ pub fn invoice() -> Invoice {
         due_date: None,
         default_payment_method: None,
         payment_intent: None,
-        last_payment_error: Some(Decline { code: "card_declined".to_owned(), decline_code: Some("insufficient_funds".to_owned()) }),
+        last_payment_error: Some(Decline {
+            code: "card_declined".to_owned(),
+            decline_code: Some("insufficient_funds".to_owned()),
+        }),
         bill_to: BillTo {
             name: Some("Ada Lovelace".to_owned()),
             email: Some("ada@example.com".to_owned()),
@@ -339,7 +384,11 @@ impl Portal for Fake {
             customer_email: None,
             customer_locale: None,
             livemode: self.livemode,
-            sections: Sections { payment_methods: true, invoices: true, details: true },
+            sections: Sections {
+                payment_methods: true,
+                invoices: true,
+                details: true,
+            },
         })
     }
     fn home<'a>(&'a self, _: &'a Viewer) -> Answer<'a, Home> {
@@ -348,7 +397,12 @@ impl Portal for Fake {
     fn change_page<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId) -> Answer<'a, ChangePage> {
         no()
     }
-    fn quote<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId, _: Vec<Wish>) -> Answer<'a, QuotePage> {
+    fn quote<'a>(
+        &'a self,
+        _: &'a Viewer,
+        _: &'a SubscriptionId,
+        _: Vec<Wish>,
+    ) -> Answer<'a, QuotePage> {
         no()
     }
     fn quote_page<'a>(&'a self, _: &'a Viewer, _: &'a QuoteId) -> Answer<'a, QuotePage> {
@@ -378,25 +432,46 @@ impl Portal for Fake {
     fn payment_methods<'a>(&'a self, _: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>> {
         yes(self.methods.clone())
     }
-    fn add_card<'a>(&'a self, _: &'a Viewer, card: CardInput, make_default: bool) -> Answer<'a, Added> {
-        self.done(format!("add {} default {make_default}", card.name), self.added.clone())
+    fn add_card<'a>(
+        &'a self,
+        _: &'a Viewer,
+        card: CardInput,
+        make_default: bool,
+    ) -> Answer<'a, Added> {
+        self.done(
+            format!("add {} default {make_default}", card.name),
+            self.added.clone(),
+        )
     }
     fn make_default<'a>(&'a self, _: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()> {
         self.done(format!("default {id}"), Ok(()))
     }
-    fn remove_payment_method<'a>(&'a self, _: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()> {
+    fn remove_payment_method<'a>(
+        &'a self,
+        _: &'a Viewer,
+        id: &'a PaymentMethodId,
+    ) -> Answer<'a, ()> {
         self.done(format!("remove {id}"), Ok(()))
     }
     fn invoices<'a>(&'a self, _: &'a Viewer, after: Option<InvoiceId>) -> Answer<'a, InvoiceList> {
         self.done(
             format!("invoices after {after:?}"),
-            Ok(InvoiceList { rows: self.rows.clone(), next: self.next.clone(), previous: self.previous.clone() }),
+            Ok(InvoiceList {
+                rows: self.rows.clone(),
+                next: self.next.clone(),
+                previous: self.previous.clone(),
+            }),
         )
     }
     fn invoice<'a>(&'a self, _: &'a Viewer, _: &'a InvoiceId) -> Answer<'a, InvoicePage> {
         yes(self.page.clone())
     }
-    fn pay<'a>(&'a self, _: &'a Viewer, id: &'a InvoiceId, method: Option<PaymentMethodId>) -> Answer<'a, Settled> {
+    fn pay<'a>(
+        &'a self,
+        _: &'a Viewer,
+        id: &'a InvoiceId,
+        method: Option<PaymentMethodId>,
+    ) -> Answer<'a, Settled> {
         self.done(format!("pay {id} with {method:?}"), self.settled.clone())
     }
     fn details<'a>(&'a self, _: &'a Viewer) -> Answer<'a, Details> {
@@ -414,7 +489,11 @@ impl Portal for Fake {
     fn mail<'a>(&'a self, _: &'a Viewer) -> Answer<'a, MailPreferences> {
         yes(self.mail)
     }
-    fn save_mail<'a>(&'a self, _: &'a Viewer, mail: MailPreferences) -> Answer<'a, MailPreferences> {
+    fn save_mail<'a>(
+        &'a self,
+        _: &'a Viewer,
+        mail: MailPreferences,
+    ) -> Answer<'a, MailPreferences> {
         self.done(format!("{mail:?}"), Ok(mail))
     }
     fn choose_language<'a>(&'a self, _: &'a Viewer, tag: String) -> Answer<'a, ()> {
