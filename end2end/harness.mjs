@@ -1,6 +1,6 @@
 // What every test here needs: a Perennial of its own with the demo's data, a browser, and a look at accessibility.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 import Stripe from 'stripe';
@@ -22,10 +23,11 @@ const stoppedWithinMs = 30_000;
 /**
  * Starts `perennial serve` from the debug build (`PERENNIAL_BINARY` names another) on a free port and a new database.
  *
- * Answers `{ url, apiKey, merchant, links, link(), stop(), kill(), restart(), log() }`; the middle four are the demo's.
+ * Answers `{ url, apiKey, merchant, links, link(), stop(), kill(), restart(), log() }`; links are the demo's. Without
+ * the demo, `merchant` names the one that is made, with no data at all: `apiKey` is its test key.
  * Pass the test's context as `t` and it is stopped when the test ends.
  */
-export async function startServer({ t, demo = true, database, args = [], env = {} } = {}) {
+export async function startServer({ t, demo = true, merchant = 'Halden', database, args = [], env = {} } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'perennial-'));
   const port = await freePort();
   const demoFile = join(folder, 'demo.json');
@@ -54,6 +56,8 @@ export async function startServer({ t, demo = true, database, args = [], env = {
       await rm(folder, { recursive: true, force: true });
       if (code !== 0) throw new Error(`the server ended with ${code}\n${server.log()}`);
     },
+    /** SIGTERM, answering the exit code. The database stays: `restart` finds it as it was. */
+    terminate: () => end('SIGTERM'),
     /** SIGKILL, as a crash does. The database stays: `restart` finds it as it was. */
     kill: () => end('SIGKILL'),
     restart: () => begin(),
@@ -62,9 +66,19 @@ export async function startServer({ t, demo = true, database, args = [], env = {
   let child;
   let output = [];
 
+  const binary = process.env.PERENNIAL_BINARY ?? join(root, 'target', 'debug', 'perennial');
+  if (!existsSync(binary)) throw new Error(`${binary} is missing: cargo build --package server`);
+
+  async function createMerchant() {
+    const line = ['merchant', 'create', '--name', merchant, '--database', server.database];
+    const { stdout } = await promisify(execFile)(binary, line, { cwd: folder });
+    const [, id] = stdout.match(/^Merchant +(\S+)/m) ?? [];
+    const [, key] = stdout.match(/^Test key +(\S+)/m) ?? [];
+    if (!id || !key) throw new Error(`no merchant and key in what was printed:\n${stdout}`);
+    Object.assign(server, { merchant: id, apiKey: key });
+  }
+
   async function begin() {
-    const binary = process.env.PERENNIAL_BINARY ?? join(root, 'target', 'debug', 'perennial');
-    if (!existsSync(binary)) throw new Error(`${binary} is missing: cargo build --package server`);
     const line = ['serve', '--listen', `127.0.0.1:${port}`, '--database', server.database, '--public-url', server.url];
     if (demo) line.push('--demo');
     child = spawn(binary, [...line, ...args], {
@@ -107,6 +121,7 @@ export async function startServer({ t, demo = true, database, args = [], env = {
   // A test that breaks off must not leave its server behind.
   process.once('exit', () => child?.kill('SIGKILL'));
   t?.after(() => server.stop());
+  if (!demo) await createMerchant();
   await begin();
   return server;
 }
