@@ -195,11 +195,7 @@ fn Form(form: CardForm, adding: ServerAction<AddCard>) -> impl IntoView {
     let left = move |field: Field| {
         let found = check(&inputs.read(), now);
         let rule = found.into_iter().find(|(known, _)| *known == field);
-        // An empty field may yet be filled in; it counts when the form is sent.
-        let rule = rule
-            .map(|(_, rule)| rule)
-            .filter(|rule| *rule != Rule::Required);
-        faults.note(field, rule);
+        faults.left(field, rule.map(|(_, rule)| rule));
     };
     let send = move |event: leptos::ev::MouseEvent| {
         let found = check(&inputs.read(), now);
@@ -235,7 +231,7 @@ fn Form(form: CardForm, adding: ServerAction<AddCard>) -> impl IntoView {
                 {invoice.map(|id| view! { <input r#type="hidden" name="invoice" value=id.to_string() /> })}
                 <p class="safe"><Icon glyph=Glyph::Lock /><span>{words.card_safe()}</span></p>
                 <div class="acts">
-                    <Button kind=ButtonKind::Primary submit=true busy=adding.pending() on:click=send>{words.card_save()}</Button>
+                    <Button kind=ButtonKind::Primary submit=true busy=adding.pending() on:pointerdown=move |_| faults.press() on:click=send>{words.card_save()}</Button>
                     <LinkButton kind=ButtonKind::Text href=back>{words.action_cancel()}</LinkButton>
                 </div>
             </ActionForm>

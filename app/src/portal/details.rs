@@ -284,12 +284,7 @@ fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
     let left = move |input: Input| {
         let found = known.with_value(|known| check(&read(), known));
         let rule = found.into_iter().find(|(other, _)| *other == input);
-        // An empty field may yet be filled in; it counts when the form is sent.
-        let rule = rule.map(|(_, rule)| rule);
-        faults.note(
-            input,
-            rule.filter(|rule| *rule != crate::refusal::Rule::Required),
-        );
+        faults.left(input, rule.map(|(_, rule)| rule));
     };
     let send = move |event: leptos::ev::MouseEvent| {
         let found = known.with_value(|known| check(&read(), known));
@@ -349,7 +344,7 @@ fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
                 </Section>
             })}
             <div>
-                <Button kind=ButtonKind::Primary submit=true busy=acts.save.pending() on:click=send>{words.details_save()}</Button>
+                <Button kind=ButtonKind::Primary submit=true busy=acts.save.pending() on:pointerdown=move |_| faults.press() on:click=send>{words.details_save()}</Button>
             </div>
         </ActionForm>
     }

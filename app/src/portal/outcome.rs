@@ -232,6 +232,8 @@ pub struct Faults {
     refusal: Signal<Option<Refusal>>,
     /// What the browser found since the server's answer, by field; `None` means that the field is right now.
     noted: RwSignal<Vec<(Field, Option<Rule>)>>,
+    /// Whether the reader is pressing the button that sends the form.
+    pressing: StoredValue<bool>,
 }
 
 impl Faults {
@@ -247,7 +249,23 @@ impl Faults {
             words: words(),
             refusal,
             noted,
+            pressing: StoredValue::new(false),
         }
+    }
+
+    /// Hears that the button which sends the form is being pressed.
+    pub fn press(self) {
+        self.pressing.set_value(true);
+    }
+
+    /// Remembers what the browser found in a field that was left. A field that was left by pressing the button is not
+    /// judged yet: a message that comes or goes would move the button from under the finger, and the press would be
+    /// lost. An empty field may yet be filled in; it counts when the form is sent.
+    pub fn left(self, field: Field, rule: Option<Rule>) {
+        if !self.pressing.get_value() {
+            self.note(field, rule.filter(|rule| *rule != Rule::Required));
+        }
+        self.pressing.set_value(false);
     }
 
     /// Remembers what the browser found in a field.

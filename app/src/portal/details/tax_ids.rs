@@ -158,15 +158,14 @@ fn Add(kinds: Vec<(String, String, String)>, adding: ServerAction<AddTaxId>) -> 
         example.set(found.unwrap_or_default());
         faults.note(Input::TaxIdValue, None);
     };
-    let judge = move |strict: bool| {
+    let judge = || {
         let found = check(&typed("kind"), &typed("value"));
-        let rule = found.first().map(|(_, rule)| *rule);
-        let rule = rule.filter(|rule| strict || *rule != Rule::Required);
-        faults.note(Input::TaxIdValue, rule);
-        rule.is_some()
+        found.first().map(|(_, rule)| *rule)
     };
     let send = move |event: leptos::ev::MouseEvent| {
-        if judge(true) {
+        let rule = judge();
+        faults.note(Input::TaxIdValue, rule);
+        if rule.is_some() {
             event.prevent_default();
             focus("value");
         }
@@ -198,10 +197,10 @@ fn Add(kinds: Vec<(String, String, String)>, adding: ServerAction<AddTaxId>) -> 
                     spellcheck="false"
                     aria-describedby=described_by("value")
                     aria-invalid=move || value_error.with(Option::is_some).then_some("true")
-                    on:blur=move |_| { judge(false); }
+                    on:blur=move |_| faults.left(Input::TaxIdValue, judge())
                 />
             </FieldFrame>
-            <div><Button submit=true busy=adding.pending() on:click=send>{words.details_tax_save()}</Button></div>
+            <div><Button submit=true busy=adding.pending() on:pointerdown=move |_| faults.press() on:click=send>{words.details_tax_save()}</Button></div>
         </ActionForm>
     }
     .into_any()
