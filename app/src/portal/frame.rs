@@ -141,7 +141,7 @@ fn Head(frame: Frame) -> impl IntoView {
     view! {
         <div class="mark">
             <a class="brand" href="/portal">{mark}</a>
-            <span class="who">{frame.customer_name.clone()}</span>
+            <bdi class="who">{frame.customer_name.clone()}</bdi>
         </div>
         {(!frame.livemode).then(|| view! { <p class="test">{words.shell_test_mode()}</p> })}
         <nav aria-label=words.shell_sections()>
