@@ -1,5 +1,6 @@
 //! A small business to test with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use perennial::calendar::{Cadence, Civil, Timestamp};
@@ -301,5 +302,28 @@ impl World {
             .await
             .unwrap();
         sqlx::Row::get(&row, "n")
+    }
+
+    /// What the bank has taken, by the invoice that it was told.
+    pub(crate) async fn charged(&self) -> BTreeMap<String, Vec<i64>> {
+        let sql = "select amount_minor, metadata from sandbox_attempt where merchant = $1 \
+                   and kind = 'charge' and status = 'succeeded'";
+        let mut connection = self.engine.store.read().await.unwrap();
+        let rows = sqlx::query(sql)
+            .bind(self.scope.merchant.as_str())
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+        let mut charged: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for row in &rows {
+            let metadata: String = sqlx::Row::get(row, "metadata");
+            let metadata: BTreeMap<String, String> = serde_json::from_str(&metadata).unwrap();
+            let invoice = metadata.get("invoice").unwrap().clone();
+            charged
+                .entry(invoice)
+                .or_default()
+                .push(sqlx::Row::get(row, "amount_minor"));
+        }
+        charged
     }
 }
