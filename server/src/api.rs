@@ -44,7 +44,6 @@ pub struct Api {
 }
 
 /// Everything under `/v1`. What is not there is answered in JSON too.
-#[must_use]
 pub fn router(api: Api) -> Router {
     Router::new()
         .merge(coupons::routes())
