@@ -178,7 +178,7 @@ async fn labels_and_endings_change_and_change_back() {
             (
                 "default_tax_rates[0]=txr_x",
                 "resource_missing",
-                "default_tax_rates[0]",
+                "default_tax_rates",
             ),
             ("coupon=x", "parameter_unknown", "coupon"),
         ] {
