@@ -68,6 +68,22 @@ test('a failed payment stands first, with the way to pay it', async (t) => {
   assert.ok(above, 'something else stands above the failed payment');
 });
 
+test('a trial whose first payment fails is past due, and says when it is tried again', async (t) => {
+  const trialEnd = Math.floor(Date.now() / 1000) + 2;
+  const who = await shop.customer({ card: 'pm_card_chargeCustomerFail', subscription: { trial_end: trialEnd } });
+  const late = await until(async () => {
+    const now = await shop.stripe.subscriptions.retrieve(who.subscription.id);
+    return now.status === 'past_due' && now;
+  });
+  const [invoice] = (await shop.stripe.invoices.list({ customer: who.id, status: 'open' })).data;
+  assert.equal(late.latest_invoice, invoice.id);
+  const page = await shop.visit(who, { t });
+  await page.getByRole('alert').filter({ hasText: say('attention.payment_failed', { amount: '€12.00' }) }).waitFor();
+  const date = near('en', invoice.next_payment_attempt);
+  await page.getByText(say('attention.retry', { date })).waitFor();
+  await page.getByText(say('status.past_due_retry', { date })).first().waitFor();
+});
+
 test('a cancelled subscription says when it ends', async (t) => {
   const who = await shop.customer({ subscription: { cancel_at_period_end: true } });
   const page = await shop.visit(who, { t });
@@ -121,3 +137,14 @@ test('who has nothing yet is told what will be here', async (t) => {
   await page.getByText(say('home.none'), { exact: true }).waitFor();
   assert.equal(await lead(page).innerText(), say('home.lead_quiet'));
 });
+
+/** Asks again and again until the answer is yes. */
+async function until(ask) {
+  const deadline = Date.now() + 60_000;
+  while (Date.now() < deadline) {
+    const answer = await ask();
+    if (answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error('it never came to be');
+}

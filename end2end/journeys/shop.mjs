@@ -18,13 +18,17 @@ export const WAYS = [
   { way: 'with wasm blocked', options: { wasm: false } },
 ];
 
-/** Starts one shop for the whole test file, and ends it after. What is answered is filled in before the first test. */
-export function openShop() {
+/**
+ * Starts one shop for the whole test file, and ends it after. What is answered is filled in before the first test;
+ * `furnish` then makes what the file needs beside.
+ */
+export function openShop(furnish) {
   const shop = {};
   before(async () => {
     const [server, opened] = await Promise.all([startServer({ demo: false }), openBrowser()]);
     Object.assign(shop, { server, opened, stripe: server.stripe() });
     await stock(shop);
+    await furnish?.();
   });
   after(async () => {
     await shop.opened?.close();

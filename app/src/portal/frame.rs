@@ -60,7 +60,8 @@ pub fn Surroundings(
     let waiting = || view! { <div class="mark"></div> };
     view! {
         <div class=CLASS>
-            <a class="skip" href="#content">{words.shell_skip()}</a>
+            // Left to the browser: only it moves the focus along.
+            <a class="skip" href="#content" rel="external">{words.shell_skip()}</a>
             <header>
                 <Suspense fallback=waiting>
                     {move || Suspend::new(async move { frame.await.ok().map(|frame| view! { <Head frame=frame /> }) })}

@@ -1,0 +1,108 @@
+// The portal without a mouse: the skip link, an order that makes sense, the focus where the reader is.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { changePath } from './changing.mjs';
+import { arrive, assertTidy, openShop } from './shop.mjs';
+import { say } from './words.mjs';
+
+const shop = openShop();
+
+const focused = (page) => page.evaluate(() => {
+  const element = document.activeElement;
+  return { tag: element.localName, id: element.id, name: (element.getAttribute('aria-label') ?? element.textContent).trim(), value: element.value };
+});
+
+/** Presses Tab until the focus is where `wanted` says; answers the names of all it came by. */
+async function tabTo(page, wanted, most = 40) {
+  const names = [];
+  for (let pressed = 0; pressed < most; pressed += 1) {
+    await page.keyboard.press('Tab');
+    const at = await focused(page);
+    names.push(at.name);
+    const visible = await page.evaluate(() => {
+      const box = document.activeElement.getBoundingClientRect();
+      const style = getComputedStyle(document.activeElement);
+      const parent = document.activeElement.closest('label');
+      const ring = [style, parent && getComputedStyle(parent)].some((one) => one && (one.outlineStyle !== 'none' || one.boxShadow !== 'none'));
+      return { seen: (box.width > 0 && box.height > 0) || Boolean(parent), ring };
+    });
+    assert.ok(visible.seen, `the focus is invisible at ${at.name}`);
+    assert.ok(visible.ring, `nothing shows the focus at ${at.name}`);
+    if (wanted(at)) return names;
+  }
+  throw new Error(`the focus never came there; it came by ${names.join(' | ')}`);
+}
+
+test('the first stop skips to the content', async (t) => {
+  const page = await shop.visit(await shop.customer(), { t });
+  await page.keyboard.press('Tab');
+  assert.equal((await focused(page)).name, say('shell.skip'));
+  const skip = page.getByRole('link', { name: say('shell.skip') });
+  assert.ok(await skip.isVisible());
+  const box = await skip.boundingBox();
+  assert.ok(box.x >= 0 && box.y >= 0, 'the skip link is out of sight');
+  await page.keyboard.press('Enter');
+  assert.equal((await focused(page)).id, 'content');
+  await page.keyboard.press('Tab');
+  const inside = await page.evaluate(() => document.activeElement.closest('main') !== null);
+  assert.ok(inside, 'the next stop is not in the content');
+});
+
+test('the primary act is reached in the order of the page', async (t) => {
+  const page = await shop.visit(await shop.customer(), { t });
+  const names = await tabTo(page, (at) => at.name === say('home.change'));
+  const sections = ['home', 'invoices', 'payment_methods', 'details', 'mail'].map((key) => say(`shell.${key}`));
+  const order = sections.map((name) => names.indexOf(name));
+  assert.deepEqual(order, [...order].sort((a, b) => a - b), `sections in another order: ${names}`);
+  assert.ok(!order.includes(-1), `sections that can’t be reached: ${names}`);
+  const next = await tabTo(page, (at) => at.name === say('home.cancel'), 3);
+  assert.equal(next.at(-1), say('home.cancel'), 'what takes away does not stand last');
+});
+
+test('a plan is changed with the keyboard alone', async (t) => {
+  const who = await shop.customer();
+  const page = await shop.visit(who, { t });
+  await tabTo(page, (at) => at.name === say('home.change'));
+  await arrive(page, changePath(who), () => page.keyboard.press('Enter'));
+  await page.getByRole('heading', { level: 1, name: say('home.change') }).waitFor();
+  await page.waitForFunction(() => document.activeElement.localName === 'h1');
+  await tabTo(page, (at) => at.value === shop.plans.basic.product.id);
+  await page.keyboard.press('ArrowDown');
+  assert.equal((await focused(page)).value, shop.plans.team.product.id);
+  await tabTo(page, (at) => at.name === say('change.review'));
+  await arrive(page, new RegExp(`^${changePath(who)}/.`), () => page.keyboard.press('Enter'));
+  await page.getByRole('heading', { level: 1, name: say('change.review_title') }).waitFor();
+  await tabTo(page, (at) => at.tag === 'button' && /^Pay €/.test(at.name));
+  await arrive(page, '/portal', () => page.keyboard.press('Enter'));
+  await page.getByRole('status').filter({ hasText: say('done.plan_changed') }).waitFor();
+  assertTidy(page);
+});
+
+test('after a navigation the heading has the focus, after a fault the field', async (t) => {
+  const page = await shop.visit(await shop.customer(), { t });
+  const links = page.getByRole('navigation').getByRole('link', { name: say('shell.invoices') });
+  await arrive(page, '/portal/invoices', () => links.click());
+  await page.waitForFunction((text) => document.activeElement.textContent === text, say('shell.invoices'));
+  assert.equal((await focused(page)).tag, 'h1');
+  await page.goto(`${shop.server.url}/portal/payment-methods/new`);
+  await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+  await tabTo(page, (at) => at.id === 'name');
+  await page.keyboard.type('Ada');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement.id === 'number');
+});
+
+test('the way back through the history shows each page as it was', async (t) => {
+  const page = await shop.visit(await shop.customer(), { t });
+  const go = (name) => page.getByRole('navigation').getByRole('link', { name: say(name) }).click();
+  await arrive(page, '/portal/invoices', () => go('shell.invoices'));
+  await arrive(page, '/portal/payment-methods', () => go('shell.payment_methods'));
+  await arrive(page, '/portal/invoices', () => page.goBack());
+  await page.getByRole('heading', { level: 1, name: say('shell.invoices') }).waitFor();
+  await arrive(page, '/portal', () => page.goBack());
+  await page.getByRole('heading', { level: 1, name: say('shell.home') }).waitFor();
+  await arrive(page, '/portal/invoices', () => page.goForward());
+  await page.getByRole('heading', { level: 1, name: say('shell.invoices') }).waitFor();
+  assertTidy(page);
+});
