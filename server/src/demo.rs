@@ -153,15 +153,10 @@ impl DemoReport {
     /// For whoever started it on a terminal.
     #[must_use]
     pub fn text(&self) -> String {
-        let widest = self
-            .links
-            .iter()
-            .map(|link| link.name.chars().count())
-            .max()
-            .unwrap_or(0);
+        let widest = self.links.iter().map(|link| columns(&link.name)).max().unwrap_or(0);
         let mut text = format!("\n  {} · {}\n\n", self.merchant_name, self.merchant);
         for link in &self.links {
-            let pad = " ".repeat(widest.saturating_sub(link.name.chars().count()));
+            let pad = " ".repeat(widest.saturating_sub(columns(&link.name)));
             // Writing to a String can't fail.
             let _ = writeln!(text, "  {}{pad}  {}\n  {}", link.name, link.see, link.url);
         }
@@ -191,6 +186,11 @@ impl DemoReport {
         file.write_all(&json)?;
         Ok(())
     }
+}
+
+/// How many columns of a terminal a name takes: Chinese and Japanese characters take two.
+fn columns(name: &str) -> usize {
+    name.chars().map(|c| if ('\u{2e80}'..='\u{ffef}').contains(&c) { 2 } else { 1 }).sum()
 }
 
 async fn has_rules(engine: &Engine, scope: &Scope) -> Result<bool, DemoError> {

@@ -24,6 +24,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection};
 
+use crate::clock::{Entropy as _, SeededEntropy, SystemEntropy};
 use writer::{Writer, WriterTx};
 
 /// The migrations, embedded.
@@ -31,6 +32,8 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Connections that only read (SQLite) or all connections (Postgres).
 const POOL_CONNECTIONS_MAX: u32 = 16;
+/// Places for new rows in one second of the clock.
+const MICROS: i64 = 1_000_000;
 /// How long a request may wait for a connection.
 const ACQUIRE_SECONDS_MAX: u64 = 10;
 
@@ -101,14 +104,29 @@ impl StoreError {
         match self {
             Self::Conflict { .. } => true,
             // 40001 serialisation failure, 40P01 deadlock: Postgres asks for another try.
-            Self::Database(error) => error
-                .as_database_error()
-                .and_then(|e| e.code())
-                .is_some_and(|code| code == "40001" || code == "40P01"),
+            Self::Database(error) => {
+                let error = error.as_database_error();
+                let asked = error
+                    .and_then(|e| e.code())
+                    .is_some_and(|code| code == "40001" || code == "40P01");
+                asked || error.is_some_and(|e| is_sort_clash(e.constraint()))
+            }
             _ => false,
         }
     }
 }
+
+/// Whether two processes took one place in a list at the same moment: the unique indexes that end
+/// with `sort`. SQLite has one process only and names no constraints.
+fn is_sort_clash(constraint: Option<&str>) -> bool {
+    constraint.is_some_and(|name| {
+        name.ends_with("_sort") || SORTS_BY_CUSTOMER.contains(&name)
+    })
+}
+
+/// Unique indexes with `sort` that are named after what they serve.
+const SORTS_BY_CUSTOMER: [&str; 2] =
+    ["balance_transaction_customer", "portal_session_customer"];
 
 /// The database.
 #[derive(Clone)]
@@ -116,6 +134,8 @@ pub struct Store {
     pool: AnyPool,
     writer: Option<Writer>,
     newest_sort: Arc<AtomicI64>,
+    /// Sets this process apart from others that write at the same time.
+    lane: u128,
 }
 
 impl Store {
@@ -132,6 +152,7 @@ impl Store {
                 pool,
                 writer: None,
                 newest_sort: Arc::default(),
+                lane: SystemEntropy.bits(),
             });
         }
         let Some(path) = url.strip_prefix("sqlite:") else {
@@ -161,6 +182,7 @@ impl Store {
             pool,
             writer: Some(Writer::new(connection)),
             newest_sort: Arc::default(),
+            lane: SystemEntropy.bits(),
         })
     }
 
@@ -183,15 +205,21 @@ impl Store {
         })
     }
 
-    /// A number that sorts a new row after all older ones: microseconds, made unique.
+    /// A number that sorts a new row after all older ones of this process: microseconds, made
+    /// unique. Clocks tick in seconds, so each process starts every second at a place of its own;
+    /// where two meet all the same, the database refuses one row and its writer decides again.
     #[must_use]
     pub fn sort(&self, now: Timestamp) -> i64 {
-        let floor = now.0.saturating_mul(1_000_000);
+        let second = now.0.saturating_mul(MICROS);
+        let place = SeededEntropy::new(self.lane ^ u128::from(now.0.unsigned_abs())).bits();
+        let place = i64::try_from(place % u128::from(MICROS.unsigned_abs())).unwrap_or(0);
+        let floor = second.saturating_add(place);
         let mut next = floor;
         let _ = self
             .newest_sort
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| {
-                next = floor.max(newest.saturating_add(1));
+                let after = newest.saturating_add(1);
+                next = if newest >= second { after } else { floor };
                 Some(next)
             });
         next

@@ -57,6 +57,8 @@ enum Act {
         cadence: Cadence,
         quantity: u64,
     },
+    /// Credit from the merchant, in minor units.
+    Goodwill(i64),
     Leave {
         feedback: Feedback,
         comment: &'static str,
@@ -185,11 +187,12 @@ fn happenings(start: Timestamp, now: Timestamp) -> Result<Vec<Happening>, Refuse
             join(&[(Business, 18), (Support, 1), (Runs, 0)], monthly),
         ),
         (ago(240, 3), ARCWELL, change(Business, monthly, 22)),
-        (ago(61, 8), ARCWELL, change(Business, monthly, 25)),
+        (ago(52, 8), ARCWELL, change(Business, monthly, 25)),
         (ago(388, 4), JONAS, Act::Card("pm_card_se")),
         (ago(388, 4), JONAS, join(&[(Team, 5)], monthly)),
         (ago(205, 7), JONAS, change(Team, yearly, 5)),
         (ago(20, 2), JONAS, Act::ExpiringCard),
+        (ago(17, 5), JONAS, Act::Goodwill(2_500)),
         (ago(330, 10), GRACE, Act::Card("pm_card_ca")),
         (ago(330, 10), GRACE, offered(&[(Team, 6)], OPEN_DOORS)),
     ];
@@ -298,6 +301,13 @@ impl Life<'_> {
                     .quote_change(scope, &id, vec![change], now, &[waits])
                     .await?;
                 engine.confirm_quote(scope, &quote.id, true).await?;
+            }
+            Act::Goodwill(minor) => {
+                let note = Some("Sorry for the outage on the calendar page.".to_owned());
+                let credit = (-minor, person.currency);
+                engine
+                    .adjust_balance(scope, &customer, credit, note)
+                    .await?;
             }
             Act::Leave { feedback, comment } => {
                 let (id, comment) = (self.subscription(person)?, Some((*comment).to_owned()));

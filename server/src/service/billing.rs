@@ -228,8 +228,11 @@ impl Engine {
         };
         match due {
             Due::FirstPaymentExpiry => {
-                self.expire_incomplete(scope, id).await?;
-                Ok(false)
+                match self.expire_incomplete(scope, id).await {
+                    // It was paid at the last moment.
+                    Err(Refused::State { .. }) => Ok(false),
+                    result => result.map(|()| false),
+                }
             }
             Due::ResumeCollection => {
                 subscription.resume_collection();

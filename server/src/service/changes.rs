@@ -143,11 +143,13 @@ impl Engine {
         on_session: bool,
     ) -> Result<Option<Claim>, Refused> {
         let now = self.now();
+        let named: Stored<Quote> = self.find(scope, id.as_str()).await?;
+        let mut ground = self.ground(scope, &named.subscription).await?;
+        // Read after what it is compared with: if somebody confirmed it in between, it says so.
         let mut quote: Edit<Quote> = Edit::of(self.find(scope, id.as_str()).await?);
         if quote.confirmed.is_some() {
             return Ok(None);
         }
-        let mut ground = self.ground(scope, &quote.subscription).await?;
         if quote.expires_at <= now || ground.subscription.revision() != quote.subscription_revision
         {
             return Err(Refused::Stale);

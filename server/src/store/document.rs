@@ -175,12 +175,21 @@ pub async fn insert<T: Document>(
             revision: 1,
             sort,
         }),
+        // A place in a list that another process took at this moment: the next one is free.
+        Err(error) if super::is_sort_clash(constraint(&error)) => Err(StoreError::Conflict {
+            kind: T::KIND,
+            id: value.key().to_owned(),
+        }),
         Err(error) if is_unique(&error) => Err(StoreError::Exists {
             kind: T::KIND,
             id: value.key().to_owned(),
         }),
         Err(error) => Err(error.into()),
     }
+}
+
+fn constraint(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
 }
 
 /// Saves one that was read before, and counts its revision up.

@@ -278,3 +278,47 @@ async fn concurrent_writers_all_land_and_lists_page_in_order() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_on_one_postgres_find_places_for_their_rows() {
+    let Some(fresh) = postgres().await else {
+        return;
+    };
+    let scope = scope(&fresh.store).await;
+    let mut stores = vec![fresh.store.clone()];
+    for _ in 0..3 {
+        stores.push(Store::open(&fresh.url).await.unwrap());
+    }
+    let writers = stores.iter().map(|store| {
+        let (store, scope) = (store.clone(), scope.clone());
+        tokio::spawn(async move {
+            for _ in 0..40 {
+                // A clash is rare, and a matter of trying again.
+                loop {
+                    let mut tx = store.begin().await.unwrap();
+                    let new = customer("Ada");
+                    match document::insert(&store, tx.connection(), &scope, new, NOW).await {
+                        Ok(_) => break tx.commit().await.unwrap(),
+                        Err(error) => assert!(error.is_conflict(), "{error}"),
+                    }
+                }
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    // The same place on purpose.
+    let taken = stores[0].sort(NOW);
+    let sql = "update customer set sort = $1 where sort = (select max(sort) from customer)";
+    let mut tx = stores[0].begin().await.unwrap();
+    sqlx::query(sql).bind(taken + 1).execute(tx.connection()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = stores[0].begin().await.unwrap();
+    let clash = document::insert(&stores[0], tx.connection(), &scope, customer("Bea"), NOW).await;
+    assert!(clash.is_err_and(|error| error.is_conflict()));
+    drop(tx);
+    for store in stores {
+        store.close().await;
+    }
+}
