@@ -147,6 +147,17 @@ pub struct Config {
     #[arg(long, env = "PERENNIAL_NO_RATE_LIMITS")]
     pub no_rate_limits: bool,
 
+    /// Let the test bank take so many milliseconds to hear of a charge, and as many to answer; for
+    /// trying out crashes and slow banks
+    #[arg(
+        long,
+        env = "PERENNIAL_SANDBOX_DELAY_MILLIS",
+        value_name = "MILLIS",
+        default_value_t = 0,
+        hide = true
+    )]
+    pub sandbox_delay_millis: u64,
+
     /// How long to wait, on SIGTERM or SIGINT, for requests and work under way
     #[arg(
         long,

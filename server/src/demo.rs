@@ -153,7 +153,12 @@ impl DemoReport {
     /// For whoever started it on a terminal.
     #[must_use]
     pub fn text(&self) -> String {
-        let widest = self.links.iter().map(|link| columns(&link.name)).max().unwrap_or(0);
+        let widest = self
+            .links
+            .iter()
+            .map(|link| columns(&link.name))
+            .max()
+            .unwrap_or(0);
         let mut text = format!("\n  {} · {}\n\n", self.merchant_name, self.merchant);
         for link in &self.links {
             let pad = " ".repeat(widest.saturating_sub(columns(&link.name)));
@@ -190,7 +195,15 @@ impl DemoReport {
 
 /// How many columns of a terminal a name takes: Chinese and Japanese characters take two.
 fn columns(name: &str) -> usize {
-    name.chars().map(|c| if ('\u{2e80}'..='\u{ffef}').contains(&c) { 2 } else { 1 }).sum()
+    name.chars()
+        .map(|c| {
+            if ('\u{2e80}'..='\u{ffef}').contains(&c) {
+                2
+            } else {
+                1
+            }
+        })
+        .sum()
 }
 
 async fn has_rules(engine: &Engine, scope: &Scope) -> Result<bool, DemoError> {

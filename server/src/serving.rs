@@ -60,6 +60,7 @@ pub async fn engine(store: Store) -> Result<(Engine, Sandbox), StoreError> {
 pub async fn serve(config: &Config) -> Result<(), ServeError> {
     let store = Store::open(config.store.database.as_str()).await?;
     let (engine, sandbox) = engine(store.clone()).await?;
+    sandbox.slow_down(Duration::from_millis(config.sandbox_delay_millis));
     let address = config.listen;
     let listener = TcpListener::bind(address)
         .await

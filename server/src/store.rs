@@ -119,14 +119,11 @@ impl StoreError {
 /// Whether two processes took one place in a list at the same moment: the unique indexes that end
 /// with `sort`. SQLite has one process only and names no constraints.
 fn is_sort_clash(constraint: Option<&str>) -> bool {
-    constraint.is_some_and(|name| {
-        name.ends_with("_sort") || SORTS_BY_CUSTOMER.contains(&name)
-    })
+    constraint.is_some_and(|name| name.ends_with("_sort") || SORTS_BY_CUSTOMER.contains(&name))
 }
 
 /// Unique indexes with `sort` that are named after what they serve.
-const SORTS_BY_CUSTOMER: [&str; 2] =
-    ["balance_transaction_customer", "portal_session_customer"];
+const SORTS_BY_CUSTOMER: [&str; 2] = ["balance_transaction_customer", "portal_session_customer"];
 
 /// The database.
 #[derive(Clone)]

@@ -28,6 +28,11 @@ const QUOTE_KEPT_SECONDS: i64 = 7 * 86_400;
 pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let bell = Arc::clone(&engine.due);
     let mut pruned_at = Timestamp(i64::MIN);
+    match engine.settle_outstanding(SWEEP_MAX).await {
+        Ok(0) => {}
+        Ok(found) => tracing::info!(found, "found out what became of charges that were out"),
+        Err(error) => tracing::error!(%error, "charges that are out could not be looked up"),
+    }
     while !*stop.borrow() {
         let nap = sweep(&engine, &mut pruned_at).await;
         tokio::select! {

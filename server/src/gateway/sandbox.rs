@@ -12,6 +12,7 @@ mod test_card;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ struct Inner {
     /// Makes fingerprints that mean nothing elsewhere.
     fingerprint_key: [u8; 32],
     faults: Mutex<VecDeque<Fault>>,
+    /// How long a charge takes on each way.
+    way_millis: AtomicU64,
 }
 
 /// Something that goes wrong with the next set-up or charge, for tests.
@@ -77,6 +80,7 @@ impl Sandbox {
             entropy,
             fingerprint_key,
             faults,
+            way_millis: AtomicU64::new(0),
         }))
     }
 
@@ -87,6 +91,19 @@ impl Sandbox {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push_back(fault);
+    }
+
+    /// Lets every charge take so long on the way to the bank, and as long again on the way back.
+    pub fn slow_down(&self, each_way: Duration) {
+        let millis = u64::try_from(each_way.as_millis()).unwrap_or(u64::MAX);
+        self.0.way_millis.store(millis, Ordering::Relaxed);
+    }
+
+    async fn travel(&self) {
+        let millis = self.0.way_millis.load(Ordering::Relaxed);
+        if millis > 0 {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
     }
 
     fn next_fault(&self) -> Option<Fault> {
@@ -370,7 +387,12 @@ impl Gateway for Sandbox {
     }
 
     fn charge<'a>(&'a self, scope: &'a Scope, request: Charge) -> Reply<'a, Outcome> {
-        Box::pin(self.attempt(scope, request.into()))
+        Box::pin(async move {
+            self.travel().await;
+            let outcome = self.attempt(scope, request.into()).await;
+            self.travel().await;
+            outcome
+        })
     }
 
     fn lookup<'a>(

@@ -59,6 +59,18 @@ impl Engine {
         Ok(done)
     }
 
+    /// Finds out what became of every charge that is out, however young: for a start, when whoever
+    /// sent them may be dead. Answers with how many were settled.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn settle_outstanding(&self, limit: u32) -> Result<usize, Refused> {
+        let work = self
+            .due_rows(nouns::PAYMENT_INTENTS_ASKED, self.now(), limit)
+            .await?;
+        Ok(self.work_through(work).await)
+    }
+
     /// The next moment at which anything is due.
     ///
     /// # Errors

@@ -189,7 +189,9 @@ pub async fn insert<T: Document>(
 }
 
 fn constraint(error: &sqlx::Error) -> Option<&str> {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::constraint)
 }
 
 /// Saves one that was read before, and counts its revision up.

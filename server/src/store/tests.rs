@@ -312,7 +312,11 @@ async fn processes_on_one_postgres_find_places_for_their_rows() {
     let taken = stores[0].sort(NOW);
     let sql = "update customer set sort = $1 where sort = (select max(sort) from customer)";
     let mut tx = stores[0].begin().await.unwrap();
-    sqlx::query(sql).bind(taken + 1).execute(tx.connection()).await.unwrap();
+    sqlx::query(sql)
+        .bind(taken + 1)
+        .execute(tx.connection())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let mut tx = stores[0].begin().await.unwrap();
     let clash = document::insert(&stores[0], tx.connection(), &scope, customer("Bea"), NOW).await;
