@@ -147,7 +147,7 @@ fn Shown(shown: InvoiceShown, paying: ServerAction<PayInvoice>) -> impl IntoView
                     {final_one.then(|| view! {
                         <div class="acts">
                             <LinkButton href=pdf attr:rel="external" attr:download=""><Icon glyph=Glyph::Download />{words.invoice_download()}</LinkButton>
-                            <Button attr:class="button with-scripts" on:click=|_| print()>{words.invoice_print()}</Button>
+                            <span class="with-scripts"><Button on:click=|_| print()>{words.invoice_print()}</Button></span>
                         </div>
                     })}
                 </div>

@@ -15,7 +15,9 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use perennial::{calendar::Cadence, money::Money, subscription::Item};
+use perennial::{
+    calendar::Cadence, catalog::TaxBehavior, customer::TaxExempt, money::Money, subscription::Item,
+};
 use std::sync::Arc;
 use stylers_macro::style_sheet;
 
@@ -151,11 +153,27 @@ fn PlanRows(offer: Offer) -> impl IntoView {
         .map(|plan| row(&offer, plan))
         .collect();
     let plan = offer.plan;
+    let before_tax = taxed_on_top(&offer);
     view! {
         <RadioRows legend=words.change_plan() on:change=move |event| plan.set(event_target_value(&event))>
             {rows}
         </RadioRows>
+        {before_tax.then(|| view! { <p class="before-tax">{words.change_before_tax()}</p> })}
     }
+}
+
+/// Whether tax comes on top of the prices in the rows, so that the sum below is more than they say.
+fn taxed_on_top(offer: &Offer) -> bool {
+    let rates = match offer.base.tax_rates.as_slice() {
+        [] => &offer.page.subscription.default_tax_rates,
+        own => own,
+    };
+    let exclusive = match offer.base.price.tax_behavior {
+        TaxBehavior::Inclusive => false,
+        TaxBehavior::Exclusive => !rates.is_empty(),
+        TaxBehavior::Unspecified => rates.iter().any(|rate| !rate.inclusive),
+    };
+    exclusive && offer.page.customer.tax_exempt == TaxExempt::None
 }
 
 fn row(offer: &Offer, plan: Plan) -> impl IntoView + use<> {

@@ -99,7 +99,8 @@ impl Visitor {
         Ok(own.ok_or(Refusal::NotFound)?)
     }
 
-    /// What could pay an invoice, the likeliest first.
+    /// What could pay an invoice, the likeliest first. A method that was just declined stands last:
+    /// the customer comes to try another one.
     async fn methods_to_pay(&self, invoice: &Invoice) -> Result<Vec<PaymentMethodCard>, No> {
         let mut methods = self.payment_method_cards().await?;
         let likeliest = match (&invoice.default_payment_method, &invoice.subscription) {
@@ -107,7 +108,9 @@ impl Visitor {
             (None, Some(id)) => self.subscription(id).await?.default_payment_method.clone(),
             (None, None) => None,
         };
-        methods.sort_by_key(|card| Some(&card.method.id) != likeliest.as_ref());
+        let declined = invoice.last_payment_error.is_some();
+        let payer = likeliest.or_else(|| methods.iter().find(|m| m.is_default).map(id_of));
+        methods.sort_by_key(|card| (Some(&card.method.id) == payer.as_ref()) == declined);
         Ok(methods)
     }
 
@@ -147,6 +150,10 @@ impl Visitor {
             .await?;
         Ok(settled(result))
     }
+}
+
+fn id_of(card: &PaymentMethodCard) -> PaymentMethodId {
+    card.method.id.clone()
 }
 
 /// Whether the customer can pay it here.
