@@ -14,9 +14,9 @@ pub mod calendar;
 pub mod id;
 
 // What is sold, to whom, at what discount and tax.
+pub mod address;
 pub mod catalog;
 pub mod country;
-pub mod address;
 pub mod customer;
 pub mod discount;
 pub mod metadata;

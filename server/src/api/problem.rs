@@ -107,9 +107,10 @@ impl Problem {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             kind: Kind::Api,
             code: None,
-            message: "Something went wrong on our side. Nothing is charged twice; look at the object \
+            message:
+                "Something went wrong on our side. Nothing is charged twice; look at the object \
                       before you try again with another idempotency key."
-                .to_owned(),
+                    .to_owned(),
             param: None,
             decline_code: None,
             began: true,
