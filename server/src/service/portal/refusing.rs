@@ -2,8 +2,9 @@
 //! and shown as one.
 
 use app::port::Answer;
+use app::portal::card_form::rule_of;
 use app::refusal::{DeclineReason, Field, Refusal, Rule};
-use perennial::card::{CardFault, CardField};
+use perennial::card::CardFault;
 use perennial::payment::Decline;
 
 use super::Refused;
@@ -120,26 +121,8 @@ pub(super) fn reason(decline: &Decline) -> DeclineReason {
     }
 }
 
-/// Faults of a card, beside its fields.
+/// Faults of a card, beside its fields, as the form itself says them.
 pub(super) fn card_faults(faults: &[CardFault]) -> Refusal {
-    let shown = faults.iter().map(|fault| {
-        let field = match fault.field() {
-            CardField::Number => Field::CardNumber,
-            CardField::Expiry => Field::CardExpiry,
-            CardField::Cvc => Field::CardCvc,
-        };
-        let rule = match fault {
-            CardFault::NumberMissing | CardFault::ExpiryMissing | CardFault::CvcMissing => {
-                Rule::Required
-            }
-            CardFault::MonthPast | CardFault::YearPast => Rule::Expired,
-            CardFault::NumberInvalid
-            | CardFault::NumberIncorrect
-            | CardFault::MonthInvalid
-            | CardFault::YearInvalid
-            | CardFault::CvcInvalid => Rule::Malformed,
-        };
-        (field, rule)
-    });
+    let shown = faults.iter().map(|fault| rule_of(*fault));
     Refusal::Invalid(shown.collect())
 }
