@@ -209,6 +209,14 @@ pub enum PaymentStatus {
     Succeeded,
 }
 
+impl PaymentStatus {
+    /// Whether an attempt is out: with the gateway, or with the customer and their bank.
+    #[must_use]
+    pub const fn is_out(self) -> bool {
+        matches!(self, Self::Processing | Self::RequiresAction)
+    }
+}
+
 /// What a gateway answered to a charge. A refusal is final for the attempt; an unknown outcome is
 /// an error of the port and never appears here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

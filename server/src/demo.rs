@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod people;
+mod rules;
 mod story;
 
 use std::fmt::Write as _;

@@ -4,6 +4,7 @@
 pub mod balance;
 pub mod billing;
 pub mod booking;
+mod books;
 pub mod catalog;
 pub mod changes;
 pub mod customers;
@@ -11,6 +12,7 @@ pub mod due;
 mod find;
 pub mod invoices;
 pub mod merchants;
+mod named;
 pub mod payment_methods;
 pub mod payments;
 pub mod portal;

@@ -4,25 +4,19 @@ use std::collections::HashMap;
 
 use perennial::calendar::{Cadence, Timestamp};
 use perennial::customer::Address;
-use perennial::decimal::Decimal12;
-use perennial::discount::{Duration, Off};
 use perennial::id::{CouponId, CustomerId, SubscriptionId, TaxRateId};
-use perennial::metadata::Metadata;
 use perennial::payment::BillingDetails;
-use perennial::portal::{
-    AdjustableQuantity, CancelMode, CancelRules, CustomerField, Features, PortalConfiguration,
-    ScheduleCondition, UpdateProduct, UpdateRules,
-};
+use perennial::portal::ScheduleCondition;
 use perennial::subscription::{Feedback, ItemChange, ProrationBehavior, Subscription, Usage};
 
 use super::catalogue::{self, Catalogue, Plan};
 use super::people::{
     self, ANA, ARCWELL, CAMILLE, GRACE, JONAS, KESSLER, LIN, MAYA, NOOR, PRIYA, Person, SATO, TOM,
 };
+use super::rules::{self, OFFER, OPEN_DOORS};
 use crate::clock::MovingClock;
 use crate::gateway::CardDetails;
 use crate::gateway::sandbox::from_test_name;
-use crate::service::catalog::{NewCoupon, NewTaxRate, TaxRateUpdate};
 use crate::service::customers::{CustomerUpdate, NewTaxId};
 use crate::service::subscriptions::{NewItem, NewSubscription};
 use crate::service::usage::UsageSource;
@@ -35,9 +29,6 @@ const HOUR_SECONDS: i64 = 3_600;
 const SWEEP_MAX: u32 = 256;
 /// Sweeps in one moment; more would mean that something is due for ever.
 const SWEEPS_MAX: usize = 64;
-
-const OFFER: &str = "FIRSTYEAR20";
-const OPEN_DOORS: &str = "OPENDOORS50";
 
 /// Something that somebody did.
 enum Act {
@@ -80,8 +71,8 @@ pub(super) async fn live(
     now: Timestamp,
 ) -> Result<(), Refused> {
     let catalogue = catalogue::make(engine, scope).await?;
-    let rates = tax_rates(engine, scope).await?;
-    coupons(engine, scope).await?;
+    let rates = rules::tax_rates(engine, scope).await?;
+    rules::coupons(engine, scope).await?;
     let mut life = Life {
         engine,
         clock,
@@ -97,7 +88,7 @@ pub(super) async fn live(
         life.happen(&happening).await?;
     }
     life.until(now).await?;
-    portal_rules(engine, scope, &life.catalogue).await
+    rules::portal(engine, scope, &life.catalogue).await
 }
 
 /// What happens, in any order.
@@ -441,143 +432,6 @@ impl Life<'_> {
             .value
             .id)
     }
-}
-
-/// The tax that Halden charges, by country.
-async fn tax_rates(
-    engine: &Engine,
-    scope: &Scope,
-) -> Result<HashMap<&'static str, TaxRateId>, Refused> {
-    let known = [
-        ("DE", "VAT", "19", false),
-        ("FR", "TVA", "20", false),
-        ("GB", "VAT", "20", false),
-        ("SE", "VAT", "25", false),
-        ("AE", "VAT", "5", false),
-        ("JP", "消費税", "10", true),
-        ("CA", "HST", "13", false),
-    ];
-    let mut rates = HashMap::new();
-    for (country, name, percent, inclusive) in known {
-        let percentage =
-            Decimal12::parse(percent).map_err(|error| Refused::Defect(error.to_string()))?;
-        let rest = TaxRateUpdate {
-            country: Some(Some(country.to_owned())),
-            jurisdiction: Some(Some(country.to_owned())),
-            ..TaxRateUpdate::default()
-        };
-        let new = NewTaxRate {
-            display_name: name.to_owned(),
-            percentage,
-            inclusive,
-            rest,
-        };
-        rates.insert(country, engine.create_tax_rate(scope, new).await?.value.id);
-    }
-    Ok(rates)
-}
-
-async fn coupons(engine: &Engine, scope: &Scope) -> Result<(), Refused> {
-    let known = [
-        (
-            OFFER,
-            "20 % off your first year",
-            20,
-            Duration::Repeating { months: 15 },
-        ),
-        (
-            OPEN_DOORS,
-            "Open doors: half price for libraries",
-            50,
-            Duration::Forever,
-        ),
-    ];
-    for (id, name, percent, duration) in known {
-        let new = NewCoupon {
-            id: Some(CouponId::parse(id).map_err(|error| Refused::Defect(error.to_string()))?),
-            name: Some(name.to_owned()),
-            off: Off::Percent(Decimal12::from_integer(percent)),
-            duration,
-            applies_to: Vec::new(),
-            max_redemptions: None,
-            redeem_by: None,
-            metadata: None,
-        };
-        engine.create_coupon(scope, new).await?;
-    }
-    Ok(())
-}
-
-/// What Halden's customers may do in the portal. Made last: it says that the demo is complete.
-async fn portal_rules(
-    engine: &Engine,
-    scope: &Scope,
-    catalogue: &Catalogue,
-) -> Result<(), Refused> {
-    let now = engine.now();
-    let offered = catalogue.0.iter().filter(|entry| entry.plan != Plan::Runs);
-    let products = offered.map(|entry| UpdateProduct {
-        product: entry.product.clone(),
-        prices: entry.prices.iter().map(|price| price.id.clone()).collect(),
-        adjustable_quantity: match entry.plan {
-            Plan::Support => None,
-            _ => Some(AdjustableQuantity {
-                minimum: 1,
-                maximum: Some(500),
-            }),
-        },
-    });
-    let configuration = PortalConfiguration {
-        id: perennial::id::PortalConfigurationId::new(&mut engine.ids()),
-        name: Some("Halden".to_owned()),
-        active: true,
-        is_default: true,
-        default_return_url: Some("https://halden.example/app".to_owned()),
-        headline: Some("Your plan, your invoices, your details: all here.".to_owned()),
-        privacy_policy_url: Some("https://halden.example/privacy".to_owned()),
-        terms_of_service_url: Some("https://halden.example/terms".to_owned()),
-        features: Features {
-            customer_update: vec![
-                CustomerField::Address,
-                CustomerField::Email,
-                CustomerField::Name,
-                CustomerField::Phone,
-                CustomerField::TaxId,
-            ],
-            invoice_history: true,
-            payment_method_update: true,
-            subscription_cancel: Some(CancelRules {
-                mode: CancelMode::AtPeriodEnd,
-                proration_behavior: ProrationBehavior::None,
-                reasons: vec![
-                    Feedback::TooExpensive,
-                    Feedback::MissingFeatures,
-                    Feedback::SwitchedService,
-                    Feedback::Unused,
-                    Feedback::TooComplex,
-                    Feedback::Other,
-                ],
-            }),
-            subscription_update: Some(UpdateRules {
-                price: true,
-                quantity: true,
-                promotion_code: false,
-                products: products.collect(),
-                proration_behavior: ProrationBehavior::AlwaysInvoice,
-                schedule_at_period_end: vec![
-                    ScheduleCondition::DecreasingItemAmount,
-                    ScheduleCondition::ShorteningInterval,
-                ],
-            }),
-        },
-        metadata: Metadata::default(),
-        created: now,
-        updated: now,
-    };
-    let mut tx = engine.store.begin().await?;
-    document::insert(&engine.store, tx.connection(), scope, configuration, now).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Automation runs, as they might have been counted: more each month, never the same.

@@ -1,8 +1,4 @@
 //! The demo, lived through on both databases.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

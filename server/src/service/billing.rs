@@ -15,9 +15,10 @@ use sqlx::Row;
 use tokio::task::JoinSet;
 
 use super::booking::{Booking, Edit};
+use super::books::{save_subscription, stop};
 use super::due::trial_notice_at;
 use super::find::values;
-use super::invoices::{DRAFT_SECONDS, Ending, book_taken, defect, save_subscription, stop};
+use super::invoices::{DRAFT_SECONDS, book_taken, defect};
 use super::payments::Starter;
 use super::{Engine, Refused};
 use crate::store::document::Stored;
@@ -176,34 +177,27 @@ impl Engine {
 
     /// A sent invoice was not paid by its due date.
     async fn overdue_once(&self, scope: &Scope, id: &InvoiceId) -> Result<(), Refused> {
-        let mut invoice = self.edit_invoice(scope, id).await?;
-        let due = invoice
+        let mut books = self.books(scope, id).await?;
+        let due = books
+            .invoice
             .next_payment_attempt
             .is_some_and(|at| at <= self.now());
-        if invoice.status != InvoiceStatus::Open || !due {
+        if books.invoice.status != InvoiceStatus::Open || !due {
             return Ok(());
         }
-        invoice.next_payment_attempt = None;
-        let mut customer = self.edit_customer(scope, &invoice.customer).await?;
-        customer.delinquent = true;
-        let mut booking = match invoice.subscription.clone() {
-            Some(id) => {
-                let mut own = self.edit_subscription(scope, &id).await?;
-                if own.status == Status::Active {
-                    own.status = own
-                        .status
-                        .transition(Event::RenewalFailed)
-                        .map_err(defect)?;
-                }
-                let mut booking = Booking::begin(self, scope).await?;
-                booking.save(&mut own).await?;
-                booking
-            }
-            None => Booking::begin(self, scope).await?,
-        };
-        booking.save_quietly(&mut invoice).await?;
-        booking.tell("invoice.overdue", &*invoice).await?;
-        booking.save(&mut customer).await?;
+        books.invoice.next_payment_attempt = None;
+        books.customer.delinquent = true;
+        if let Some(own) = &mut books.subscription
+            && own.status == Status::Active
+        {
+            own.status = own
+                .status
+                .transition(Event::RenewalFailed)
+                .map_err(defect)?;
+        }
+        let mut booking = Booking::begin(self, scope).await?;
+        books.write(&mut booking).await?;
+        booking.tell("invoice.overdue", &*books.invoice).await?;
         booking.commit().await
     }
 
@@ -313,12 +307,16 @@ impl Engine {
             customer.currency = Some(invoice.currency);
             schedule_draft(invoice, &subscription, now)?;
         }
-        let mut ending = Ending::default();
+        let mut stopped = Vec::new();
         if subscription.status == Status::Canceled {
-            ending = self.ending(scope, &subscription, invoice.as_ref()).await?;
+            stopped = self
+                .stopped_with(scope, &subscription, invoice.as_ref())
+                .await?;
         }
         let mut booking = Booking::begin(self, scope).await?;
-        ending.write(&mut booking).await?;
+        for invoice in &mut stopped {
+            booking.save(invoice).await?;
+        }
         if let Some(invoice) = invoice {
             let invoice = booking.insert(invoice).await?;
             book_taken(&mut booking, pending, &taken, &invoice.id).await?;

@@ -10,10 +10,9 @@ use perennial::quote::{
 use perennial::subscription::{CollectionMethod, ItemChange, ProrationBehavior, Subscription};
 
 use super::booking::{Booking, Edit};
+use super::books::save_subscription;
 use super::find::values;
-use super::invoices::{
-    Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect, save_subscription,
-};
+use super::invoices::{Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect};
 use super::payments::{Claim, PaymentResult};
 use super::subscriptions::nothing_to_pay_with;
 use super::{Engine, Refused};

@@ -5,12 +5,13 @@ use perennial::credit::{BalanceChange, BalanceChangeKind};
 use perennial::customer::Customer;
 use perennial::id::{CustomerBalanceTransactionId, InvoiceId, InvoiceItemId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceError, InvoiceItem, InvoiceStatus};
-use perennial::payment::{PaymentIntent, PaymentMethod};
+use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus};
 use perennial::quote::{Upcoming, upcoming};
 use perennial::subscription::{CollectionMethod, Event, PauseBehavior, Status, Subscription};
 
 use super::balance::{BalanceTransaction, BalanceTransactionKind};
 use super::booking::{Booking, Edit};
+use super::books::Parts;
 use super::find::values;
 use super::payments::{self, PaymentResult};
 use super::{Engine, Refused};
@@ -79,13 +80,13 @@ impl Engine {
         &self,
         invoice: &mut Invoice,
         customer: &mut Customer,
-        mut subscription: Option<&mut Subscription>,
+        subscription: Option<&mut Subscription>,
         method: Option<&PaymentMethod>,
         collect: Collect,
     ) -> Result<Issued, Refused> {
         let now = self.now();
         let changes = invoice.finalize(customer, now)?;
-        if let Some(subscription) = subscription.as_deref_mut() {
+        if let Some(subscription) = subscription {
             subscription.spend_discounts(invoice);
         }
         let mut ids = self.ids();
@@ -159,80 +160,50 @@ impl Engine {
         id: &InvoiceId,
         collect: Option<Collect>,
     ) -> Result<Option<payments::Claim>, Refused> {
-        let now = self.now();
-        let mut invoice = self.edit_invoice(scope, id).await?;
-        if invoice.status != InvoiceStatus::Draft {
+        let mut books = self.books(scope, id).await?;
+        if books.invoice.status != InvoiceStatus::Draft {
             return Err(Refused::State {
                 code: Some("invoice_not_editable"),
                 message: "Only a draft invoice can be finalized.".to_owned(),
             });
         }
-        let mut customer = self.edit_customer(scope, &invoice.customer).await?;
-        let mut subscription = match invoice.subscription.clone() {
-            Some(id) => Some(self.edit_subscription(scope, &id).await?),
-            None => None,
-        };
+        let own = books.subscription.as_deref();
         let method = self
-            .paying_method(scope, &invoice, subscription.as_deref(), &customer, None)
+            .paying_method(scope, &books.invoice, own, &books.customer, None)
             .await?;
-        let pause = subscription.as_ref().and_then(|own| own.pause_collection);
+        let pause = own.and_then(|own| own.pause_collection);
         let collect = match (collect, pause) {
             (Some(collect), _) => collect,
             (None, Some(_)) => Collect::Later,
             (None, None) => Collect::Now { on_session: false },
         };
-        let mut issued = self.issue(
-            &mut invoice,
-            &mut customer,
-            subscription.as_deref_mut(),
-            method.as_ref().map(|method| &method.value),
-            collect,
-        )?;
+        let Parts {
+            invoice,
+            customer,
+            subscription,
+        } = books.parts();
+        let mut issued = self.issue(invoice, customer, subscription, method.as_deref(), collect)?;
         if invoice.status == InvoiceStatus::Open {
             let behavior = pause.map(|pause| pause.behavior);
-            self.set_aside(&mut invoice, &mut customer, &mut issued, behavior)?;
+            self.set_aside(invoice, customer, &mut issued, behavior)?;
         }
-        let failure = if issued.unpayable {
-            let merchant = self.merchant(scope).await?;
+        let mut failure = None;
+        if issued.unpayable {
+            let (merchant, now) = (self.merchant(scope).await?, self.now());
             let decline = payments::nothing_to_pay_with();
-            Some(payments::fail(
-                &mut invoice,
-                &mut customer,
-                subscription.as_deref_mut(),
-                &decline,
-                &merchant,
-                true,
-                now,
-            )?)
-        } else {
-            None
-        };
-        let ended = failure.as_ref().is_some_and(|failure| failure.ends);
-        let mut others = match (&subscription, ended) {
-            (Some(own), true) => self.ending(scope, own, Some(&invoice)).await?,
-            _ => Ending::default(),
-        };
+            let failed = payments::fail(books.parts(), &decline, &merchant, true, now)?;
+            self.stop_if(scope, &mut books, failed.ends).await?;
+            failure = Some(failed);
+        }
         let mut booking = Booking::begin(self, scope).await?;
-        booking.save_quietly(&mut invoice).await?;
-        book_issued(&mut booking, &invoice, &issued).await?;
-        if invoice.status == InvoiceStatus::Uncollectible {
-            booking
-                .tell("invoice.marked_uncollectible", &*invoice)
-                .await?;
-        }
-        if invoice.status == InvoiceStatus::Void {
-            booking.tell("invoice.voided", &*invoice).await?;
-        }
+        booking.save_quietly(&mut books.invoice).await?;
+        book_issued(&mut booking, &books.invoice, &issued).await?;
         if let Some(failure) = &failure {
-            payments::tell_failure(&mut booking, &invoice, failure).await?;
+            payments::tell_failure(&mut booking, &books.invoice, failure).await?;
         }
-        booking.save(&mut customer).await?;
-        if let Some(subscription) = &mut subscription {
-            others.write(&mut booking).await?;
-            save_subscription(&mut booking, subscription).await?;
-        }
+        books.write(&mut booking).await?;
         booking.commit().await?;
-        Ok(payments::Claim::of(issued, &invoice))
+        Ok(payments::Claim::of(issued, &books.invoice))
     }
 
     /// What becomes of an open invoice while collection is paused.
@@ -293,35 +264,31 @@ impl Engine {
         how: Closing,
     ) -> Result<Stored<Invoice>, Refused> {
         let now = self.now();
-        let mut invoice = self.edit_invoice(scope, id).await?;
-        let mut customer = self.edit_customer(scope, &invoice.customer).await?;
+        let mut books = self.books(scope, id).await?;
         let mut entries = Vec::new();
+        let mut intent = None;
+        let Parts {
+            invoice, customer, ..
+        } = books.parts();
         match how {
             Closing::Void => {
-                if let Some(change) = invoice.void(&mut customer, now)? {
-                    entries.push(entry(&change, &customer, &invoice, now, &mut self.ids()));
+                if let Some(change) = invoice.void(customer, now)? {
+                    entries.push(entry(&change, customer, invoice, now, &mut self.ids()));
                 }
+                intent = self.idle_intent(scope, invoice).await?;
             }
             Closing::Uncollectible => invoice.mark_uncollectible(now)?,
         }
-        let mut intent = match how {
-            Closing::Void => self.idle_intent(scope, &invoice).await?,
-            Closing::Uncollectible => None,
-        };
-        let mut subscription = match invoice.subscription.clone() {
-            Some(id) => Some(self.edit_subscription(scope, &id).await?),
-            None => None,
-        };
-        if let Some(subscription) = &mut subscription {
-            self.standing_after(scope, subscription, &invoice).await?;
+        if let Some(own) = &mut books.subscription {
+            self.standing_after(scope, own, &books.invoice).await?;
         }
         if let Some(intent) = &mut intent {
-            intent.status = perennial::payment::PaymentStatus::Canceled;
+            intent.status = PaymentStatus::Canceled;
             intent.challenge = None;
         }
         let mut booking = Booking::begin(self, scope).await?;
-        booking.save_quietly(&mut invoice).await?;
-        booking.tell(how.event(), &*invoice).await?;
+        booking.save_quietly(&mut books.invoice).await?;
+        booking.tell(how.event(), &*books.invoice).await?;
         if let Some(intent) = &mut intent {
             booking.save_quietly(intent).await?;
             booking.tell("payment_intent.canceled", &**intent).await?;
@@ -329,12 +296,9 @@ impl Engine {
         for entry in entries {
             booking.insert(entry).await?;
         }
-        booking.save(&mut customer).await?;
-        if let Some(subscription) = &mut subscription {
-            save_subscription(&mut booking, subscription).await?;
-        }
+        books.write(&mut booking).await?;
         booking.commit().await?;
-        Ok(invoice.into_row())
+        Ok(books.invoice.into_row())
     }
 
     /// Moves a subscription's standing after one of its invoices was paid, voided or written off.
@@ -373,27 +337,6 @@ impl Engine {
         Ok(())
     }
 
-    /// What else must be written when a subscription ends: its unpaid invoices stop moving by
-    /// themselves, and its waiting prorations go.
-    pub(crate) async fn ending(
-        &self,
-        scope: &Scope,
-        subscription: &Subscription,
-        except: Option<&Invoice>,
-    ) -> Result<Ending, Refused> {
-        let mut ending = Ending::default();
-        for row in self.invoices_of(scope, &subscription.id).await? {
-            let live = matches!(row.status, InvoiceStatus::Draft | InvoiceStatus::Open);
-            if except.is_some_and(|own| own.id == row.id) || !live || !row.auto_advance {
-                continue;
-            }
-            let mut invoice = Edit::of(row);
-            stop(&mut invoice);
-            ending.invoices.push(invoice);
-        }
-        Ok(ending)
-    }
-
     /// The next ordinary invoice of a subscription as it stands; `None` when there will be none.
     ///
     /// # Errors
@@ -408,13 +351,6 @@ impl Engine {
         let pending = values(&self.pending(scope, &subscription.customer).await?);
         Ok(upcoming(&subscription, &customer, &pending)?)
     }
-}
-
-/// Stops an invoice from moving by itself.
-pub(crate) fn stop(invoice: &mut Invoice) {
-    invoice.auto_advance = false;
-    invoice.next_payment_attempt = None;
-    invoice.automatically_finalizes_at = None;
 }
 
 /// Whether nothing is owed any more, now that `changed` is as it is.
@@ -461,21 +397,6 @@ impl Closing {
     }
 }
 
-/// Rows that change because a subscription ends.
-#[derive(Debug, Default)]
-pub(crate) struct Ending {
-    pub(crate) invoices: Vec<Edit<Invoice>>,
-}
-
-impl Ending {
-    pub(crate) async fn write(&mut self, booking: &mut Booking<'_>) -> Result<(), Refused> {
-        for invoice in &mut self.invoices {
-            booking.save(invoice).await?;
-        }
-        Ok(())
-    }
-}
-
 /// Writes what finalising brought, after the invoice itself.
 pub(crate) async fn book_issued(
     booking: &mut Booking<'_>,
@@ -488,6 +409,15 @@ pub(crate) async fn book_issued(
     }
     if let Some(intent) = &issued.intent {
         booking.insert(intent.clone()).await?;
+    }
+    match invoice.status {
+        InvoiceStatus::Uncollectible => {
+            booking
+                .tell("invoice.marked_uncollectible", invoice)
+                .await?;
+        }
+        InvoiceStatus::Void => booking.tell("invoice.voided", invoice).await?,
+        _ => {}
     }
     if invoice.status == InvoiceStatus::Paid {
         booking.tell("invoice.paid", invoice).await?;
@@ -512,22 +442,6 @@ pub(crate) async fn book_taken(
         booking.save_quietly(&mut item).await?;
     }
     Ok(())
-}
-
-/// Saves a subscription under the event that fits: its end has one of its own.
-pub(crate) async fn save_subscription(
-    booking: &mut Booking<'_>,
-    subscription: &mut Edit<Subscription>,
-) -> Result<(), Refused> {
-    let ended =
-        subscription.status == Status::Canceled && subscription.before().status != Status::Canceled;
-    if !ended {
-        return booking.save(subscription).await;
-    }
-    booking.save_quietly(subscription).await?;
-    booking
-        .tell("customer.subscription.deleted", &**subscription)
-        .await
 }
 
 /// A transition that our own rules had made sure of.

@@ -1,38 +1,34 @@
-//! Subscriptions: starting them, ending them, and taking that back.
+//! Subscriptions: starting them, and (in `ending`) ending them.
+
+mod ending;
 
 use std::collections::HashMap;
 
 use perennial::calendar::{AnchorConfig, Timestamp};
 use perennial::catalog::Price;
 use perennial::customer::Customer;
-use perennial::discount::{Coupon, Discount};
-use perennial::id::{
-    CouponId, CustomerId, DiscountId, PaymentMethodId, PriceId, SubscriptionId, TaxRateId,
-};
-use perennial::invoice::{Invoice, InvoiceItem, minimum_charge_minor};
+use perennial::id::{CouponId, CustomerId, PaymentMethodId, PriceId, SubscriptionId, TaxRateId};
+use perennial::invoice::{Invoice, minimum_charge_minor};
 use perennial::metadata::Metadata;
 use perennial::payment::Decline;
 use perennial::subscription::{
-    Anchor, BillingMode, CancelNow, Cancellation, CollectionMethod, Creation, Event, Feedback,
-    ITEMS_MAX, MissingPaymentMethod, NewItem as DomainItem, ProrationBehavior, Status,
-    Subscription, SubscriptionError,
+    Anchor, BillingMode, CollectionMethod, Creation, ITEMS_MAX, MissingPaymentMethod,
+    NewItem as DomainItem, ProrationBehavior, Subscription, SubscriptionError,
 };
-use perennial::tax::TaxRate;
+
+pub use ending::Cancel;
 
 use super::booking::{Booking, Edit};
 use super::find::values;
-use super::invoices::{
-    Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect, save_subscription,
-};
+use super::invoices::{Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect};
+use super::named::{Redeemed, named_rates};
 use super::payments::{Claim, PaymentResult};
 use super::{Engine, Refused};
-use crate::store::document::{self, Column, Document, Stored};
+use crate::store::document::Stored;
 use crate::store::{Scope, nouns};
 
 /// How long before a trial's end it is told, in seconds (Stripe: 3 days).
 pub const TRIAL_NOTICE_SECONDS: i64 = 3 * 86_400;
-/// Ids that one look-up takes.
-const LOOKUP_IDS_MAX: usize = 20;
 const DAY_SECONDS: i64 = 86_400;
 
 /// What happens when the first payment of something does not succeed.
@@ -156,63 +152,6 @@ impl NewItem {
             discounts: Vec::new(),
             metadata: Metadata::default(),
         }
-    }
-}
-
-/// How a subscription is ended at once.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel {
-    /// Credit the unused time.
-    pub prorate: bool,
-    /// Invoice usage and waiting amounts now.
-    pub invoice_now: bool,
-    /// The reason that was picked.
-    pub feedback: Option<Feedback>,
-    /// The reason in own words.
-    pub comment: Option<String>,
-}
-
-/// Coupons that become discounts, with their counters.
-#[derive(Default)]
-pub(crate) struct Redeemed {
-    pub(crate) coupons: HashMap<String, Edit<Coupon>>,
-}
-
-impl Redeemed {
-    /// Gives coupons from `now` on.
-    pub(crate) fn give(
-        &mut self,
-        ids: &[CouponId],
-        param: &str,
-        now: Timestamp,
-        random: &mut crate::clock::Ids<'_>,
-    ) -> Result<Vec<Discount>, Refused> {
-        let mut discounts = Vec::with_capacity(ids.len());
-        for id in ids {
-            let coupon = self
-                .coupons
-                .get_mut(id.as_str())
-                .ok_or_else(|| Refused::NotFound {
-                    kind: "coupon",
-                    id: id.to_string(),
-                    param: Some(param.to_owned()),
-                })?;
-            coupon
-                .redeemable(now)
-                .map_err(|error| Refused::invalid(param, error.to_string()))?;
-            let before = (**coupon).clone();
-            coupon.times_redeemed = coupon.times_redeemed.saturating_add(1);
-            let discount = Discount::new(DiscountId::new(random), before, None, now);
-            discounts.push(discount.map_err(|e| Refused::invalid(param, e.to_string()))?);
-        }
-        Ok(discounts)
-    }
-
-    pub(crate) async fn write(&mut self, booking: &mut Booking<'_>) -> Result<(), Refused> {
-        for coupon in self.coupons.values_mut() {
-            booking.save(coupon).await?;
-        }
-        Ok(())
     }
 }
 
@@ -425,257 +364,6 @@ impl Engine {
             param: None,
         })
     }
-
-    /// Ends a subscription at once.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`] when there is none, or it is over already.
-    pub async fn cancel_subscription(
-        &self,
-        scope: &Scope,
-        id: &SubscriptionId,
-        cancel: Cancel,
-    ) -> Result<Stored<Subscription>, Refused> {
-        let claim = self
-            .retrying(|| self.cancel_once(scope, id, &cancel))
-            .await?;
-        if let Some(claim) = claim {
-            self.send(scope, claim).await?;
-        }
-        self.find(scope, id.as_str()).await
-    }
-
-    async fn cancel_once(
-        &self,
-        scope: &Scope,
-        id: &SubscriptionId,
-        cancel: &Cancel,
-    ) -> Result<Option<Claim>, Refused> {
-        let now = self.now();
-        let mut subscription = self.edit_subscription(scope, id).await?;
-        if subscription.status.is_final() {
-            return Err(Refused::not_found("subscription", id.as_str()));
-        }
-        let mut customer = self.edit_customer(scope, &subscription.customer).await?;
-        let pending = self.pending(scope, &customer.id).await?;
-        let how = CancelNow {
-            prorate: cancel.prorate,
-            invoice_now: cancel.invoice_now,
-            usage: if cancel.invoice_now {
-                self.usage.reported(&subscription, now)
-            } else {
-                Vec::new()
-            },
-            cancellation: Cancellation {
-                comment: cancel.comment.clone(),
-                feedback: cancel.feedback,
-                reason: None,
-            },
-        };
-        let waiting = values(&pending);
-        let brought = subscription.cancel_now(&customer, &waiting, &how, now, &mut self.ids())?;
-        let mut invoice = brought.invoice;
-        let mut issued = None;
-        if let Some(invoice) = &mut invoice {
-            let own = Some(&*subscription);
-            let method = self
-                .paying_method(scope, invoice, own, &customer, None)
-                .await?;
-            let collect = match &method {
-                Some(_) => Collect::Now { on_session: false },
-                None => Collect::Later,
-            };
-            let own = Some(&mut *subscription);
-            issued = Some(self.issue(invoice, &mut customer, own, method.as_deref(), collect)?);
-        }
-        let mut ending = self.ending(scope, &subscription, invoice.as_ref()).await?;
-        let mut booking = Booking::begin(self, scope).await?;
-        ending.write(&mut booking).await?;
-        let mut claim = None;
-        for item in brought.pending {
-            booking.insert(item).await?;
-        }
-        for row in pending
-            .iter()
-            .filter(|row| brought.dropped.contains(&row.id))
-        {
-            drop_item(&mut booking, scope, row).await?;
-        }
-        if let (Some(invoice), Some(issued)) = (invoice, issued) {
-            let invoice = booking.insert(invoice).await?;
-            book_taken(&mut booking, pending, &brought.taken, &invoice.id).await?;
-            book_issued(&mut booking, &invoice, &issued).await?;
-            claim = Claim::of(issued, &invoice);
-        }
-        booking.save(&mut customer).await?;
-        save_subscription(&mut booking, &mut subscription).await?;
-        booking.commit().await?;
-        Ok(claim)
-    }
-
-    /// Lets a subscription end with its running period.
-    ///
-    /// # Errors
-    /// [`Refused::State`] when it is over or incomplete.
-    pub async fn cancel_at_period_end(
-        &self,
-        scope: &Scope,
-        id: &SubscriptionId,
-        feedback: Option<Feedback>,
-        comment: Option<String>,
-    ) -> Result<Stored<Subscription>, Refused> {
-        let cancellation = Cancellation {
-            comment,
-            feedback,
-            reason: None,
-        };
-        let now = self.now();
-        self.edit(scope, id, |own| {
-            own.cancel_at_period_end(cancellation.clone(), now)
-                .map(|_| ())
-        })
-        .await
-    }
-
-    /// Takes back that a subscription is to end.
-    ///
-    /// # Errors
-    /// [`Refused::State`] when it is over, or not set to end.
-    pub async fn keep_subscription(
-        &self,
-        scope: &Scope,
-        id: &SubscriptionId,
-    ) -> Result<Stored<Subscription>, Refused> {
-        self.edit(scope, id, Subscription::keep).await
-    }
-
-    /// Takes back a change that waits for the end of the period.
-    ///
-    /// # Errors
-    /// [`Refused::State`] when none does.
-    pub async fn undo_scheduled_change(
-        &self,
-        scope: &Scope,
-        id: &SubscriptionId,
-    ) -> Result<Stored<Subscription>, Refused> {
-        self.edit(scope, id, Subscription::undo_scheduled_change)
-            .await
-    }
-
-    /// A change that touches nothing but the subscription itself.
-    async fn edit(
-        &self,
-        scope: &Scope,
-        id: &SubscriptionId,
-        change: impl Fn(&mut Subscription) -> Result<(), SubscriptionError>,
-    ) -> Result<Stored<Subscription>, Refused> {
-        let change = &change;
-        self.retrying(|| async move {
-            let mut subscription = self.edit_subscription(scope, id).await?;
-            change(&mut subscription)?;
-            let mut booking = Booking::begin(self, scope).await?;
-            booking.save(&mut subscription).await?;
-            booking.commit().await?;
-            Ok(subscription.into_row())
-        })
-        .await
-    }
-
-    /// Ends an incomplete subscription whose first payment did not come, and voids its invoice.
-    pub(crate) async fn expire_incomplete(
-        &self,
-        scope: &Scope,
-        id: &SubscriptionId,
-    ) -> Result<(), Refused> {
-        let subscription: Stored<Subscription> = self.find(scope, id.as_str()).await?;
-        if let Some(invoice) = &subscription.latest_invoice {
-            let found: Stored<Invoice> = self.find(scope, invoice.as_str()).await?;
-            if found.status == perennial::invoice::InvoiceStatus::Open {
-                // Voiding it moves the subscription.
-                self.void_invoice(scope, invoice).await?;
-                return Ok(());
-            }
-        }
-        let now = self.now();
-        self.edit(scope, id, |own| {
-            if own.status == Status::Incomplete {
-                own.status = own.status.transition(Event::FirstPaymentExpired)?;
-                own.ended_at = Some(now);
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(())
-    }
-
-    /// Reads up to [`LOOKUP_IDS_MAX`] ids at a time.
-    pub(crate) async fn find_many<T: Document>(
-        &self,
-        scope: &Scope,
-        sql: &'static str,
-        ids: &[&str],
-    ) -> Result<HashMap<String, Stored<T>>, Refused> {
-        let mut unique: Vec<&str> = ids.to_vec();
-        unique.sort_unstable();
-        unique.dedup();
-        let mut found = HashMap::new();
-        if unique.is_empty() {
-            return Ok(found);
-        }
-        let mut connection = self.store.read().await?;
-        for part in unique.chunks(LOOKUP_IDS_MAX) {
-            let mut filter: Vec<Column> = part.iter().map(Column::text).collect();
-            filter.resize(LOOKUP_IDS_MAX, Column::text(""));
-            let rows: Vec<Stored<T>> =
-                document::select(&mut connection, scope, sql, &filter).await?;
-            found.extend(rows.into_iter().map(|row| (row.key().to_owned(), row)));
-        }
-        Ok(found)
-    }
-
-    pub(crate) async fn tax_rates<'a>(
-        &self,
-        scope: &Scope,
-        ids: impl Iterator<Item = &'a TaxRateId>,
-    ) -> Result<HashMap<String, Stored<TaxRate>>, Refused> {
-        let ids: Vec<&str> = ids.map(TaxRateId::as_str).collect();
-        self.find_many(scope, nouns::TAX_RATES_BY_IDS, &ids).await
-    }
-
-    pub(crate) async fn coupons<'a>(
-        &self,
-        scope: &Scope,
-        ids: impl Iterator<Item = &'a CouponId>,
-    ) -> Result<Redeemed, Refused> {
-        let ids: Vec<&str> = ids.map(CouponId::as_str).collect();
-        let found: HashMap<String, Stored<Coupon>> =
-            self.find_many(scope, nouns::COUPONS_BY_IDS, &ids).await?;
-        let coupons = found
-            .into_iter()
-            .map(|(id, row)| (id, Edit::of(row)))
-            .collect();
-        Ok(Redeemed { coupons })
-    }
-
-    /// Makes sure that a method is the customer's own.
-    pub(crate) async fn own_method(
-        &self,
-        scope: &Scope,
-        method: &PaymentMethodId,
-        customer: &CustomerId,
-    ) -> Result<(), Refused> {
-        let param = "default_payment_method";
-        let found: Stored<perennial::payment::PaymentMethod> =
-            self.find_named(scope, method.as_str(), param).await?;
-        if found.customer.as_ref() == Some(customer) {
-            return Ok(());
-        }
-        Err(Refused::NotFound {
-            kind: "payment_method",
-            id: method.to_string(),
-            param: Some(param.to_owned()),
-        })
-    }
 }
 
 /// Whether finalising it would leave something to charge.
@@ -691,30 +379,6 @@ pub(crate) fn nothing_to_pay_with() -> Refused {
                   consider adding a default payment method."
             .to_owned(),
     }
-}
-
-/// The rates that ids name, in order.
-pub(crate) fn named_rates(
-    found: &HashMap<String, Stored<TaxRate>>,
-    ids: &[TaxRateId],
-    param: &str,
-) -> Result<Vec<TaxRate>, Refused> {
-    let mut rates = Vec::with_capacity(ids.len());
-    for id in ids {
-        let rate = found.get(id.as_str()).ok_or_else(|| Refused::NotFound {
-            kind: "tax_rate",
-            id: id.to_string(),
-            param: Some(param.to_owned()),
-        })?;
-        if !rate.active {
-            return Err(Refused::invalid(
-                param,
-                format!("The tax rate {id} is not active."),
-            ));
-        }
-        rates.push(rate.value.clone());
-    }
-    Ok(rates)
 }
 
 /// Until when a new subscription is free: what is asked for, or the longest trial of its prices.
@@ -736,26 +400,6 @@ fn trial_end(
     let end = days.map(|days| now.add_seconds(i64::from(days) * DAY_SECONDS));
     end.transpose()
         .map_err(|error| Refused::invalid("trial_from_plan", error.to_string()))
-}
-
-/// Takes a waiting item away for good.
-async fn drop_item(
-    booking: &mut Booking<'_>,
-    scope: &Scope,
-    row: &Stored<InvoiceItem>,
-) -> Result<(), Refused> {
-    let done = sqlx::query(nouns::INVOICE_ITEM_DELETE)
-        .bind(scope.merchant.as_str())
-        .bind(scope.mode())
-        .bind(row.id.as_str())
-        .bind(row.revision)
-        .execute(booking.connection())
-        .await?;
-    if done.rows_affected() != 1 {
-        let (kind, id) = (InvoiceItem::KIND, row.id.to_string());
-        return Err(crate::store::StoreError::Conflict { kind, id }.into());
-    }
-    booking.tell("invoiceitem.deleted", &row.value).await
 }
 
 impl From<SubscriptionError> for Refused {

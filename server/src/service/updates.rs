@@ -14,11 +14,13 @@ use perennial::subscription::{
 };
 
 use super::booking::Booking;
+use super::books::save_subscription;
 use super::changes::{Ground, Prepared};
 use super::find::values;
-use super::invoices::{Collect, save_subscription};
+use super::invoices::Collect;
+use super::named::{Redeemed, named_rates};
 use super::payments::{Claim, PaymentResult};
-use super::subscriptions::{PaymentBehavior, Redeemed, named_rates};
+use super::subscriptions::PaymentBehavior;
 use super::{Engine, Refused};
 use crate::store::document::Stored;
 use crate::store::{Scope, nouns};

@@ -1,8 +1,4 @@
 //! The worker, with the machine's timers and a clock that is moved.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use std::time::Duration;
 

@@ -52,11 +52,8 @@ struct Town {
 
 /// Rules may refuse; nothing may break.
 fn allowed<T>(result: Result<T, Refused>) {
-    match result {
-        Err(refused @ (Refused::Defect(_) | Refused::Store(_) | Refused::Busy)) => {
-            panic!("broken: {refused:?}")
-        }
-        Ok(_) | Err(_) => {}
+    if let Err(refused @ (Refused::Defect(_) | Refused::Store(_) | Refused::Busy)) = result {
+        panic!("broken: {refused:?}");
     }
 }
 
@@ -100,7 +97,7 @@ impl Town {
             0..=2 => self.change(&id).await,
             3 | 4 => self.quantity(&id).await,
             5 => {
-                let card: &str = *self.dice.pick::<&str>(&CARDS);
+                let card: &str = self.dice.pick::<&str>(&CARDS);
                 self.world.card(&customer, card).await;
             }
             6 | 7 => {
@@ -147,7 +144,7 @@ impl Town {
     }
 
     async fn join(&mut self) {
-        let card: &str = *self.dice.pick::<&str>(&CARDS);
+        let card: &str = self.dice.pick::<&str>(&CARDS);
         let customer = self.world.customer_with(card).await;
         let price = self.dice.pick(&self.prices).id.clone();
         let now = self.world.engine.now();

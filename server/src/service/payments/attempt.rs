@@ -1,0 +1,409 @@
+//! One attempt to charge: committed, sent, asked after, given up.
+
+use std::time::Duration;
+
+use perennial::calendar::Timestamp;
+use perennial::dunning;
+use perennial::id::{InvoiceId, PaymentIntentId, PaymentMethodId};
+use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::metadata::Metadata;
+use perennial::money::Money;
+use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, PaymentStatus};
+
+use super::{PaymentResult, Starter, fail, tell_failure};
+use crate::clock::Ids;
+use crate::gateway::{Charge, GatewayError, ReturnPath};
+use crate::service::booking::{Booking, Edit};
+use crate::service::books::Books;
+use crate::service::invoices::{Issued, defect};
+use crate::service::{Engine, Refused};
+use crate::store::Scope;
+use crate::store::document::Stored;
+
+/// How long the gateway may take to answer, in seconds. After that the outcome is unknown.
+const GATEWAY_SECONDS_MAX: u64 = 30;
+
+/// A charge that is committed and must be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    intent: PaymentIntent,
+    token: String,
+    number: String,
+}
+
+impl Claim {
+    /// The claim that finalising began, if it did.
+    pub(crate) fn of(issued: Issued, invoice: &Invoice) -> Option<Self> {
+        let (intent, token) = (issued.intent?, issued.token?);
+        Some(Self {
+            intent,
+            token,
+            number: invoice.number.clone().unwrap_or_default(),
+        })
+    }
+
+    fn charge(&self) -> Charge {
+        let mut metadata = Metadata::default();
+        if let Some(invoice) = &self.intent.invoice {
+            metadata.0.insert("invoice".to_owned(), invoice.to_string());
+        }
+        Charge {
+            idempotency_key: self.intent.idempotency_key(),
+            amount: Money::new(self.intent.amount_minor, self.intent.currency),
+            token: self.token.clone(),
+            on_session: self.intent.on_session,
+            description: Some(format!("Invoice {}", self.number)),
+            metadata,
+            return_path: ReturnPath::parse(&return_path(&self.intent.id)),
+        }
+    }
+}
+
+/// Where a browser comes back to after a challenge.
+#[must_use]
+pub fn return_path(intent: &PaymentIntentId) -> String {
+    format!("/challenge/payment/{intent}")
+}
+
+/// What is said of an invoice with no payment method to charge.
+pub(crate) fn nothing_to_pay_with() -> Decline {
+    Decline {
+        code: "resource_missing".to_owned(),
+        decline_code: None,
+    }
+}
+
+/// Counts an attempt as Stripe does: the first of any kind, then only automatic ones.
+pub(crate) fn count_attempt(invoice: &mut Invoice, automatic: bool) {
+    if automatic || invoice.attempt_count == 0 {
+        invoice.attempt_count = invoice.attempt_count.saturating_add(1);
+    }
+}
+
+/// Begins an attempt to charge what is left of an invoice: the intent as it must be committed before
+/// the gateway is called.
+pub(crate) fn begin(
+    intent: Option<&PaymentIntent>,
+    invoice: &mut Invoice,
+    method: &PaymentMethod,
+    on_session: bool,
+    automatic: bool,
+    now: Timestamp,
+    ids: &mut Ids<'_>,
+) -> PaymentIntent {
+    let mut intent = match intent {
+        Some(intent) => intent.clone(),
+        None => unsent(invoice, Some(method), now, ids),
+    };
+    intent.amount_minor = invoice.amount_remaining_minor();
+    intent.payment_method = Some(method.id.clone());
+    intent.status = PaymentStatus::Processing;
+    intent.attempt = intent.attempt.saturating_add(1);
+    intent.on_session = on_session;
+    intent.last_error = None;
+    intent.challenge = None;
+    intent.attempted_at = Some(now);
+    invoice.payment_intent = Some(intent.id.clone());
+    count_attempt(invoice, automatic);
+    if automatic {
+        invoice.next_payment_attempt = None;
+    }
+    intent
+}
+
+/// An intent that waits for somebody to confirm it.
+pub(crate) fn unsent(
+    invoice: &mut Invoice,
+    method: Option<&PaymentMethod>,
+    now: Timestamp,
+    ids: &mut Ids<'_>,
+) -> PaymentIntent {
+    let intent = PaymentIntent {
+        id: PaymentIntentId::new(ids),
+        customer: invoice.customer.clone(),
+        invoice: Some(invoice.id.clone()),
+        amount_minor: invoice.amount_remaining_minor(),
+        currency: invoice.currency,
+        payment_method: method.map(|method| method.id.clone()),
+        status: match method {
+            Some(_) => PaymentStatus::RequiresConfirmation,
+            None => PaymentStatus::RequiresPaymentMethod,
+        },
+        attempt: 0,
+        on_session: false,
+        last_error: None,
+        challenge: None,
+        gateway_charge: None,
+        created: now,
+        attempted_at: None,
+    };
+    invoice.payment_intent = Some(intent.id.clone());
+    intent
+}
+
+/// What came of trying to begin an attempt.
+pub(super) enum Begun {
+    /// It is committed and must be sent.
+    Send(Box<Claim>),
+    /// Nothing could be sent; the invoice is as it is now.
+    Over(Box<PaymentResult>),
+}
+
+impl Engine {
+    /// Commits an attempt with what pays the invoice, or that there is nothing to charge.
+    pub(super) async fn begin_once(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+        wanted: Option<&PaymentMethodId>,
+        starter: Starter,
+    ) -> Result<Begun, Refused> {
+        let books = self.books(scope, id).await?;
+        payable(&books.invoice)?;
+        let intent = match &books.invoice.payment_intent {
+            Some(id) => Some(self.edit_intent(scope, id).await?),
+            None => None,
+        };
+        let out = |own: &Edit<PaymentIntent>| own.status.is_out();
+        if intent.as_ref().is_some_and(out) {
+            return Err(Refused::Busy);
+        }
+        let own = books.subscription.as_deref();
+        let method = self
+            .paying_method(scope, &books.invoice, own, &books.customer, wanted)
+            .await?;
+        let automatic = starter == Starter::Schedule;
+        let hopeless = automatic && same_hard_decline(intent.as_deref(), method.as_deref());
+        match method.filter(|_| !hopeless) {
+            Some(method) => {
+                let claim = self
+                    .commit_attempt(scope, books, intent, &method, starter)
+                    .await?;
+                Ok(Begun::Send(Box::new(claim)))
+            }
+            None if automatic => self.commit_unsent(scope, books, hopeless).await,
+            None => Err(Refused::State {
+                code: Some("resource_missing"),
+                message: "There is no payment method to pay this invoice with.".to_owned(),
+            }),
+        }
+    }
+
+    async fn commit_attempt(
+        &self,
+        scope: &Scope,
+        mut books: Books,
+        mut intent: Option<Edit<PaymentIntent>>,
+        method: &PaymentMethod,
+        starter: Starter,
+    ) -> Result<Claim, Refused> {
+        let on_session = starter == Starter::Somebody { on_session: true };
+        let automatic = starter == Starter::Schedule;
+        let (now, mut ids) = (self.now(), self.ids());
+        let before = intent.as_deref();
+        let invoice = &mut books.invoice;
+        let begun = begin(
+            before, invoice, method, on_session, automatic, now, &mut ids,
+        );
+        let mut booking = Booking::begin(self, scope).await?;
+        match &mut intent {
+            Some(intent) => {
+                **intent = begun.clone();
+                booking.save_quietly(intent).await?;
+            }
+            None => {
+                booking.insert(begun.clone()).await?;
+            }
+        }
+        booking.save_quietly(&mut books.invoice).await?;
+        booking.commit().await?;
+        Ok(Claim {
+            intent: begun,
+            token: method.gateway_token.clone(),
+            number: books.invoice.number.clone().unwrap_or_default(),
+        })
+    }
+
+    /// An attempt of the schedule that can't be sent: there is nothing to charge, or (`hopeless`)
+    /// the bank has said that this method never works. It counts all the same.
+    async fn commit_unsent(
+        &self,
+        scope: &Scope,
+        mut books: Books,
+        hopeless: bool,
+    ) -> Result<Begun, Refused> {
+        count_attempt(&mut books.invoice, true);
+        let decline = match (hopeless, books.invoice.last_payment_error.clone()) {
+            (true, Some(decline)) => decline,
+            _ => nothing_to_pay_with(),
+        };
+        let merchant = self.merchant(scope).await?;
+        let failure = fail(books.parts(), &decline, &merchant, true, self.now())?;
+        self.stop_if(scope, &mut books, failure.ends).await?;
+        let mut booking = Booking::begin(self, scope).await?;
+        books.write(&mut booking).await?;
+        // A bank that has said "never" is not asked, so nothing new is told.
+        if !hopeless {
+            tell_failure(&mut booking, &books.invoice, &failure).await?;
+        }
+        booking.commit().await?;
+        let invoice = books.invoice.into_row();
+        Ok(Begun::Over(Box::new(PaymentResult::Declined {
+            invoice,
+            decline,
+        })))
+    }
+
+    /// Sends a committed charge and commits what comes of it. It goes on when the caller goes away.
+    pub(crate) async fn send(&self, scope: &Scope, claim: Claim) -> Result<PaymentResult, Refused> {
+        let (engine, scope) = (self.clone(), scope.clone());
+        let work = async move { engine.send_here(&scope, &claim).await };
+        tokio::spawn(work).await.map_err(defect)?
+    }
+
+    async fn send_here(&self, scope: &Scope, claim: &Claim) -> Result<PaymentResult, Refused> {
+        let limit = Duration::from_secs(GATEWAY_SECONDS_MAX);
+        let answer = tokio::time::timeout(limit, self.gateway.charge(scope, claim.charge())).await;
+        let (id, attempt) = (&claim.intent.id, claim.intent.attempt);
+        match answer {
+            Ok(Ok(outcome)) => self.commit_outcome(scope, id, attempt, outcome).await,
+            Ok(Err(error)) if !error.is_unknown() => {
+                tracing::error!(intent = %id, %error, "the gateway refused a charge");
+                let outcome = Outcome::Declined(refused_as(&error));
+                self.commit_outcome(scope, id, attempt, outcome).await
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(intent = %id, %error, "the outcome of a charge is not known");
+                self.unknown(scope, id).await
+            }
+            Err(_) => {
+                tracing::warn!(intent = %id, "the gateway did not answer in time");
+                self.unknown(scope, id).await
+            }
+        }
+    }
+
+    async fn unknown(&self, scope: &Scope, id: &PaymentIntentId) -> Result<PaymentResult, Refused> {
+        self.wake();
+        let intent: Stored<PaymentIntent> = self.find(scope, id.as_str()).await?;
+        Ok(PaymentResult::of(
+            self.invoice_of(scope, &intent).await?,
+            &intent,
+        ))
+    }
+
+    pub(super) async fn invoice_of(
+        &self,
+        scope: &Scope,
+        intent: &PaymentIntent,
+    ) -> Result<Stored<Invoice>, Refused> {
+        let id = intent
+            .invoice
+            .as_ref()
+            .ok_or_else(|| defect("an intent without an invoice"))?;
+        self.find(scope, id.as_str()).await
+    }
+
+    /// Asks the gateway what became of an attempt whose outcome is not known here, and commits it.
+    /// What the gateway never heard of is sent again with the same key.
+    pub(crate) async fn ask_after(
+        &self,
+        scope: &Scope,
+        id: &PaymentIntentId,
+    ) -> Result<PaymentResult, Refused> {
+        let intent: Stored<PaymentIntent> = self.find(scope, id.as_str()).await?;
+        if !intent.status.is_out() {
+            return Ok(PaymentResult::of(
+                self.invoice_of(scope, &intent).await?,
+                &intent,
+            ));
+        }
+        let key = intent.idempotency_key();
+        let limit = Duration::from_secs(GATEWAY_SECONDS_MAX);
+        let answer = tokio::time::timeout(limit, self.gateway.lookup(scope, &key)).await;
+        match answer {
+            Ok(Ok(Some(outcome))) => {
+                self.commit_outcome(scope, id, intent.attempt, outcome)
+                    .await
+            }
+            Ok(Ok(None)) if intent.status == PaymentStatus::Processing => {
+                self.send_again(scope, &intent).await
+            }
+            Ok(Ok(None)) => self.unknown(scope, id).await,
+            Ok(Err(error)) => {
+                tracing::warn!(intent = %id, %error, "the gateway does not say what became of it");
+                self.unknown(scope, id).await
+            }
+            Err(_) => self.unknown(scope, id).await,
+        }
+    }
+
+    async fn send_again(
+        &self,
+        scope: &Scope,
+        intent: &Stored<PaymentIntent>,
+    ) -> Result<PaymentResult, Refused> {
+        let invoice = self.invoice_of(scope, intent).await?;
+        let method = intent.payment_method.as_ref();
+        let method = method.ok_or_else(|| defect("an attempt without a payment method"))?;
+        let method: Stored<PaymentMethod> = self.find(scope, method.as_str()).await?;
+        let claim = Claim {
+            intent: intent.value.clone(),
+            token: method.gateway_token.clone(),
+            number: invoice.number.clone().unwrap_or_default(),
+        };
+        self.send(scope, claim).await
+    }
+
+    /// Gives up an attempt that waits for the customer's proof, so that it can't succeed later.
+    pub(super) async fn abandon(
+        &self,
+        scope: &Scope,
+        intent: &Stored<PaymentIntent>,
+    ) -> Result<PaymentResult, Refused> {
+        let key = intent.idempotency_key();
+        match self.gateway.abandon(scope, &key).await {
+            Ok(Some(outcome)) => {
+                self.commit_outcome(scope, &intent.id, intent.attempt, outcome)
+                    .await
+            }
+            Ok(None) => Err(defect("the gateway forgot a challenge")),
+            Err(error) => Err(Refused::Gateway(error.to_string())),
+        }
+    }
+}
+
+/// Refuses invoices that nothing can be paid on.
+fn payable(invoice: &Invoice) -> Result<(), Refused> {
+    let message = match invoice.status {
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible => return Ok(()),
+        InvoiceStatus::Paid => "Invoice is already paid",
+        InvoiceStatus::Void => "This invoice is void and can't be paid.",
+        InvoiceStatus::Draft => "This invoice is a draft and can't be paid yet.",
+    };
+    Err(Refused::State {
+        code: Some("invoice_not_payable"),
+        message: message.to_owned(),
+    })
+}
+
+/// Whether the bank said "never" to the very method that would be charged again.
+fn same_hard_decline(intent: Option<&PaymentIntent>, method: Option<&PaymentMethod>) -> bool {
+    let (Some(intent), Some(method)) = (intent, method) else {
+        return false;
+    };
+    intent.payment_method.as_ref() == Some(&method.id)
+        && intent.last_error.as_ref().is_some_and(dunning::is_hard)
+}
+
+/// A charge that the gateway would not even try.
+fn refused_as(error: &GatewayError) -> Decline {
+    let code = match error {
+        GatewayError::NoSuchCard => "resource_missing",
+        _ => "processing_error",
+    };
+    Decline {
+        code: code.to_owned(),
+        decline_code: None,
+    }
+}

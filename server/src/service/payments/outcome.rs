@@ -1,0 +1,335 @@
+//! What comes of an attempt: for the invoice, the customer, the subscription, and the next one.
+
+use perennial::calendar::Timestamp;
+use perennial::credit::{self, BalanceChangeKind};
+use perennial::customer::Customer;
+use perennial::dunning::Next;
+use perennial::id::PaymentIntentId;
+use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentStatus};
+use perennial::subscription::{
+    Cancellation, CancellationReason, CollectionMethod, Event, Status, Subscription, WhenExhausted,
+};
+
+use super::PaymentResult;
+use crate::merchant::Merchant;
+use crate::service::balance::BalanceTransaction;
+use crate::service::booking::Booking;
+use crate::service::books::{Books, Parts, stop};
+use crate::service::invoices::{defect, entry};
+use crate::service::{Engine, Refused};
+use crate::store::Scope;
+
+/// What a failed attempt brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Whether the customer must prove who they are.
+    pub(crate) action: bool,
+    /// Whether the subscription ends with it.
+    pub(crate) ends: bool,
+}
+
+/// Notes a failed attempt: the standing of invoice, customer and subscription, and when it is tried
+/// again.
+pub(crate) fn fail(
+    mut parts: Parts<'_>,
+    decline: &Decline,
+    merchant: &Merchant,
+    automatic: bool,
+    now: Timestamp,
+) -> Result<Failure, Refused> {
+    parts.invoice.last_payment_error = Some(decline.clone());
+    parts.customer.delinquent = true;
+    let ends = schedule(&mut parts, Some(decline), merchant, automatic, now)?;
+    let action = decline.decline_code.as_deref() == Some("authentication_required");
+    Ok(Failure { action, ends })
+}
+
+/// Puts a subscription in arrears and finds the next attempt; answers whether it ends instead.
+fn schedule(
+    parts: &mut Parts<'_>,
+    decline: Option<&Decline>,
+    merchant: &Merchant,
+    automatic: bool,
+    now: Timestamp,
+) -> Result<bool, Refused> {
+    let invoice = &mut *parts.invoice;
+    let status = parts.subscription.as_ref().map(|own| own.status);
+    if let Some(own) = parts.subscription.as_deref_mut()
+        && matches!(own.status, Status::Active | Status::PastDue)
+    {
+        own.status = own
+            .status
+            .transition(Event::RenewalFailed)
+            .map_err(defect)?;
+    }
+    let sent = invoice.collection_method == CollectionMethod::SendInvoice;
+    if status == Some(Status::Incomplete) || !invoice.auto_advance || sent {
+        invoice.next_payment_attempt = None;
+        return Ok(false);
+    }
+    if !automatic && invoice.next_payment_attempt.is_some() {
+        // Somebody tried by hand; our own schedule goes on as it was.
+        return Ok(false);
+    }
+    let attempts = invoice.attempt_count.max(1);
+    match merchant
+        .retries
+        .next(attempts, now, decline, true)
+        .map_err(defect)?
+    {
+        Next::Retry { at, .. } => {
+            invoice.next_payment_attempt = Some(at);
+            Ok(false)
+        }
+        Next::Exhausted(then) => {
+            invoice.next_payment_attempt = None;
+            match parts.subscription.as_deref_mut() {
+                Some(own) if own.status == Status::PastDue => give_up(invoice, own, then, now),
+                _ => Ok(false),
+            }
+        }
+    }
+}
+
+/// The last retry failed; answers whether the subscription ends.
+fn give_up(
+    invoice: &mut Invoice,
+    own: &mut Subscription,
+    then: WhenExhausted,
+    now: Timestamp,
+) -> Result<bool, Refused> {
+    own.status = own
+        .status
+        .transition(Event::RetriesExhausted(then))
+        .map_err(defect)?;
+    if own.status != Status::Canceled {
+        return Ok(false);
+    }
+    own.canceled_at = Some(now);
+    own.ended_at = Some(now);
+    own.cancel_at = None;
+    own.cancel_at_period_end = false;
+    own.scheduled_change = None;
+    own.cancellation = Some(Cancellation {
+        reason: Some(CancellationReason::PaymentFailed),
+        ..Cancellation::default()
+    });
+    stop(invoice);
+    Ok(true)
+}
+
+/// Tells of a failed attempt.
+pub(crate) async fn tell_failure(
+    booking: &mut Booking<'_>,
+    invoice: &Invoice,
+    failure: &Failure,
+) -> Result<(), Refused> {
+    if failure.action {
+        booking
+            .tell("invoice.payment_action_required", invoice)
+            .await?;
+    }
+    booking.tell("invoice.payment_failed", invoice).await
+}
+
+impl Engine {
+    /// Commits what the gateway said about an attempt. Saying it twice changes nothing.
+    pub(crate) async fn commit_outcome(
+        &self,
+        scope: &Scope,
+        id: &PaymentIntentId,
+        attempt: u32,
+        outcome: Outcome,
+    ) -> Result<PaymentResult, Refused> {
+        self.retrying(|| self.commit_outcome_once(scope, id, attempt, &outcome))
+            .await
+    }
+
+    async fn commit_outcome_once(
+        &self,
+        scope: &Scope,
+        id: &PaymentIntentId,
+        attempt: u32,
+        outcome: &Outcome,
+    ) -> Result<PaymentResult, Refused> {
+        let mut intent = self.edit_intent(scope, id).await?;
+        let row = self.invoice_of(scope, &intent).await?;
+        if intent.attempt != attempt || !is_news(&intent, outcome) {
+            return Ok(PaymentResult::of(row, &intent));
+        }
+        let mut books = self.books(scope, &row.id).await?;
+        note(&mut intent, outcome);
+        let told = match outcome {
+            Outcome::Succeeded { .. } => {
+                self.take_payment(scope, &mut books, intent.amount_minor)
+                    .await?
+            }
+            Outcome::Declined(decline) => {
+                self.take_refusal(scope, &mut books, Some(decline)).await?
+            }
+            Outcome::RequiresAction { .. } => self.take_refusal(scope, &mut books, None).await?,
+        };
+        let mut booking = Booking::begin(self, scope).await?;
+        booking.save_quietly(&mut intent).await?;
+        told.write(&mut booking, &intent, &mut books).await?;
+        booking.commit().await?;
+        Ok(PaymentResult::of(books.invoice.into_row(), &intent))
+    }
+
+    async fn take_payment(
+        &self,
+        scope: &Scope,
+        books: &mut Books,
+        amount_minor: i64,
+    ) -> Result<Told, Refused> {
+        let mut told = Told::default();
+        if books.invoice.settle(amount_minor, self.now()).is_err() {
+            let entry = self.keep_overpaid(&books.invoice, &mut books.customer, amount_minor)?;
+            told.overpaid = Some(entry);
+            return Ok(told);
+        }
+        told.paid = true;
+        books.customer.delinquent = false;
+        if let Some(own) = &mut books.subscription {
+            self.standing_after(scope, own, &books.invoice).await?;
+        }
+        Ok(told)
+    }
+
+    /// The bank said no, or (without a decline) wants the customer's proof first.
+    async fn take_refusal(
+        &self,
+        scope: &Scope,
+        books: &mut Books,
+        decline: Option<&Decline>,
+    ) -> Result<Told, Refused> {
+        let mut told = Told::default();
+        // Where our own schedule still waits, somebody tried by hand; it goes on as it was.
+        let automatic = books.invoice.next_payment_attempt.is_none();
+        let (merchant, now) = (self.merchant(scope).await?, self.now());
+        let open = books.invoice.status == InvoiceStatus::Open;
+        let ends = match decline {
+            Some(decline) => {
+                let failure = match open {
+                    true => fail(books.parts(), decline, &merchant, automatic, now)?,
+                    false => Failure::default(),
+                };
+                told.failure = Some(failure);
+                failure.ends
+            }
+            None => {
+                told.action = true;
+                open && schedule(&mut books.parts(), None, &merchant, automatic, now)?
+            }
+        };
+        self.stop_if(scope, books, ends).await?;
+        Ok(told)
+    }
+
+    /// Stops the other invoices of a subscription that ends.
+    pub(crate) async fn stop_if(
+        &self,
+        scope: &Scope,
+        books: &mut Books,
+        ends: bool,
+    ) -> Result<(), Refused> {
+        if ends && let Some(own) = &books.subscription {
+            books.stopped = self.stopped_with(scope, own, Some(&books.invoice)).await?;
+        }
+        Ok(())
+    }
+
+    /// Money that came for an invoice which needs none any more becomes the customer's credit.
+    fn keep_overpaid(
+        &self,
+        invoice: &Invoice,
+        customer: &mut Customer,
+        amount_minor: i64,
+    ) -> Result<BalanceTransaction, Refused> {
+        tracing::error!(invoice = %invoice.id, amount_minor, "a payment came for a closed invoice");
+        let credit = amount_minor.checked_neg().ok_or(Refused::TooLarge)?;
+        let kind = BalanceChangeKind::Adjustment;
+        let change = credit::adjust(&mut customer.balance_minor, credit, kind).map_err(defect)?;
+        Ok(entry(
+            &change,
+            customer,
+            invoice,
+            self.now(),
+            &mut self.ids(),
+        ))
+    }
+}
+
+/// Whether an outcome says more than is known.
+fn is_news(intent: &PaymentIntent, outcome: &Outcome) -> bool {
+    match intent.status {
+        PaymentStatus::Processing => true,
+        PaymentStatus::RequiresAction => !matches!(outcome, Outcome::RequiresAction { .. }),
+        _ => false,
+    }
+}
+
+/// Notes an outcome on the intent.
+fn note(intent: &mut PaymentIntent, outcome: &Outcome) {
+    intent.challenge = None;
+    match outcome {
+        Outcome::Succeeded { charge } => {
+            intent.status = PaymentStatus::Succeeded;
+            intent.gateway_charge = Some(charge.clone());
+            intent.last_error = None;
+        }
+        Outcome::Declined(decline) => {
+            intent.status = PaymentStatus::RequiresPaymentMethod;
+            intent.last_error = Some(decline.clone());
+        }
+        Outcome::RequiresAction { challenge } => {
+            intent.status = PaymentStatus::RequiresAction;
+            intent.challenge = Some(challenge.clone());
+        }
+    }
+}
+
+/// What an outcome is told as.
+#[derive(Default)]
+struct Told {
+    paid: bool,
+    overpaid: Option<BalanceTransaction>,
+    failure: Option<Failure>,
+    action: bool,
+}
+
+impl Told {
+    async fn write(
+        self,
+        booking: &mut Booking<'_>,
+        intent: &PaymentIntent,
+        books: &mut Books,
+    ) -> Result<(), Refused> {
+        let kind = match intent.status {
+            PaymentStatus::Succeeded => "payment_intent.succeeded",
+            PaymentStatus::RequiresAction => "payment_intent.requires_action",
+            _ => "payment_intent.payment_failed",
+        };
+        booking.tell(kind, intent).await?;
+        books.write(booking).await?;
+        let invoice = &*books.invoice;
+        if self.paid {
+            booking.tell("invoice.paid", invoice).await?;
+            booking.tell("invoice.payment_succeeded", invoice).await?;
+        }
+        if let Some(entry) = self.overpaid {
+            booking.tell("invoice.overpaid", invoice).await?;
+            booking.insert(entry).await?;
+        }
+        if self.action {
+            booking
+                .tell("invoice.payment_action_required", invoice)
+                .await?;
+        }
+        if let Some(failure) = &self.failure {
+            tell_failure(booking, invoice, failure).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! Ending subscriptions, at once or with their period, and taking that back.
+
+use perennial::id::SubscriptionId;
+use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
+use perennial::subscription::{
+    CancelNow, Cancellation, Event, Feedback, Status, Subscription, SubscriptionError,
+};
+
+use crate::service::booking::Booking;
+use crate::service::books::save_subscription;
+use crate::service::find::values;
+use crate::service::invoices::{Collect, book_issued, book_taken};
+use crate::service::payments::Claim;
+use crate::service::{Engine, Refused};
+use crate::store::document::{Document as _, Stored};
+use crate::store::{Scope, StoreError, nouns};
+
+/// How a subscription is ended at once.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel {
+    /// Credit the unused time.
+    pub prorate: bool,
+    /// Invoice usage and waiting amounts now.
+    pub invoice_now: bool,
+    /// The reason that was picked.
+    pub feedback: Option<Feedback>,
+    /// The reason in own words.
+    pub comment: Option<String>,
+}
+
+impl Engine {
+    /// Ends a subscription at once.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is none, or it is over already.
+    pub async fn cancel_subscription(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        cancel: Cancel,
+    ) -> Result<Stored<Subscription>, Refused> {
+        let claim = self
+            .retrying(|| self.cancel_once(scope, id, &cancel))
+            .await?;
+        if let Some(claim) = claim {
+            self.send(scope, claim).await?;
+        }
+        self.find(scope, id.as_str()).await
+    }
+
+    async fn cancel_once(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        cancel: &Cancel,
+    ) -> Result<Option<Claim>, Refused> {
+        let now = self.now();
+        let mut subscription = self.edit_subscription(scope, id).await?;
+        if subscription.status.is_final() {
+            return Err(Refused::not_found("subscription", id.as_str()));
+        }
+        let mut customer = self.edit_customer(scope, &subscription.customer).await?;
+        let pending = self.pending(scope, &customer.id).await?;
+        let how = CancelNow {
+            prorate: cancel.prorate,
+            invoice_now: cancel.invoice_now,
+            usage: if cancel.invoice_now {
+                self.usage.reported(&subscription, now)
+            } else {
+                Vec::new()
+            },
+            cancellation: Cancellation {
+                comment: cancel.comment.clone(),
+                feedback: cancel.feedback,
+                reason: None,
+            },
+        };
+        let waiting = values(&pending);
+        let brought = subscription.cancel_now(&customer, &waiting, &how, now, &mut self.ids())?;
+        let mut invoice = brought.invoice;
+        let mut issued = None;
+        if let Some(invoice) = &mut invoice {
+            let own = Some(&*subscription);
+            let method = self
+                .paying_method(scope, invoice, own, &customer, None)
+                .await?;
+            let collect = match &method {
+                Some(_) => Collect::Now { on_session: false },
+                None => Collect::Later,
+            };
+            let own = Some(&mut *subscription);
+            issued = Some(self.issue(invoice, &mut customer, own, method.as_deref(), collect)?);
+        }
+        let mut stopped = self
+            .stopped_with(scope, &subscription, invoice.as_ref())
+            .await?;
+        let mut booking = Booking::begin(self, scope).await?;
+        for invoice in &mut stopped {
+            booking.save(invoice).await?;
+        }
+        let mut claim = None;
+        for item in brought.pending {
+            booking.insert(item).await?;
+        }
+        for row in pending
+            .iter()
+            .filter(|row| brought.dropped.contains(&row.id))
+        {
+            drop_item(&mut booking, scope, row).await?;
+        }
+        if let (Some(invoice), Some(issued)) = (invoice, issued) {
+            let invoice = booking.insert(invoice).await?;
+            book_taken(&mut booking, pending, &brought.taken, &invoice.id).await?;
+            book_issued(&mut booking, &invoice, &issued).await?;
+            claim = Claim::of(issued, &invoice);
+        }
+        booking.save(&mut customer).await?;
+        save_subscription(&mut booking, &mut subscription).await?;
+        booking.commit().await?;
+        Ok(claim)
+    }
+
+    /// Lets a subscription end with its running period.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is over or incomplete.
+    pub async fn cancel_at_period_end(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        feedback: Option<Feedback>,
+        comment: Option<String>,
+    ) -> Result<Stored<Subscription>, Refused> {
+        let cancellation = Cancellation {
+            comment,
+            feedback,
+            reason: None,
+        };
+        let now = self.now();
+        self.edit(scope, id, |own| {
+            own.cancel_at_period_end(cancellation.clone(), now)
+                .map(|_| ())
+        })
+        .await
+    }
+
+    /// Takes back that a subscription is to end.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is over, or not set to end.
+    pub async fn keep_subscription(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<Stored<Subscription>, Refused> {
+        self.edit(scope, id, Subscription::keep).await
+    }
+
+    /// Takes back a change that waits for the end of the period.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when none does.
+    pub async fn undo_scheduled_change(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<Stored<Subscription>, Refused> {
+        self.edit(scope, id, Subscription::undo_scheduled_change)
+            .await
+    }
+
+    /// A change that touches nothing but the subscription itself.
+    async fn edit(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        change: impl Fn(&mut Subscription) -> Result<(), SubscriptionError>,
+    ) -> Result<Stored<Subscription>, Refused> {
+        let change = &change;
+        self.retrying(|| async move {
+            let mut subscription = self.edit_subscription(scope, id).await?;
+            change(&mut subscription)?;
+            let mut booking = Booking::begin(self, scope).await?;
+            booking.save(&mut subscription).await?;
+            booking.commit().await?;
+            Ok(subscription.into_row())
+        })
+        .await
+    }
+
+    /// Ends an incomplete subscription whose first payment did not come, and voids its invoice.
+    pub(crate) async fn expire_incomplete(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<(), Refused> {
+        let subscription: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        if let Some(invoice) = &subscription.latest_invoice {
+            let found: Stored<Invoice> = self.find(scope, invoice.as_str()).await?;
+            if found.status == InvoiceStatus::Open {
+                // Voiding it moves the subscription.
+                self.void_invoice(scope, invoice).await?;
+                return Ok(());
+            }
+        }
+        let now = self.now();
+        self.edit(scope, id, |own| {
+            if own.status == Status::Incomplete {
+                own.status = own.status.transition(Event::FirstPaymentExpired)?;
+                own.ended_at = Some(now);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// Takes a waiting item away for good.
+async fn drop_item(
+    booking: &mut Booking<'_>,
+    scope: &Scope,
+    row: &Stored<InvoiceItem>,
+) -> Result<(), Refused> {
+    let done = sqlx::query(nouns::INVOICE_ITEM_DELETE)
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(row.id.as_str())
+        .bind(row.revision)
+        .execute(booking.connection())
+        .await?;
+    if done.rows_affected() != 1 {
+        let (kind, id) = (InvoiceItem::KIND, row.id.to_string());
+        return Err(StoreError::Conflict { kind, id }.into());
+    }
+    booking.tell("invoiceitem.deleted", &row.value).await
+}
