@@ -20,6 +20,7 @@ pub mod portal_configurations;
 pub mod portal_sessions;
 pub mod previews;
 mod saving;
+pub mod setup_intents;
 pub mod subscriptions;
 pub mod updates;
 pub mod usage;

@@ -10,7 +10,7 @@ use super::paging;
 use super::params::Params;
 use super::problem::Problem;
 use crate::rendering::whole;
-use crate::service::payment_methods::NewSetupIntent;
+use crate::service::setup_intents::NewSetupIntent;
 use crate::store::document::Column;
 use crate::store::listing;
 

@@ -5,6 +5,7 @@ use perennial::id::{CustomerId, InvoiceId, PaymentIntentId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::payment::PaymentIntent;
 use perennial::subscription::Subscription;
+use sqlx::AnyConnection;
 
 use super::booking::Edit;
 use super::{Engine, Refused};
@@ -112,4 +113,33 @@ impl Engine {
 /// The documents without their rows, for the domain.
 pub(crate) fn values<T: Clone>(rows: &[Stored<T>]) -> Vec<T> {
     rows.iter().map(|row| row.value.clone()).collect()
+}
+
+/// Reads one that must be there, within a transaction.
+pub(super) async fn found<T: Document>(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Stored<T>, Refused> {
+    let found = document::load(connection, scope, id).await?;
+    found.ok_or_else(|| Refused::not_found(T::KIND, id))
+}
+
+/// Reads what a parameter of its own name names.
+pub(super) async fn named<T: Document>(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Stored<T>, Refused> {
+    let found = document::load(connection, scope, id).await?;
+    found.ok_or_else(|| missing::<T>(id))
+}
+
+/// Says that what a parameter of its own name names is not there.
+pub(super) fn missing<T: Document>(id: &str) -> Refused {
+    Refused::NotFound {
+        kind: T::KIND,
+        id: id.to_owned(),
+        param: Some(T::KIND.to_owned()),
+    }
 }

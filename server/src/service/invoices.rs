@@ -1,13 +1,15 @@
-//! Invoices: finalising, voiding, writing off, and what is to come.
+//! Invoices: finalising, and what is to come. Voiding and writing off have a room of their own.
+
+mod closing;
 
 use perennial::calendar::Timestamp;
 use perennial::credit::{BalanceChange, BalanceChangeKind};
 use perennial::customer::Customer;
 use perennial::id::{CustomerBalanceTransactionId, InvoiceId, InvoiceItemId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceError, InvoiceItem, InvoiceStatus};
-use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus};
+use perennial::payment::{PaymentIntent, PaymentMethod};
 use perennial::quote::{Upcoming, upcoming};
-use perennial::subscription::{CollectionMethod, Event, PauseBehavior, Status, Subscription};
+use perennial::subscription::{CollectionMethod, PauseBehavior, Subscription};
 
 use super::balance::{BalanceTransaction, BalanceTransactionKind};
 use super::booking::{Booking, Edit};
@@ -230,113 +232,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Declares an invoice never to have been. A draft is voided too when a subscription ends.
-    ///
-    /// # Errors
-    /// [`Refused::State`] when it is paid or void, or a payment is under way.
-    pub async fn void_invoice(
-        &self,
-        scope: &Scope,
-        id: &InvoiceId,
-    ) -> Result<Stored<Invoice>, Refused> {
-        self.give_up_payment(scope, id).await?;
-        self.retrying(|| self.close_once(scope, id, Closing::Void))
-            .await
-    }
-
-    /// Writes an invoice off. It may still be paid or voided.
-    ///
-    /// # Errors
-    /// [`Refused::State`] when it is not open.
-    pub async fn mark_uncollectible(
-        &self,
-        scope: &Scope,
-        id: &InvoiceId,
-    ) -> Result<Stored<Invoice>, Refused> {
-        self.retrying(|| self.close_once(scope, id, Closing::Uncollectible))
-            .await
-    }
-
-    async fn close_once(
-        &self,
-        scope: &Scope,
-        id: &InvoiceId,
-        how: Closing,
-    ) -> Result<Stored<Invoice>, Refused> {
-        let now = self.now();
-        let mut books = self.books(scope, id).await?;
-        let mut entries = Vec::new();
-        let mut intent = None;
-        let Parts {
-            invoice, customer, ..
-        } = books.parts();
-        match how {
-            Closing::Void => {
-                if let Some(change) = invoice.void(customer, now)? {
-                    entries.push(entry(&change, customer, invoice, now, &mut self.ids()));
-                }
-                intent = self.idle_intent(scope, invoice).await?;
-            }
-            Closing::Uncollectible => invoice.mark_uncollectible(now)?,
-        }
-        if let Some(own) = &mut books.subscription {
-            self.standing_after(scope, own, &books.invoice).await?;
-        }
-        if let Some(intent) = &mut intent {
-            intent.status = PaymentStatus::Canceled;
-            intent.challenge = None;
-        }
-        let mut booking = Booking::begin(self, scope).await?;
-        booking.save_quietly(&mut books.invoice).await?;
-        booking.tell(how.event(), &*books.invoice).await?;
-        if let Some(intent) = &mut intent {
-            booking.save_quietly(intent).await?;
-            booking.tell("payment_intent.canceled", &**intent).await?;
-        }
-        for entry in entries {
-            booking.insert(entry).await?;
-        }
-        books.write(&mut booking).await?;
-        booking.commit().await?;
-        Ok(books.invoice.into_row())
-    }
-
-    /// Moves a subscription's standing after one of its invoices was paid, voided or written off.
-    ///
-    /// A first invoice that is voided ends an incomplete subscription. Later, Stripe's walk from the
-    /// newest invoice to the oldest decides: paid or written off means good standing, one that is
-    /// open and failed does not, others don't count.
-    pub(crate) async fn standing_after(
-        &self,
-        scope: &Scope,
-        subscription: &mut Edit<Subscription>,
-        invoice: &Invoice,
-    ) -> Result<(), Refused> {
-        let event = match subscription.status {
-            Status::Incomplete if subscription.latest_invoice.as_ref() == Some(&invoice.id) => {
-                match invoice.status {
-                    InvoiceStatus::Paid | InvoiceStatus::Uncollectible => {
-                        Some(Event::FirstPaymentSucceeded)
-                    }
-                    InvoiceStatus::Void => Some(Event::FirstPaymentExpired),
-                    InvoiceStatus::Draft | InvoiceStatus::Open => None,
-                }
-            }
-            status @ (Status::PastDue | Status::Unpaid) => {
-                let invoices = self.invoices_of(scope, &subscription.id).await?;
-                settled(status, &invoices, invoice).then_some(Event::Paid)
-            }
-            _ => None,
-        };
-        if let Some(event) = event {
-            subscription.status = subscription.status.transition(event).map_err(defect)?;
-        }
-        if subscription.status == Status::IncompleteExpired {
-            subscription.ended_at = Some(self.now());
-        }
-        Ok(())
-    }
-
     /// The next ordinary invoice of a subscription as it stands; `None` when there will be none.
     ///
     /// # Errors
@@ -350,50 +245,6 @@ impl Engine {
         let customer: Stored<Customer> = self.find(scope, subscription.customer.as_str()).await?;
         let pending = values(&self.pending(scope, &subscription.customer).await?);
         Ok(upcoming(&subscription, &customer, &pending)?)
-    }
-}
-
-/// Whether nothing is owed any more, now that `changed` is as it is.
-fn settled(status: Status, invoices: &[Stored<Invoice>], changed: &Invoice) -> bool {
-    for row in invoices {
-        let invoice = if row.id == changed.id {
-            changed
-        } else {
-            &row.value
-        };
-        match invoice.status {
-            InvoiceStatus::Paid | InvoiceStatus::Uncollectible => return true,
-            InvoiceStatus::Open if invoice.attempt_count > 0 || is_overdue(invoice) => {
-                return false;
-            }
-            // Drafts of an unpaid subscription are owed as well.
-            InvoiceStatus::Draft if status == Status::Unpaid => return false,
-            InvoiceStatus::Open | InvoiceStatus::Draft | InvoiceStatus::Void => {}
-        }
-    }
-    true
-}
-
-/// Whether a sent invoice has been found past its due date.
-fn is_overdue(invoice: &Invoice) -> bool {
-    invoice.collection_method == CollectionMethod::SendInvoice
-        && invoice.due_date.is_some()
-        && invoice.next_payment_attempt.is_none()
-}
-
-/// What a merchant does with an invoice instead of collecting it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Closing {
-    Void,
-    Uncollectible,
-}
-
-impl Closing {
-    const fn event(self) -> &'static str {
-        match self {
-            Self::Void => "invoice.voided",
-            Self::Uncollectible => "invoice.marked_uncollectible",
-        }
     }
 }
 

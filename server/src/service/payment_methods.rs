@@ -1,23 +1,21 @@
-//! Payment methods: made of card details, attached to a customer, set up for charges while the
-//! customer is away, detached.
+//! Payment methods: made of card details, attached to a customer, detached.
 //!
 //! Card details live for the length of one call and go to the gateway only.
 
+mod detaching;
 mod editing;
 
 use perennial::customer::Customer;
-use perennial::id::{CustomerId, PaymentMethodId, SetupIntentId};
-use perennial::metadata::{Metadata, MetadataChange};
-use perennial::payment::{
-    BillingDetails, Decline, Outcome, PaymentMethod, SetupIntent, SetupStatus,
-};
-use perennial::subscription::Subscription;
+use perennial::id::{CustomerId, PaymentMethodId};
+use perennial::metadata::MetadataChange;
+use perennial::payment::{BillingDetails, Decline, Outcome, PaymentMethod};
 use sqlx::AnyConnection;
 
+use super::find::found;
 use super::saving::new_metadata;
 use super::{Engine, Refused};
 use crate::gateway::sandbox::from_test_name;
-use crate::gateway::{CardDetails, GatewayError, ReturnPath, SetUp, TokenizeError, Usage};
+use crate::gateway::{CardDetails, GatewayError, SetUp, TokenizeError, Usage};
 use crate::rendering;
 use crate::store::document::{self, Column, Document, PageRequest, Stored};
 use crate::store::{Scope, nouns};
@@ -26,26 +24,6 @@ pub use editing::{BillingDetailsUpdate, PaymentMethodUpdate};
 
 /// The most payment methods of one customer.
 pub const METHODS_MAX: u32 = 50;
-/// The most live subscriptions of one customer that a detached method is taken from.
-const SUBSCRIPTIONS_MAX: u32 = PageRequest::LIMIT_MAX;
-
-/// What a setup intent is made from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewSetupIntent {
-    /// For whom.
-    pub customer: Option<CustomerId>,
-    /// What is to be saved, if that is known already.
-    pub payment_method: Option<PaymentMethodId>,
-    /// The merchant's own keys.
-    pub metadata: Metadata,
-}
-
-/// Where a browser comes back to after a challenge of a set-up.
-#[must_use]
-pub fn return_path(intent: &SetupIntentId, make_default: bool) -> String {
-    let default = if make_default { "?default=1" } else { "" };
-    format!("/challenge/setup/{intent}{default}")
-}
 
 impl Engine {
     /// Makes a payment method of card details. Nobody's yet, and the bank was not asked.
@@ -190,7 +168,7 @@ impl Engine {
     }
 
     /// Writes down whose a payment method is.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         connection: &mut AnyConnection,
         scope: &Scope,
@@ -208,103 +186,6 @@ impl Engine {
         let kind = "payment_method.attached";
         self.emit(connection, scope, kind, object, None).await?;
         Ok(method)
-    }
-
-    /// Takes a payment method from its customer, for good. What it paid by default goes on to the
-    /// customer's default, or to nothing.
-    ///
-    /// # Errors
-    /// [`Refused::State`] when it is nobody's.
-    pub async fn detach_payment_method(
-        &self,
-        scope: &Scope,
-        id: &PaymentMethodId,
-    ) -> Result<Stored<PaymentMethod>, Refused> {
-        self.detach(scope, id, None).await
-    }
-
-    /// Detaches, and makes `heir` the customer's default if the detached one was.
-    pub(crate) async fn detach(
-        &self,
-        scope: &Scope,
-        id: &PaymentMethodId,
-        heir: Option<&PaymentMethodId>,
-    ) -> Result<Stored<PaymentMethod>, Refused> {
-        self.retrying(|| async {
-            let mut tx = self.store.begin().await?;
-            let connection = tx.connection();
-            let mut method: Stored<PaymentMethod> = found(connection, scope, id.as_str()).await?;
-            let Some(owner) = method.customer.take() else {
-                return Err(Refused::State {
-                    code: Some("payment_method_unexpected_state"),
-                    message:
-                        "The payment method is not attached to a customer, so it can't be detached."
-                            .to_owned(),
-                });
-            };
-            document::update(connection, scope, &mut method).await?;
-            let object = rendering::payment_method(&method, scope.livemode);
-            let previous = serde_json::json!({ "customer": owner.as_str() });
-            let kind = "payment_method.detached";
-            self.emit(connection, scope, kind, object, Some(previous))
-                .await?;
-            self.forget_default(connection, scope, &owner, id, heir)
-                .await?;
-            self.forget_of_subscriptions(connection, scope, &owner, id)
-                .await?;
-            tx.commit().await?;
-            Ok(method)
-        })
-        .await
-    }
-
-    async fn forget_default(
-        &self,
-        connection: &mut AnyConnection,
-        scope: &Scope,
-        owner: &CustomerId,
-        gone: &PaymentMethodId,
-        heir: Option<&PaymentMethodId>,
-    ) -> Result<(), Refused> {
-        let mut customer: Stored<Customer> = found(connection, scope, owner.as_str()).await?;
-        if customer.default_payment_method.as_ref() != Some(gone) {
-            return Ok(());
-        }
-        let before = rendering::customer(&customer, scope.livemode);
-        customer.default_payment_method = heir.cloned();
-        document::update(connection, scope, &mut customer).await?;
-        let object = rendering::customer(&customer, scope.livemode);
-        let previous = rendering::previous_attributes(&before, &object);
-        self.emit(connection, scope, "customer.updated", object, previous)
-            .await
-    }
-
-    async fn forget_of_subscriptions(
-        &self,
-        connection: &mut AnyConnection,
-        scope: &Scope,
-        owner: &CustomerId,
-        gone: &PaymentMethodId,
-    ) -> Result<(), Refused> {
-        let page = PageRequest::first(SUBSCRIPTIONS_MAX);
-        let sql = nouns::SUBSCRIPTIONS_LIVE_BY_CUSTOMER;
-        let filter = [Column::text(owner)];
-        let own: document::Page<Subscription> =
-            document::list(connection, scope, sql, &page, &filter).await?;
-        let paid = own
-            .rows
-            .into_iter()
-            .filter(|row| row.default_payment_method.as_ref() == Some(gone));
-        for mut subscription in paid {
-            let before = rendering::subscription(&subscription, scope.livemode);
-            subscription.default_payment_method = None;
-            document::update(connection, scope, &mut subscription).await?;
-            let object = rendering::subscription(&subscription, scope.livemode);
-            let previous = rendering::previous_attributes(&before, &object);
-            let kind = "customer.subscription.updated";
-            self.emit(connection, scope, kind, object, previous).await?;
-        }
-        Ok(())
     }
 
     /// Makes a customer's payment method the one that pays by default.
@@ -340,261 +221,6 @@ impl Engine {
         })
         .await
     }
-
-    /// Starts to save a payment method for charges while the customer is away.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`] when the customer or the payment method is not there.
-    pub async fn create_setup_intent(
-        &self,
-        scope: &Scope,
-        new: NewSetupIntent,
-    ) -> Result<Stored<SetupIntent>, Refused> {
-        let now = self.now();
-        let mut tx = self.store.begin().await?;
-        let connection = tx.connection();
-        if let Some(customer) = &new.customer {
-            let customer: Stored<Customer> = named(connection, scope, customer.as_str()).await?;
-            if customer.deleted {
-                return Err(missing::<Customer>(customer.id.as_str()));
-            }
-        }
-        if let Some(method) = &new.payment_method {
-            let method: Stored<PaymentMethod> = named(connection, scope, method.as_str()).await?;
-            belongs(&method, new.customer.as_ref())?;
-        }
-        let id = SetupIntentId::new(&mut self.ids());
-        let intent = SetupIntent {
-            client_secret: format!("{id}_secret_{:032x}", self.entropy.bits()),
-            id,
-            customer: new.customer,
-            status: if new.payment_method.is_some() {
-                SetupStatus::RequiresConfirmation
-            } else {
-                SetupStatus::RequiresPaymentMethod
-            },
-            payment_method: new.payment_method,
-            attempt: 0,
-            last_error: None,
-            challenge: None,
-            metadata: new.metadata,
-            created: now,
-        };
-        let intent = document::insert(&self.store, connection, scope, intent, now).await?;
-        let object = rendering::setup_intent(&intent, scope.livemode);
-        self.emit(connection, scope, "setup_intent.created", object, None)
-            .await?;
-        tx.commit().await?;
-        Ok(intent)
-    }
-
-    /// Asks the bank to let the payment method be charged later, and attaches it when it may.
-    /// `make_default` counts only for where the browser comes back to after a challenge.
-    ///
-    /// # Errors
-    /// [`Refused::Card`] when the bank says no; [`Refused::State`] when there is nothing to confirm;
-    /// [`Refused::Gateway`] when nobody knows: [`Engine::finish_setup_intent`] finds out.
-    pub async fn confirm_setup_intent(
-        &self,
-        scope: &Scope,
-        id: &SetupIntentId,
-        method: Option<&PaymentMethodId>,
-        make_default: bool,
-    ) -> Result<Stored<SetupIntent>, Refused> {
-        let (intent, token) = self
-            .retrying(|| self.begin_setup(scope, id, method))
-            .await?;
-        let request = SetUp {
-            idempotency_key: setup_key(&intent),
-            token,
-            usage: Usage::OffSession,
-            return_path: ReturnPath::parse(&return_path(id, make_default)),
-        };
-        let outcome = self
-            .gateway
-            .set_up(scope, request)
-            .await
-            .map_err(unanswered)?;
-        self.end_setup(scope, id, intent.attempt, &outcome).await
-    }
-
-    /// Commits that the gateway is going to be asked.
-    async fn begin_setup(
-        &self,
-        scope: &Scope,
-        id: &SetupIntentId,
-        method: Option<&PaymentMethodId>,
-    ) -> Result<(Stored<SetupIntent>, String), Refused> {
-        let mut tx = self.store.begin().await?;
-        let connection = tx.connection();
-        let mut intent: Stored<SetupIntent> = found(connection, scope, id.as_str()).await?;
-        if matches!(
-            intent.status,
-            SetupStatus::Succeeded | SetupStatus::Canceled
-        ) {
-            return Err(Refused::State {
-                code: Some("setup_intent_unexpected_state"),
-                message: "This setup intent is over and can't be confirmed.".to_owned(),
-            });
-        }
-        let chosen = method.or(intent.payment_method.as_ref()).cloned();
-        let chosen = chosen.ok_or_else(|| Refused::State {
-            code: Some("setup_intent_unexpected_state"),
-            message: "This setup intent needs a payment method before it can be confirmed."
-                .to_owned(),
-        })?;
-        let method: Stored<PaymentMethod> = named(connection, scope, chosen.as_str()).await?;
-        belongs(&method, intent.customer.as_ref())?;
-        intent.payment_method = Some(chosen);
-        intent.status = SetupStatus::Processing;
-        intent.attempt = intent.attempt.saturating_add(1);
-        intent.last_error = None;
-        intent.challenge = None;
-        document::update(connection, scope, &mut intent).await?;
-        tx.commit().await?;
-        Ok((intent, method.value.gateway_token))
-    }
-
-    /// Finds out what became of a set-up whose customer came back from a challenge, or whose answer
-    /// got lost, and commits it.
-    ///
-    /// # Errors
-    /// [`Refused::Card`] when the bank said no; [`Refused::Gateway`] when it is still not known.
-    pub async fn finish_setup_intent(
-        &self,
-        scope: &Scope,
-        id: &SetupIntentId,
-    ) -> Result<Stored<SetupIntent>, Refused> {
-        let mut read = self.store.read().await?;
-        let intent: Stored<SetupIntent> = found(&mut read, scope, id.as_str()).await?;
-        drop(read);
-        let out = [SetupStatus::Processing, SetupStatus::RequiresAction];
-        if !out.contains(&intent.status) {
-            return Ok(intent);
-        }
-        let key = setup_key(&intent);
-        match self.gateway.lookup(scope, &key).await.map_err(unanswered)? {
-            Some(outcome) => self.end_setup(scope, id, intent.attempt, &outcome).await,
-            None => Err(Refused::Gateway("it never heard of this set-up".to_owned())),
-        }
-    }
-
-    /// Commits what the gateway said.
-    async fn end_setup(
-        &self,
-        scope: &Scope,
-        id: &SetupIntentId,
-        attempt: u32,
-        outcome: &Outcome,
-    ) -> Result<Stored<SetupIntent>, Refused> {
-        let intent = self
-            .retrying(|| self.end_setup_once(scope, id, attempt, outcome))
-            .await?;
-        match outcome {
-            Outcome::Declined(decline) => Err(Refused::Card {
-                decline: decline.clone(),
-                param: None,
-            }),
-            Outcome::Succeeded { .. } | Outcome::RequiresAction { .. } => Ok(intent),
-        }
-    }
-
-    async fn end_setup_once(
-        &self,
-        scope: &Scope,
-        id: &SetupIntentId,
-        attempt: u32,
-        outcome: &Outcome,
-    ) -> Result<Stored<SetupIntent>, Refused> {
-        let mut tx = self.store.begin().await?;
-        let connection = tx.connection();
-        let mut intent: Stored<SetupIntent> = found(connection, scope, id.as_str()).await?;
-        let out = [SetupStatus::Processing, SetupStatus::RequiresAction];
-        // Somebody else committed it already, or another attempt began meanwhile.
-        if intent.attempt != attempt || !out.contains(&intent.status) {
-            return Ok(intent);
-        }
-        let before = intent.value.clone();
-        let kind = settle(&mut intent.value, outcome);
-        if intent.value == before {
-            return Ok(intent);
-        }
-        document::update(connection, scope, &mut intent).await?;
-        let attached = intent.payment_method.as_ref().zip(intent.customer.as_ref());
-        if let (Outcome::Succeeded { .. }, Some((method, customer))) = (outcome, attached) {
-            self.hand_over(connection, scope, method, customer).await?;
-        }
-        let object = rendering::setup_intent(&intent, scope.livemode);
-        self.emit(connection, scope, kind, object, None).await?;
-        tx.commit().await?;
-        Ok(intent)
-    }
-}
-
-/// The intent after an answer, and Stripe's event for it.
-fn settle(intent: &mut SetupIntent, outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Succeeded { .. } => {
-            intent.status = SetupStatus::Succeeded;
-            intent.challenge = None;
-            "setup_intent.succeeded"
-        }
-        Outcome::Declined(decline) => {
-            intent.status = SetupStatus::RequiresPaymentMethod;
-            intent.payment_method = None;
-            intent.challenge = None;
-            intent.last_error = Some(decline.clone());
-            "setup_intent.setup_failed"
-        }
-        Outcome::RequiresAction { challenge } => {
-            intent.status = SetupStatus::RequiresAction;
-            intent.challenge = Some(challenge.clone());
-            "setup_intent.requires_action"
-        }
-    }
-}
-
-/// The gateway's name for the newest attempt.
-fn setup_key(intent: &SetupIntent) -> String {
-    format!("{}:{}", intent.id, intent.attempt)
-}
-
-async fn found<T: Document>(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    id: &str,
-) -> Result<Stored<T>, Refused> {
-    let found = document::load(connection, scope, id).await?;
-    found.ok_or_else(|| Refused::not_found(T::KIND, id))
-}
-
-/// Reads what a parameter of its own name names.
-async fn named<T: Document>(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    id: &str,
-) -> Result<Stored<T>, Refused> {
-    let found = document::load(connection, scope, id).await?;
-    found.ok_or_else(|| missing::<T>(id))
-}
-
-fn missing<T: Document>(id: &str) -> Refused {
-    Refused::NotFound {
-        kind: T::KIND,
-        id: id.to_owned(),
-        param: Some(T::KIND.to_owned()),
-    }
-}
-
-/// A method that is somebody else's can't be used.
-fn belongs(method: &PaymentMethod, customer: Option<&CustomerId>) -> Result<(), Refused> {
-    match &method.customer {
-        Some(owner) if Some(owner) != customer => Err(Refused::invalid(
-            "payment_method",
-            "The payment method belongs to another customer.",
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn unattached(method: &PaymentMethod) -> Result<(), Refused> {
@@ -628,7 +254,7 @@ fn refused_card(error: TokenizeError) -> Refused {
     }
 }
 
-fn unanswered(error: GatewayError) -> Refused {
+pub(super) fn unanswered(error: GatewayError) -> Refused {
     Refused::Gateway(error.to_string())
 }
 

@@ -7,10 +7,10 @@
 use perennial::id::PaymentMethodId;
 use perennial::payment::{BillingDetails, SetupStatus};
 
-use super::NewSetupIntent;
 use crate::gateway::CardDetails;
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
+use crate::service::setup_intents::NewSetupIntent;
 use crate::service::tests::world::World;
 use crate::store::Scope;
 use crate::store::tests::both;

@@ -9,7 +9,8 @@ use perennial::subscription::Subscription;
 use super::refusing::{No, card_faults, fault};
 use super::{Refused, Visitor, rows};
 use crate::gateway::CardDetails;
-use crate::service::payment_methods::{METHODS_MAX, NewSetupIntent};
+use crate::service::payment_methods::METHODS_MAX;
+use crate::service::setup_intents::NewSetupIntent;
 use crate::store::document::{PageRequest, Stored};
 use crate::store::nouns;
 

@@ -1,0 +1,248 @@
+//! What an update names and says, set on the subscription.
+
+use std::collections::HashMap;
+
+use perennial::calendar::Timestamp;
+use perennial::catalog::Price;
+use perennial::discount::Discount;
+use perennial::id::{CouponId, PriceId, SubscriptionItemId, TaxRateId};
+use perennial::subscription::{Cancellation, CollectionMethod, ItemChange, Subscription};
+use perennial::tax::TaxRate;
+
+use super::SubscriptionUpdate;
+use crate::service::changes::Ground;
+use crate::service::named::{Redeemed, named_rates};
+use crate::service::{Engine, Refused};
+use crate::store::document::Stored;
+use crate::store::{Scope, nouns};
+
+/// Everything that an update names, found.
+pub(super) struct Named {
+    pub(super) prices: HashMap<String, Stored<Price>>,
+    pub(super) rates: HashMap<String, Stored<TaxRate>>,
+    pub(super) redeemed: Redeemed,
+}
+
+impl Engine {
+    /// Finds what an update names, a few queries in all.
+    pub(super) async fn named(
+        &self,
+        scope: &Scope,
+        update: &SubscriptionUpdate,
+    ) -> Result<Named, Refused> {
+        let prices: Vec<&str> = update
+            .items
+            .iter()
+            .filter_map(|item| item.price.as_ref())
+            .map(PriceId::as_str)
+            .collect();
+        let own_rates = update
+            .items
+            .iter()
+            .filter_map(|item| item.tax_rates.as_ref())
+            .flatten();
+        let rates: Vec<&TaxRateId> = own_rates
+            .chain(update.default_tax_rates.iter().flatten())
+            .collect();
+        let own_coupons = update
+            .items
+            .iter()
+            .filter_map(|item| item.discounts.as_ref())
+            .flatten();
+        let coupons: Vec<&CouponId> = own_coupons
+            .chain(update.discounts.iter().flatten())
+            .collect();
+        Ok(Named {
+            prices: self.find_many(scope, nouns::PRICES_BY_IDS, &prices).await?,
+            rates: self.tax_rates(scope, rates.into_iter()).await?,
+            redeemed: self.coupons(scope, coupons.into_iter()).await?,
+        })
+    }
+
+    /// Everything but items, anchor and trial.
+    pub(super) async fn set_fields(
+        &self,
+        scope: &Scope,
+        ground: &mut Ground,
+        update: &SubscriptionUpdate,
+        named: &mut Named,
+    ) -> Result<(), Refused> {
+        let now = self.now();
+        if let Some(Some(method)) = &update.default_payment_method {
+            self.own_method(scope, method, &ground.subscription.customer)
+                .await?;
+        }
+        let own = &mut ground.subscription;
+        let metadata = own.metadata.merge(&update.metadata);
+        metadata.map_err(|error| Refused::invalid("metadata", error.to_string()))?;
+        if let Some(description) = &update.description {
+            own.description.clone_from(description);
+        }
+        if let Some(method) = &update.default_payment_method {
+            own.default_payment_method.clone_from(method);
+        }
+        if let Some(ids) = &update.default_tax_rates {
+            own.default_tax_rates = named_rates(&named.rates, ids, "default_tax_rates")?;
+        }
+        if let Some(coupons) = &update.discounts {
+            own.discounts = self.discounts(&own.discounts, coupons, "discounts", named)?;
+        }
+        if let Some(pause) = update.pause_collection {
+            own.pause_collection = pause;
+        }
+        if let Some(method) = update.collection_method {
+            own.collection_method = method;
+        }
+        match own.collection_method {
+            CollectionMethod::ChargeAutomatically if update.days_until_due.is_some() => {
+                return Err(Refused::invalid(
+                    "days_until_due",
+                    "days_until_due belongs to collection_method send_invoice.",
+                ));
+            }
+            CollectionMethod::ChargeAutomatically => own.days_until_due = None,
+            CollectionMethod::SendInvoice => {
+                own.days_until_due = update.days_until_due.or(own.days_until_due);
+                if own.days_until_due.is_none() {
+                    return Err(Refused::invalid(
+                        "days_until_due",
+                        "collection_method send_invoice needs days_until_due.",
+                    ));
+                }
+            }
+        }
+        let cancellation = Cancellation {
+            comment: update.cancel_comment.clone(),
+            feedback: update.cancel_feedback,
+            reason: None,
+        };
+        set_ending(own, update, cancellation, now)
+    }
+
+    /// Discounts for a list of coupons; a coupon that is already given goes on as it is.
+    fn discounts(
+        &self,
+        present: &[Discount],
+        coupons: &[CouponId],
+        param: &str,
+        named: &mut Named,
+    ) -> Result<Vec<Discount>, Refused> {
+        let mut discounts = Vec::with_capacity(coupons.len());
+        for id in coupons {
+            match present.iter().find(|own| own.coupon.id == *id) {
+                Some(own) => discounts.push(own.clone()),
+                None => {
+                    let (now, mut ids) = (self.now(), self.ids());
+                    let one = std::slice::from_ref(id);
+                    discounts.extend(named.redeemed.give(one, param, now, &mut ids)?);
+                }
+            }
+        }
+        Ok(discounts)
+    }
+
+    /// The wishes in the domain's words. Tax rates, discounts and metadata of items that stay are
+    /// set directly: they change nothing that was billed.
+    pub(super) fn item_changes(
+        &self,
+        own: &mut Subscription,
+        update: &SubscriptionUpdate,
+        named: &mut Named,
+    ) -> Result<Vec<ItemChange>, Refused> {
+        let mut changes = Vec::with_capacity(update.items.len());
+        for (index, wish) in update.items.iter().enumerate() {
+            let param = format!("items[{index}]");
+            let price = match &wish.price {
+                Some(id) => Some(
+                    named
+                        .prices
+                        .get(id.as_str())
+                        .map(|row| row.value.clone())
+                        .ok_or_else(|| Refused::NotFound {
+                            kind: "price",
+                            id: id.to_string(),
+                            param: Some(format!("{param}[price]")),
+                        })?,
+                ),
+                None => None,
+            };
+            let rates = match &wish.tax_rates {
+                Some(ids) => Some(named_rates(
+                    &named.rates,
+                    ids,
+                    &format!("{param}[tax_rates]"),
+                )?),
+                None => None,
+            };
+            let Some(id) = &wish.id else {
+                let price = price.ok_or_else(|| {
+                    Refused::invalid(format!("{param}[price]"), "A new item needs a price.")
+                })?;
+                changes.push(ItemChange::Add {
+                    id: SubscriptionItemId::new(&mut self.ids()),
+                    quantity: wish.quantity.unwrap_or(u64::from(!price.is_metered())),
+                    price,
+                    tax_rates: rates.unwrap_or_default(),
+                });
+                continue;
+            };
+            let found = own.item(id).map_err(|_| Refused::NotFound {
+                kind: "subscription_item",
+                id: id.to_string(),
+                param: Some(format!("{param}[id]")),
+            })?;
+            let present = found.discounts.clone();
+            if wish.deleted {
+                changes.push(ItemChange::Remove { item: id.clone() });
+                continue;
+            }
+            let discounts = match &wish.discounts {
+                Some(coupons) => {
+                    let param = format!("{param}[discounts]");
+                    Some(self.discounts(&present, coupons, &param, named)?)
+                }
+                None => None,
+            };
+            if let Some(item) = own.items.iter_mut().find(|item| item.id == *id) {
+                if let Some(rates) = rates {
+                    item.tax_rates = rates;
+                }
+                if let Some(discounts) = discounts {
+                    item.discounts = discounts;
+                }
+                let metadata = item.metadata.merge(&wish.metadata);
+                metadata.map_err(|error| {
+                    Refused::invalid(format!("{param}[metadata]"), error.to_string())
+                })?;
+            }
+            if price.is_some() || wish.quantity.is_some() {
+                let quantity = wish.quantity;
+                changes.push(ItemChange::Set {
+                    item: id.clone(),
+                    price,
+                    quantity,
+                });
+            }
+        }
+        Ok(changes)
+    }
+}
+
+/// Sets or takes back that it is to end.
+fn set_ending(
+    own: &mut Subscription,
+    update: &SubscriptionUpdate,
+    cancellation: Cancellation,
+    now: Timestamp,
+) -> Result<(), Refused> {
+    match (update.cancel_at_period_end, update.cancel_at) {
+        (Some(true), Some(Some(_))) => Err(Refused::invalid(
+            "cancel_at_period_end",
+            "Give either cancel_at or cancel_at_period_end.",
+        )),
+        (Some(true), _) => Ok(own.cancel_at_period_end(cancellation, now).map(|_| ())?),
+        (_, Some(Some(at))) => Ok(own.end_at(at, cancellation, now)?),
+        (Some(false), _) | (_, Some(None)) if own.cancel_at.is_some() => Ok(own.keep()?),
+        _ => Ok(()),
+    }
+}
