@@ -125,10 +125,24 @@ pub struct SetupIntent {
     pub last_error: Option<Decline>,
     /// Where the customer proves who they are, while `requires_action`.
     pub challenge: Option<String>,
+    /// Whether it is to pay by default once it is saved.
+    #[serde(default)]
+    pub make_default: bool,
+    /// When its newest attempt was sent.
+    #[serde(default)]
+    pub attempted_at: Option<Timestamp>,
     /// The merchant's own keys.
     pub metadata: Metadata,
     /// When it was made.
     pub created: Timestamp,
+}
+
+impl SetupIntent {
+    /// The key under which the gateway knows the newest attempt.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        format!("{}:{}", self.id, self.attempt)
+    }
 }
 
 /// Stripe's setup intent statuses.

@@ -30,8 +30,13 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let mut pruned_at = Timestamp(i64::MIN);
     match engine.settle_outstanding(SWEEP_MAX).await {
         Ok(0) => {}
-        Ok(found) => tracing::info!(found, "found out what became of charges that were out"),
-        Err(error) => tracing::error!(%error, "charges that are out could not be looked up"),
+        Ok(found) => tracing::info!(
+            found,
+            "found out what became of charges and set-ups that were out"
+        ),
+        Err(error) => {
+            tracing::error!(%error, "charges and set-ups that are out could not be looked up")
+        }
     }
     while !*stop.borrow() {
         let nap = sweep(&engine, &mut pruned_at).await;

@@ -1,11 +1,11 @@
 //! What falls due by itself: renewals, ends, expiries, finalising, charging, retrying, and finding
-//! out what became of charges that nobody has heard of.
+//! out what became of charges and set-ups that nobody has heard of.
 //!
 //! Each piece of work looks at the row again and does what is due then, so that doing it twice, or
 //! on two machines at once, does it once: the row's revision lets one of them win.
 
 use perennial::calendar::Timestamp;
-use perennial::id::{InvoiceId, PaymentIntentId, SubscriptionId};
+use perennial::id::{InvoiceId, PaymentIntentId, SetupIntentId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
     CollectionMethod, Due, Event, MissingPaymentMethod, PauseBehavior, Renewed, Status,
@@ -36,6 +36,7 @@ const BOUNDARIES_MAX: usize = 400;
 #[derive(Clone, Debug)]
 enum Work {
     Intent(Scope, PaymentIntentId),
+    SetUp(Scope, SetupIntentId),
     Subscription(Scope, SubscriptionId),
     Invoice(Scope, InvoiceId),
 }
@@ -51,6 +52,7 @@ impl Engine {
         let asked = Timestamp(now.0.saturating_sub(ASK_AFTER_SECONDS));
         for (sql, until) in [
             (nouns::PAYMENT_INTENTS_ASKED, asked),
+            (nouns::SETUP_INTENTS_ASKED, asked),
             (nouns::SUBSCRIPTIONS_DUE, now),
             (nouns::INVOICES_DUE, now),
         ] {
@@ -60,16 +62,18 @@ impl Engine {
         Ok(done)
     }
 
-    /// Finds out what became of every charge that is out, however young: for a start, when whoever
-    /// sent them may be dead. Answers with how many were settled.
+    /// Finds out what became of every charge and set-up that is out, however young: for a start, when
+    /// whoever sent them may be dead. Answers with how many were settled.
     ///
     /// # Errors
     /// When the database is out of reach.
     pub async fn settle_outstanding(&self, limit: u32) -> Result<usize, Refused> {
-        let work = self
-            .due_rows(nouns::PAYMENT_INTENTS_ASKED, self.now(), limit)
-            .await?;
-        Ok(self.work_through(work).await)
+        let mut done = 0;
+        for sql in [nouns::PAYMENT_INTENTS_ASKED, nouns::SETUP_INTENTS_ASKED] {
+            let work = self.due_rows(sql, self.now(), limit).await?;
+            done += self.work_through(work).await;
+        }
+        Ok(done)
     }
 
     /// The next moment at which anything is due.
@@ -110,6 +114,9 @@ impl Engine {
                 nouns::PAYMENT_INTENTS_ASKED => {
                     Work::Intent(scope, PaymentIntentId::parse(&id).map_err(defect)?)
                 }
+                nouns::SETUP_INTENTS_ASKED => {
+                    Work::SetUp(scope, SetupIntentId::parse(&id).map_err(defect)?)
+                }
                 nouns::SUBSCRIPTIONS_DUE => {
                     Work::Subscription(scope, SubscriptionId::parse(&id).map_err(defect)?)
                 }
@@ -146,6 +153,7 @@ impl Engine {
     async fn do_one(&self, piece: &Work) -> Result<(), Refused> {
         match piece {
             Work::Intent(scope, id) => self.ask_after(scope, id).await.map(|_| ()),
+            Work::SetUp(scope, id) => self.settle_setup(scope, id).await,
             Work::Subscription(scope, id) => self.advance_subscription(scope, id).await,
             Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,
         }

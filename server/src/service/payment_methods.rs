@@ -205,21 +205,44 @@ impl Engine {
             if method.customer.as_ref() != Some(customer) {
                 return Err(Refused::not_found(PaymentMethod::KIND, id.as_str()));
             }
-            let mut owner: Stored<Customer> = found(connection, scope, customer.as_str()).await?;
-            if owner.default_payment_method.as_ref() == Some(id) {
-                return Ok(owner);
-            }
-            let before = rendering::customer(&owner, scope.livemode);
-            owner.default_payment_method = Some(id.clone());
-            document::update(connection, scope, &mut owner).await?;
-            let object = rendering::customer(&owner, scope.livemode);
-            let previous = rendering::previous_attributes(&before, &object);
-            self.emit(connection, scope, "customer.updated", object, previous)
-                .await?;
+            let owner = self.prefer(connection, scope, customer, id).await?;
             tx.commit().await?;
             Ok(owner)
         })
         .await
+    }
+
+    /// Writes down what pays by default.
+    pub(super) async fn prefer(
+        &self,
+        connection: &mut AnyConnection,
+        scope: &Scope,
+        customer: &CustomerId,
+        method: &PaymentMethodId,
+    ) -> Result<Stored<Customer>, Refused> {
+        let owner: Stored<Customer> = found(connection, scope, customer.as_str()).await?;
+        if owner.default_payment_method.as_ref() == Some(method) {
+            return Ok(owner);
+        }
+        self.replace_default(connection, scope, owner, Some(method))
+            .await
+    }
+
+    async fn replace_default(
+        &self,
+        connection: &mut AnyConnection,
+        scope: &Scope,
+        mut owner: Stored<Customer>,
+        method: Option<&PaymentMethodId>,
+    ) -> Result<Stored<Customer>, Refused> {
+        let before = rendering::customer(&owner, scope.livemode);
+        owner.default_payment_method = method.cloned();
+        document::update(connection, scope, &mut owner).await?;
+        let object = rendering::customer(&owner, scope.livemode);
+        let previous = rendering::previous_attributes(&before, &object);
+        self.emit(connection, scope, "customer.updated", object, previous)
+            .await?;
+        Ok(owner)
     }
 }
 
@@ -259,4 +282,4 @@ pub(super) fn unanswered(error: GatewayError) -> Refused {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

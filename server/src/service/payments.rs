@@ -22,7 +22,7 @@ use crate::store::document::{self, Stored};
 
 use attempt::Begun;
 pub use attempt::return_path;
-pub(crate) use attempt::{Claim, begin, count_attempt, nothing_to_pay_with, unsent};
+pub(crate) use attempt::{Claim, begin, count_attempt, nothing_to_pay_with, refused_as, unsent};
 pub(crate) use outcome::{fail, tell_failure};
 
 /// What became of a payment.

@@ -3,10 +3,12 @@
 use perennial::customer::Customer;
 use perennial::id::{CustomerId, PaymentMethodId, SetupIntentId};
 use perennial::metadata::Metadata;
-use perennial::payment::{Outcome, PaymentMethod, SetupIntent, SetupStatus};
+use perennial::payment::{Decline, Outcome, PaymentMethod, SetupIntent, SetupStatus};
 
 use super::find::{found, missing, named};
+use super::invoices::defect;
 use super::payment_methods::unanswered;
+use super::payments::refused_as;
 use super::{Engine, Refused};
 use crate::gateway::{ReturnPath, SetUp, Usage};
 use crate::rendering;
@@ -68,6 +70,8 @@ impl Engine {
             attempt: 0,
             last_error: None,
             challenge: None,
+            make_default: false,
+            attempted_at: None,
             metadata: new.metadata,
             created: now,
         };
@@ -80,11 +84,11 @@ impl Engine {
     }
 
     /// Asks the bank to let the payment method be charged later, and attaches it when it may.
-    /// `make_default` counts only for where the browser comes back to after a challenge.
+    /// `make_default` lets it pay by default from then on, whoever finds out that it may.
     ///
     /// # Errors
     /// [`Refused::Card`] when the bank says no; [`Refused::State`] when there is nothing to confirm;
-    /// [`Refused::Gateway`] when nobody knows: [`Engine::finish_setup_intent`] finds out.
+    /// [`Refused::Gateway`] when nobody knows: a worker or [`Engine::finish_setup_intent`] finds out.
     pub async fn confirm_setup_intent(
         &self,
         scope: &Scope,
@@ -93,20 +97,38 @@ impl Engine {
         make_default: bool,
     ) -> Result<Stored<SetupIntent>, Refused> {
         let (intent, token) = self
-            .retrying(|| self.begin_setup(scope, id, method))
+            .retrying(|| self.begin_setup(scope, id, method, make_default))
             .await?;
+        self.send_setup(scope, &intent, token).await
+    }
+
+    /// Sends a committed set-up and commits what comes of it.
+    async fn send_setup(
+        &self,
+        scope: &Scope,
+        intent: &SetupIntent,
+        token: String,
+    ) -> Result<Stored<SetupIntent>, Refused> {
         let request = SetUp {
-            idempotency_key: setup_key(&intent),
+            idempotency_key: intent.idempotency_key(),
             token,
             usage: Usage::OffSession,
-            return_path: ReturnPath::parse(&return_path(id, make_default)),
+            return_path: ReturnPath::parse(&return_path(&intent.id, intent.make_default)),
         };
-        let outcome = self
-            .gateway
-            .set_up(scope, request)
+        let outcome = match self.gateway.set_up(scope, request).await {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_unknown() => {
+                tracing::warn!(intent = %intent.id, %error, "the outcome of a set-up is not known");
+                self.wake();
+                return Err(unanswered(error));
+            }
+            Err(error) => {
+                tracing::error!(intent = %intent.id, %error, "the gateway refused a set-up");
+                Outcome::Declined(refused_as(&error))
+            }
+        };
+        self.end_setup(scope, &intent.id, intent.attempt, &outcome)
             .await
-            .map_err(unanswered)?;
-        self.end_setup(scope, id, intent.attempt, &outcome).await
     }
 
     /// Commits that the gateway is going to be asked.
@@ -115,6 +137,7 @@ impl Engine {
         scope: &Scope,
         id: &SetupIntentId,
         method: Option<&PaymentMethodId>,
+        make_default: bool,
     ) -> Result<(Stored<SetupIntent>, String), Refused> {
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();
@@ -141,6 +164,8 @@ impl Engine {
         intent.attempt = intent.attempt.saturating_add(1);
         intent.last_error = None;
         intent.challenge = None;
+        intent.make_default = make_default;
+        intent.attempted_at = Some(self.now());
         document::update(connection, scope, &mut intent).await?;
         tx.commit().await?;
         Ok((intent, method.value.gateway_token))
@@ -163,11 +188,40 @@ impl Engine {
         if !out.contains(&intent.status) {
             return Ok(intent);
         }
-        let key = setup_key(&intent);
+        let key = intent.idempotency_key();
         match self.gateway.lookup(scope, &key).await.map_err(unanswered)? {
             Some(outcome) => self.end_setup(scope, id, intent.attempt, &outcome).await,
-            None => Err(Refused::Gateway("it never heard of this set-up".to_owned())),
+            None if intent.status == SetupStatus::Processing => {
+                self.send_setup_again(scope, &intent).await
+            }
+            None => Err(Refused::Gateway("it forgot this set-up".to_owned())),
         }
+    }
+
+    /// Finds out what became of a set-up that nobody has heard of, for a worker: a refusal by the bank
+    /// is an outcome like any other.
+    pub(super) async fn settle_setup(
+        &self,
+        scope: &Scope,
+        id: &SetupIntentId,
+    ) -> Result<(), Refused> {
+        match self.finish_setup_intent(scope, id).await {
+            Ok(_) | Err(Refused::Card { .. }) => Ok(()),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// What the gateway never heard of is sent again with the same key.
+    async fn send_setup_again(
+        &self,
+        scope: &Scope,
+        intent: &SetupIntent,
+    ) -> Result<Stored<SetupIntent>, Refused> {
+        let method = intent.payment_method.as_ref();
+        let method = method.ok_or_else(|| defect("a set-up without a payment method"))?;
+        let method: Stored<PaymentMethod> = self.find(scope, method.as_str()).await?;
+        self.send_setup(scope, intent, method.value.gateway_token)
+            .await
     }
 
     /// Commits what the gateway said.
@@ -181,12 +235,12 @@ impl Engine {
         let intent = self
             .retrying(|| self.end_setup_once(scope, id, attempt, outcome))
             .await?;
-        match outcome {
-            Outcome::Declined(decline) => Err(Refused::Card {
+        match (intent.status, &intent.last_error) {
+            (SetupStatus::RequiresPaymentMethod, Some(decline)) => Err(Refused::Card {
                 decline: decline.clone(),
                 param: None,
             }),
-            Outcome::Succeeded { .. } | Outcome::RequiresAction { .. } => Ok(intent),
+            _ => Ok(intent),
         }
     }
 
@@ -206,15 +260,29 @@ impl Engine {
             return Ok(intent);
         }
         let before = intent.value.clone();
-        let kind = settle(&mut intent.value, outcome);
+        let mut outcome = outcome.clone();
+        let saved = intent.payment_method.as_ref().zip(intent.customer.as_ref());
+        if let (Outcome::Succeeded { .. }, Some((method, customer))) = (&outcome, saved) {
+            match self.hand_over(connection, scope, method, customer).await {
+                Ok(_) if intent.make_default => {
+                    self.prefer(connection, scope, customer, method).await?;
+                }
+                Ok(_) => {}
+                // Somebody else's by now: what the bank allowed is of no use to this customer.
+                Err(Refused::State { .. }) => {
+                    outcome = Outcome::Declined(Decline {
+                        code: "payment_method_unexpected_state".to_owned(),
+                        decline_code: None,
+                    });
+                }
+                Err(refused) => return Err(refused),
+            }
+        }
+        let kind = settle(&mut intent.value, &outcome);
         if intent.value == before {
             return Ok(intent);
         }
         document::update(connection, scope, &mut intent).await?;
-        let attached = intent.payment_method.as_ref().zip(intent.customer.as_ref());
-        if let (Outcome::Succeeded { .. }, Some((method, customer))) = (outcome, attached) {
-            self.hand_over(connection, scope, method, customer).await?;
-        }
         let object = rendering::setup_intent(&intent, scope.livemode);
         self.emit(connection, scope, kind, object, None).await?;
         tx.commit().await?;
@@ -245,11 +313,6 @@ fn settle(intent: &mut SetupIntent, outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The gateway's name for the newest attempt.
-fn setup_key(intent: &SetupIntent) -> String {
-    format!("{}:{}", intent.id, intent.attempt)
-}
-
 /// A method that is somebody else's can't be used.
 fn belongs(method: &PaymentMethod, customer: Option<&CustomerId>) -> Result<(), Refused> {
     match &method.customer {
@@ -260,3 +323,6 @@ fn belongs(method: &PaymentMethod, customer: Option<&CustomerId>) -> Result<(), 
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use perennial::catalog::{Price, Product};
 use perennial::customer::Customer;
 use perennial::discount::Coupon;
 use perennial::invoice::{Invoice, InvoiceItem};
-use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus, SetupIntent};
+use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus, SetupIntent, SetupStatus};
 use perennial::portal::{PortalConfiguration, PortalSession};
 use perennial::quote::Quote;
 use perennial::subscription::Subscription;
@@ -161,10 +161,17 @@ document!(
     SetupIntent,
     "setup_intent",
     "setup_intent",
-    ", customer",
-    ", $6",
-    ", customer = $6",
-    |s| vec![Column::text_or_null(s.customer.as_ref()),]
+    ", customer, asked_at",
+    ", $6, $7",
+    ", customer = $6, asked_at = $7",
+    |s| vec![
+        Column::text_or_null(s.customer.as_ref()),
+        Column::moment(if s.status == SetupStatus::Processing {
+            s.attempted_at
+        } else {
+            None
+        }),
+    ]
 );
 document!(
     PaymentIntent,
@@ -313,6 +320,10 @@ pub const INVOICES_DUE: &str = "select merchant, livemode, id, due_at from invoi
 /// limit): scope and id only.
 pub const PAYMENT_INTENTS_ASKED: &str = "select merchant, livemode, id, asked_at as due_at \
     from payment_intent where asked_at <= $1 order by asked_at limit $2";
+/// Setup intents of all merchants whose gateway's answer is outstanding since before `$1` (`$2`
+/// limit): scope and id only.
+pub const SETUP_INTENTS_ASKED: &str = "select merchant, livemode, id, asked_at as due_at \
+    from setup_intent where asked_at <= $1 order by asked_at limit $2";
 /// The next moment at which anything is due, of subscriptions.
 pub const SUBSCRIPTIONS_NEXT_DUE: &str =
     "select min(due_at) as due_at from subscription where due_at is not null";

@@ -1,21 +1,21 @@
-//! Attaching, detaching, setting up, on both databases.
+//! Attaching and detaching, on both databases.
 #![expect(
     clippy::unwrap_used,
     reason = "a test may stop at what it did not expect"
 )]
 
+use perennial::calendar::Cadence;
 use perennial::id::PaymentMethodId;
-use perennial::payment::{BillingDetails, SetupStatus};
+use perennial::payment::BillingDetails;
 
 use crate::gateway::CardDetails;
-use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
-use crate::service::setup_intents::NewSetupIntent;
+use crate::service::subscriptions::{NewItem, NewSubscription};
 use crate::service::tests::world::World;
 use crate::store::Scope;
 use crate::store::tests::both;
 
-fn code(refused: Refused) -> String {
+pub(crate) fn code(refused: Refused) -> String {
     match refused {
         Refused::Card { decline, .. } => decline.code,
         Refused::State { code, .. } => code.unwrap_or_default().to_owned(),
@@ -120,38 +120,33 @@ async fn refusals_say_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_got_lost_is_looked_up() {
+async fn detaching_takes_it_from_all_that_it_paid() {
     both(|store| async move {
         let world = World::new(store).await;
         let (engine, scope) = (&world.engine, &world.scope);
-        let ada = world.customer().await;
-        let method = engine
-            .resolve_payment_method(scope, "pm_card_visa")
-            .await
-            .unwrap();
-        let new = NewSetupIntent {
-            customer: Some(ada.clone()),
-            payment_method: Some(method.id.clone()),
-            ..NewSetupIntent::default()
-        };
-        let intent = engine.create_setup_intent(scope, new).await.unwrap();
-        assert_eq!(intent.status, SetupStatus::RequiresConfirmation);
-        world.bank.inject(Fault::LoseAnswer);
-        let lost = engine
-            .confirm_setup_intent(scope, &intent.id, None, false)
-            .await;
-        assert_eq!(code(lost.unwrap_err()), "gateway");
-        let found = engine.finish_setup_intent(scope, &intent.id).await.unwrap();
-        assert_eq!(found.status, SetupStatus::Succeeded);
-        let method = engine
-            .resolve_payment_method(scope, method.id.as_str())
-            .await
-            .unwrap();
-        assert_eq!(method.customer, Some(ada));
-        let again = engine
-            .confirm_setup_intent(scope, &intent.id, None, false)
-            .await;
-        assert_eq!(code(again.unwrap_err()), "setup_intent_unexpected_state");
+        let customer = world.customer().await;
+        let gone = world.card(&customer, "pm_card_visa").await;
+        let stays = world.card(&customer, "pm_card_mastercard").await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        let mut paid_by = Vec::new();
+        for method in [Some(&gone), Some(&stays), Some(&gone), None] {
+            let items = vec![NewItem::new(price.id.clone(), 1)];
+            let new = NewSubscription {
+                default_payment_method: method.cloned(),
+                ..NewSubscription::new(customer.clone(), items)
+            };
+            let made = engine.create_subscription(scope, new).await.unwrap();
+            paid_by.push((made.value.id, method.filter(|own| **own != gone).cloned()));
+        }
+        let updated = "customer.subscription.updated";
+        let count = |events: Vec<String>| events.iter().filter(|kind| *kind == updated).count();
+        let before = count(world.events().await);
+        engine.detach_payment_method(scope, &gone).await.unwrap();
+        for (id, method) in paid_by {
+            let now = world.find_subscription(&id).await;
+            assert_eq!(now.default_payment_method, method);
+        }
+        assert_eq!(count(world.events().await) - before, 2);
     })
     .await;
 }

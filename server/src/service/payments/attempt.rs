@@ -396,8 +396,8 @@ fn same_hard_decline(intent: Option<&PaymentIntent>, method: Option<&PaymentMeth
         && intent.last_error.as_ref().is_some_and(dunning::is_hard)
 }
 
-/// A charge that the gateway would not even try.
-fn refused_as(error: &GatewayError) -> Decline {
+/// What is said of a charge or set-up that the gateway would not even try.
+pub(crate) fn refused_as(error: &GatewayError) -> Decline {
     let code = match error {
         GatewayError::NoSuchCard => "resource_missing",
         _ => "processing_error",

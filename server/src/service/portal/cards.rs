@@ -75,11 +75,6 @@ impl Visitor {
         if let (SetupStatus::RequiresAction, Some(url)) = (intent.status, &intent.challenge) {
             return Ok(Added::Challenge { url: url.clone() });
         }
-        if make_default {
-            engine
-                .set_default_payment_method(scope, &customer.id, &method.id)
-                .await?;
-        }
         Ok(Added::Saved(method.value.id))
     }
 
