@@ -57,6 +57,8 @@ pub struct Engine {
     pub usage: Arc<dyn UsageSource>,
     /// Tells workers that something may have become due.
     pub due: Arc<Notify>,
+    /// The API request that it works for, which its events name.
+    pub cause: Option<Arc<event::Cause>>,
 }
 
 impl Engine {
@@ -75,7 +77,15 @@ impl Engine {
             gateway,
             usage: Arc::new(NoUsage),
             due: Arc::default(),
+            cause: None,
         }
+    }
+
+    /// The same engine, working for an API request.
+    #[must_use]
+    pub fn caused_by(mut self, cause: event::Cause) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
     }
 
     /// The same engine with another source of usage.
@@ -115,6 +125,12 @@ impl Engine {
         object: Value,
         previous: Option<Value>,
     ) -> Result<(), Refused> {
+        let event = self.event(kind, object, previous);
+        Ok(event::append(&self.store, connection, scope, &event).await?)
+    }
+
+    /// An event as [`Engine::emit`] writes it.
+    pub(crate) fn event(&self, kind: &str, object: Value, previous: Option<Value>) -> event::Event {
         let id = object
             .get("id")
             .and_then(Value::as_str)
@@ -124,14 +140,14 @@ impl Engine {
         if let (Some(previous), Some(data)) = (previous, data.as_object_mut()) {
             data.insert("previous_attributes".to_owned(), previous);
         }
-        let event = event::Event {
+        event::Event {
             id: EventId::new(&mut self.ids()),
             kind: kind.to_owned(),
             object: id,
             created: self.now(),
             data: data.to_string(),
-        };
-        Ok(event::append(&self.store, connection, scope, &event).await?)
+            cause: self.cause.as_deref().cloned(),
+        }
     }
 
     /// Reads, decides and saves by `decide`, again from the start when somebody else was faster.

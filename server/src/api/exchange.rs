@@ -21,6 +21,7 @@ use super::problem::{Kind, Problem};
 use super::{Api, authentication, expansion};
 use crate::rendering::{API_VERSION, Wanted, fold};
 use crate::store::document::{self, Document};
+use crate::store::event::Cause;
 use crate::store::idempotency::{self, Found};
 use crate::store::{Scope, Store};
 
@@ -201,6 +202,7 @@ where
         Err(_) => Answer::of(&Err(too_large())),
         Ok(body) => {
             let incoming = Incoming {
+                request_id: request_id.clone(),
                 method: parts.method,
                 target: parts.uri.to_string(),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -216,6 +218,7 @@ where
 
 /// A request whose body was read.
 struct Incoming {
+    request_id: RequestId,
     method: Method,
     target: String,
     query: String,
@@ -224,7 +227,12 @@ struct Incoming {
     path: Vec<String>,
 }
 
-async fn answer<F, Fut>(api: Api, incoming: Incoming, shows: &'static str, function: F) -> Answer
+async fn answer<F, Fut>(
+    mut api: Api,
+    incoming: Incoming,
+    shows: &'static str,
+    function: F,
+) -> Answer
 where
     F: Fn(Call) -> Fut + Send + 'static,
     Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
@@ -237,6 +245,10 @@ where
         Ok(key) => key,
         Err(problem) => return Answer::of(&Err(problem)),
     };
+    api.engine = api.engine.caused_by(Cause {
+        request: incoming.request_id.to_string(),
+        idempotency_key: key.clone(),
+    });
     // A task of its own: it goes on when the client hangs up, and if it panics, only it does.
     let work = async move {
         let Some(key) = key else {

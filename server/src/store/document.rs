@@ -223,6 +223,80 @@ pub async fn update<T: Document>(
     Ok(())
 }
 
+/// Saves several that were read before, in one statement, and counts their revisions up.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when one of the rows changed since; the transaction must not be kept then.
+pub async fn update_many<T: Document>(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    rows: &mut [Stored<T>],
+) -> Result<(), StoreError> {
+    let Some(first) = rows.first() else {
+        return Ok(());
+    };
+    let sql = update_many_sql::<T>(&first.value.columns(), rows.len());
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode());
+    for row in &*rows {
+        query = query
+            .bind(row.value.key().to_owned())
+            .bind(row.revision)
+            .bind(encode(&row.value)?);
+        query = bind_columns(query, &row.value);
+    }
+    let done = query.execute(connection).await?;
+    if done.rows_affected() != rows.len() as u64 {
+        return Err(StoreError::Conflict {
+            kind: T::KIND,
+            id: rows
+                .iter()
+                .map(|row| row.value.key())
+                .collect::<Vec<_>>()
+                .join(", "),
+        });
+    }
+    for row in rows {
+        row.revision += 1;
+    }
+    Ok(())
+}
+
+/// The statement of [`update_many`]: `$1` merchant, `$2` livemode, then for each row its id, revision,
+/// body and columns. Casts tell Postgres the types that it can't see from a list of values.
+fn update_many_sql<T: Document>(columns: &[Column], rows: usize) -> String {
+    let own = columns.iter().map(|column| match column {
+        Column::Text(_) => "text",
+        Column::Number(_) => "bigint",
+    });
+    let kinds: Vec<&str> = ["text", "bigint", "text"].into_iter().chain(own).collect();
+    let row = |row: usize| {
+        let cells = kinds.iter().enumerate().map(|(place, kind)| {
+            let number = 3 + row * kinds.len() + place;
+            format!("cast(${number} as {kind})")
+        });
+        format!("({})", cells.collect::<Vec<_>>().join(", "))
+    };
+    let values: Vec<String> = (0..rows).map(row).collect();
+    let names: Vec<String> = (0..kinds.len()).map(|n| format!("new_{n}")).collect();
+    // What one row's statement sets from its placeholders, this one sets from the list.
+    let mut set = T::UPDATE
+        .split(" where ")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    for place in 2..kinds.len() {
+        set = set.replace(&format!("${}", place + 3), &format!("changed.new_{place}"));
+    }
+    format!(
+        "with changed ({}) as (values {}) {set} from changed \
+         where merchant = $1 and livemode = $2 and id = changed.new_0 and revision = changed.new_1",
+        names.join(", "),
+        values.join(", ")
+    )
+}
+
 /// Deletes one that was read before.
 ///
 /// # Errors

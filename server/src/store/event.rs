@@ -23,7 +23,23 @@ pub struct Event {
     pub created: Timestamp,
     /// `{"object": …, "previous_attributes": …}` as JSON, frozen in the API's shape.
     pub data: String,
+    /// The API request that caused it, if one did.
+    pub cause: Option<Cause>,
 }
+
+/// An API request that events tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// `req_…`
+    pub request: String,
+    /// The key that it came with.
+    pub idempotency_key: Option<String>,
+}
+
+/// The most events that one statement of [`append_many`] adds.
+const ROWS_MAX: usize = 100;
+/// Columns of an event.
+const COLUMNS: usize = 10;
 
 /// Adds an event.
 ///
@@ -35,21 +51,51 @@ pub async fn append(
     scope: &Scope,
     event: &Event,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into event (merchant, livemode, id, sort, type, object, created, body) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(scope.merchant.as_str())
-    .bind(scope.mode())
-    .bind(event.id.as_str())
-    .bind(store.sort(event.created))
-    .bind(event.kind.as_str())
-    .bind(event.object.as_str())
-    .bind(event.created.0)
-    .bind(event.data.as_str())
-    .execute(connection)
-    .await?;
+    append_many(store, connection, scope, std::slice::from_ref(event)).await
+}
+
+/// Adds events in the order in which they happened, a hundred with each statement.
+///
+/// # Errors
+/// When the database fails.
+pub async fn append_many(
+    store: &Store,
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    events: &[Event],
+) -> Result<(), StoreError> {
+    for events in events.chunks(ROWS_MAX) {
+        let rows: Vec<String> = (0..events.len()).map(places).collect();
+        let sql = format!(
+            "insert into event (merchant, livemode, id, sort, type, object, created, body, request, \
+             idempotency_key) values {}",
+            rows.join(", ")
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for event in events {
+            let cause = event.cause.as_ref();
+            query = query
+                .bind(scope.merchant.as_str())
+                .bind(scope.mode())
+                .bind(event.id.as_str())
+                .bind(store.sort(event.created))
+                .bind(event.kind.as_str())
+                .bind(event.object.as_str())
+                .bind(event.created.0)
+                .bind(event.data.as_str())
+                .bind(cause.map(|cause| cause.request.as_str()))
+                .bind(cause.and_then(|cause| cause.idempotency_key.as_deref()));
+        }
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
+}
+
+/// The placeholders of one row: `($1, $2, …)`.
+fn places(row: usize) -> String {
+    let first = row * COLUMNS + 1;
+    let names: Vec<String> = (first..first + COLUMNS).map(|n| format!("${n}")).collect();
+    format!("({})", names.join(", "))
 }
 
 /// Reads one.
@@ -62,7 +108,7 @@ pub async fn load(
     id: &str,
 ) -> Result<Option<Event>, StoreError> {
     let row = sqlx::query(
-        "select id, type, object, created, body from event \
+        "select id, type, object, created, body, request, idempotency_key from event \
          where merchant = $1 and livemode = $2 and id = $3",
     )
     .bind(scope.merchant.as_str())
@@ -73,16 +119,16 @@ pub async fn load(
     row.as_ref().map(decode).transpose()
 }
 
-const LIST_OLDER: &str = "select id, type, object, created, body from event \
+const LIST_OLDER: &str = "select id, type, object, created, body, request, idempotency_key from event \
     where merchant = $1 and livemode = $2 and ($3 = '' or sort < (select sort from event \
     where merchant = $1 and livemode = $2 and id = $3)) order by sort desc limit $4";
-const LIST_NEWER: &str = "select id, type, object, created, body from event \
+const LIST_NEWER: &str = "select id, type, object, created, body, request, idempotency_key from event \
     where merchant = $1 and livemode = $2 and sort > (select sort from event \
     where merchant = $1 and livemode = $2 and id = $3) order by sort asc limit $4";
-const LIST_OLDER_OF_TYPE: &str = "select id, type, object, created, body from event \
+const LIST_OLDER_OF_TYPE: &str = "select id, type, object, created, body, request, idempotency_key from event \
     where merchant = $1 and livemode = $2 and ($3 = '' or sort < (select sort from event \
     where merchant = $1 and livemode = $2 and id = $3)) and type = $5 order by sort desc limit $4";
-const LIST_NEWER_OF_TYPE: &str = "select id, type, object, created, body from event \
+const LIST_NEWER_OF_TYPE: &str = "select id, type, object, created, body, request, idempotency_key from event \
     where merchant = $1 and livemode = $2 and sort > (select sort from event \
     where merchant = $1 and livemode = $2 and id = $3) and type = $5 order by sort asc limit $4";
 
@@ -172,7 +218,7 @@ pub async fn search(
         true => ("($3 <> '' and sort > (", "asc"),
     };
     let sql = format!(
-        "select id, type, object, created, body from event \
+        "select id, type, object, created, body, request, idempotency_key from event \
          where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 and {beyond}\
          select sort from event where merchant = $1 and livemode = $2 and id = $3)){of_kinds} \
          order by sort {order} limit $4"
@@ -219,5 +265,12 @@ fn decode(row: &AnyRow) -> Result<Event, StoreError> {
         object: row.try_get("object")?,
         created: Timestamp(row.try_get("created")?),
         data: row.try_get("body")?,
+        cause: match row.try_get::<Option<String>, _>("request")? {
+            Some(request) => Some(Cause {
+                request,
+                idempotency_key: row.try_get("idempotency_key")?,
+            }),
+            None => None,
+        },
     })
 }

@@ -5,7 +5,10 @@ use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::office::{Office, offices};
+use perennial::calendar::Timestamp;
+use serde_json::Value;
+
+use super::office::{Office, START, offices};
 
 async fn with_authorization(office: &Office, value: Option<&str>) -> u16 {
     let mut request = Request::builder().uri("/v1/customers");
@@ -297,6 +300,64 @@ async fn of_many_at_once_with_one_key_one_acts() {
         assert_eq!(ids.len(), 1);
         let list = office.get("/v1/customers").await;
         assert_eq!(list.at("data").as_array().map(Vec::len), Some(1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_name_the_request_that_caused_them() {
+    offices(|office| async move {
+        let price = office.price(2_000).await;
+        let customer = office.payer("pm_card_visa").await;
+        let newest = office
+            .get("/v1/events?limit=1")
+            .await
+            .at("data.0.id")
+            .clone();
+        let body = format!("customer={customer}&items[0][price]={price}");
+        let made = office.once("order-7", "/v1/subscriptions", &body).await;
+        let request = made.header("request-id").to_owned();
+        assert!(request.starts_with("req_"));
+        let since = newest.as_str().unwrap();
+        let path = format!("/v1/events?limit=100&ending_before={since}");
+        let caused = office
+            .get(&path)
+            .await
+            .at("data")
+            .as_array()
+            .unwrap()
+            .clone();
+        let kind = |event: &Value| event["type"].as_str().unwrap().to_owned();
+        // What the bank said comes later, from a task of its own, and belongs to the same request.
+        for expected in ["customer.subscription.created", "invoice.paid"] {
+            assert!(
+                caused.iter().any(|event| kind(event) == expected),
+                "{expected}"
+            );
+        }
+        for event in &caused {
+            let named = serde_json::json!({ "id": request, "idempotency_key": "order-7" });
+            assert_eq!(event["request"], named, "{}", kind(event));
+        }
+        let updated = office
+            .post(&format!("/v1/customers/{customer}"), "name=Bea")
+            .await;
+        let event = office.get("/v1/events?limit=1").await;
+        assert_eq!(
+            event.text("data.0.request.id"),
+            updated.header("request-id")
+        );
+        assert_eq!(event.at("data.0.request.idempotency_key"), &Value::Null);
+        // What happens by itself has no request.
+        office.clock.advance_to(Timestamp(START.0 + 32 * 86_400));
+        office
+            .engine
+            .run_due(office.engine.now(), 10)
+            .await
+            .unwrap();
+        let event = office.get("/v1/events?limit=1").await;
+        assert_ne!(event.text("data.0.type"), "customer.updated");
+        assert_eq!(event.at("data.0.request.id"), &Value::Null);
     })
     .await;
 }

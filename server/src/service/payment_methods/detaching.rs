@@ -10,7 +10,7 @@ use crate::rendering;
 use crate::service::find::found;
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, Column, PageRequest, Stored};
-use crate::store::{Scope, nouns};
+use crate::store::{Scope, event, nouns};
 
 /// The most live subscriptions of one customer that a detached method is taken from.
 const SUBSCRIPTIONS_MAX: u32 = PageRequest::LIMIT_MAX;
@@ -72,17 +72,12 @@ impl Engine {
         gone: &PaymentMethodId,
         heir: Option<&PaymentMethodId>,
     ) -> Result<(), Refused> {
-        let mut customer: Stored<Customer> = found(connection, scope, owner.as_str()).await?;
-        if customer.default_payment_method.as_ref() != Some(gone) {
-            return Ok(());
+        let customer: Stored<Customer> = found(connection, scope, owner.as_str()).await?;
+        if customer.default_payment_method.as_ref() == Some(gone) {
+            self.replace_default(connection, scope, customer, heir)
+                .await?;
         }
-        let before = rendering::customer(&customer, scope.livemode);
-        customer.default_payment_method = heir.cloned();
-        document::update(connection, scope, &mut customer).await?;
-        let object = rendering::customer(&customer, scope.livemode);
-        let previous = rendering::previous_attributes(&before, &object);
-        self.emit(connection, scope, "customer.updated", object, previous)
-            .await
+        Ok(())
     }
 
     async fn forget_of_subscriptions(
@@ -97,19 +92,17 @@ impl Engine {
         let filter = [Column::text(owner)];
         let own: document::Page<Subscription> =
             document::list(connection, scope, sql, &page, &filter).await?;
-        let paid = own
-            .rows
-            .into_iter()
-            .filter(|row| row.default_payment_method.as_ref() == Some(gone));
-        for mut subscription in paid {
-            let before = rendering::subscription(&subscription, scope.livemode);
+        let mut paid = own.rows;
+        paid.retain(|row| row.default_payment_method.as_ref() == Some(gone));
+        let mut told = Vec::with_capacity(paid.len());
+        for subscription in &mut paid {
+            let before = rendering::subscription(subscription, scope.livemode);
             subscription.default_payment_method = None;
-            document::update(connection, scope, &mut subscription).await?;
-            let object = rendering::subscription(&subscription, scope.livemode);
+            let object = rendering::subscription(subscription, scope.livemode);
             let previous = rendering::previous_attributes(&before, &object);
-            let kind = "customer.subscription.updated";
-            self.emit(connection, scope, kind, object, previous).await?;
+            told.push(self.event("customer.subscription.updated", object, previous));
         }
-        Ok(())
+        document::update_many(connection, scope, &mut paid).await?;
+        Ok(event::append_many(&self.store, connection, scope, &told).await?)
     }
 }
