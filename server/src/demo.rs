@@ -17,6 +17,7 @@ use perennial::customer::{Address, Customer};
 use perennial::id::{ApiKeyId, CustomerId, MerchantId};
 use perennial::theme::{Appearance, Font, Rgb, Theme};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::clock::{Ids, MovingClock, SeededEntropy};
 use crate::gateway::sandbox::Sandbox;
@@ -41,7 +42,7 @@ pub struct DemoReport {
     pub merchant: MerchantId,
     /// What the merchant is called.
     pub merchant_name: String,
-    /// A secret key of test mode, made for this start.
+    /// A secret key of test mode, the same with each start.
     pub api_key: String,
     /// A portal link for each customer. Each works once.
     pub links: Vec<DemoLink>,
@@ -118,7 +119,7 @@ pub async fn open(engine: &Engine, origin: &str) -> Result<DemoReport, DemoError
     if !has_rules(engine, &scope).await? {
         return Err(DemoError::Incomplete);
     }
-    let api_key = mint_key(engine, &scope).await?;
+    let api_key = keep_key(engine, &scope).await?;
     let mut links = Vec::new();
     for person in people::ALL {
         let customer = customers
@@ -215,9 +216,22 @@ async fn has_rules(engine: &Engine, scope: &Scope) -> Result<bool, DemoError> {
     Ok(!rows.is_empty())
 }
 
-async fn mint_key(engine: &Engine, scope: &Scope) -> Result<String, DemoError> {
-    let entropy = &engine.entropy;
-    let secret = format!("sk_test_{:032x}{:032x}", entropy.bits(), entropy.bits());
+/// The demo's API key: kept as a hash like any other, and made anew with each start from a secret of
+/// the installation, so that what was tried yesterday works today and no keys pile up. Whoever reads
+/// the database could make it too; it opens nothing but the made-up test data in there.
+async fn keep_key(engine: &Engine, scope: &Scope) -> Result<String, DemoError> {
+    let (store, entropy) = (&engine.store, &*engine.entropy);
+    let seed = installation::secret(store, installation::DEMO_KEY, entropy).await?;
+    let secret = Sha256::new()
+        .chain_update(scope.merchant.as_str())
+        .chain_update(seed)
+        .finalize()
+        .iter()
+        .fold("sk_test_".to_owned(), |mut text, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
     let id = ApiKeyId::new(&mut engine.ids());
     let mut tx = engine.store.begin().await?;
     key::insert_api_key(tx.connection(), scope, id.as_str(), &secret, engine.now()).await?;

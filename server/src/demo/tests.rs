@@ -14,7 +14,7 @@ use crate::gateway::sandbox::Sandbox;
 use crate::service::Engine;
 use crate::store::document::{self, Column, PageRequest, Stored};
 use crate::store::tests::both;
-use crate::store::{Scope, Store, nouns};
+use crate::store::{Scope, Store, key, nouns};
 
 /// 2026-11-21 22:00:00 UTC, and days that end months.
 const MOMENTS: [i64; 2] = [1_795_298_400, 1_740_830_400];
@@ -94,7 +94,22 @@ async fn it_looks_like_a_business_and_is_made_once() {
 
             let again = super::open(&engine, "http://127.0.0.1:3000").await.unwrap();
             assert_eq!(again.merchant, report.merchant);
-            assert_ne!(again.api_key, report.api_key);
+            assert_eq!(
+                again.api_key, report.api_key,
+                "what was tried goes on working"
+            );
+            let mut connection = engine.store.read().await.unwrap();
+            let found = key::scope_of_api_key(&mut connection, &again.api_key).await;
+            assert_eq!(found.unwrap(), Some(scope.clone()));
+            let keys = sqlx::query("select hash from api_key where merchant = $1")
+                .bind(scope.merchant.as_str())
+                .fetch_all(&mut *connection)
+                .await
+                .unwrap();
+            drop(connection);
+            assert_eq!(keys.len(), 1, "keys pile up");
+            let hash: &str = sqlx::Row::get(&keys[0], "hash");
+            assert!(!again.api_key.contains(hash), "kept as it is");
             let customers: Vec<Stored<Customer>> =
                 all(&engine, &scope, nouns::CUSTOMERS, &[]).await;
             assert_eq!(customers.len(), 12);

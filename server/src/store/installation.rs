@@ -7,6 +7,8 @@ use crate::clock::Entropy;
 
 /// The key under which the sandbox makes fingerprints of card numbers.
 pub const FINGERPRINTS: &str = "sandbox_fingerprints";
+/// What the demo's API key is derived from.
+pub const DEMO_KEY: &str = "demo_api_key";
 
 /// A secret of 256 bits by its name, made when it is first asked for.
 ///

@@ -109,7 +109,7 @@ pub async fn merchants(connection: &mut AnyConnection) -> Result<Vec<Merchant>, 
         .collect()
 }
 
-/// Adds an API key by its secret's hash.
+/// Adds an API key by its secret's hash. One that is there already stays as it is.
 ///
 /// # Errors
 /// When the database fails.
@@ -129,7 +129,8 @@ pub async fn insert_api_key(
         .rev()
         .collect();
     sqlx::query(
-        "insert into api_key (hash, id, merchant, livemode, hint, created) values ($1, $2, $3, $4, $5, $6)",
+        "insert into api_key (hash, id, merchant, livemode, hint, created) values ($1, $2, $3, $4, $5, $6) \
+         on conflict (hash) do nothing",
     )
     .bind(hash(secret))
     .bind(id)
