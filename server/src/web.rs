@@ -94,11 +94,13 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .route("/api/{*path}", post(pages::answer_function))
         .fallback(get(pages::show))
         .layer(from_fn_with_state(state.clone(), visit::recognise))
+        .layer(from_fn(limits::read_whole))
         .layer(from_fn_with_state(state.clone(), limits::guard))
         .layer(from_fn_with_state(state.clone(), same_origin::guard))
         .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX))
         .with_state(state.clone());
     let gateway = gateway
+        .layer(from_fn(limits::read_whole))
         .layer(from_fn_with_state(state.clone(), limits::guard))
         .layer(from_fn_with_state(state.clone(), same_origin::guard))
         .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX));

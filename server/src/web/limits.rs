@@ -11,10 +11,11 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use perennial::calendar::Timestamp;
 
-use super::Web;
 use super::notice::Notice;
+use super::{FORM_BYTES_MAX, Web};
 use crate::api::exchange;
 use crate::api::problem::Problem;
 
@@ -162,6 +163,28 @@ pub async fn guard_calls(State(web): State<Web>, request: Request, next: Next) -
         }
     }
     next.run(request).await
+}
+
+/// Reads what was posted to its end before anybody works with it: a form is short. One that is too long
+/// is refused alike whether it says its length or comes in chunks.
+pub async fn read_whole(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, FORM_BYTES_MAX).await {
+        Ok(body) => next.run(Request::from_parts(parts, body.into())).await,
+        Err(error) if is_too_long(&error) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, Notice::TooLong).into_response()
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a request broke off");
+            StatusCode::BAD_REQUEST.into_response()
+        }
+    }
+}
+
+/// Whether a limit is why a body could not be read.
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| cause.is::<LengthLimitError>())
 }
 
 /// The refusal of one request too many.

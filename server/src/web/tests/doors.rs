@@ -290,6 +290,17 @@ async fn too_much_and_too_often() {
             .post("/api/portal/frame", "", &"x".repeat(70_000))
             .await;
         assert_eq!(long.status, StatusCode::PAYLOAD_TOO_LARGE);
+        // In chunks, without a length: nobody knows before it is read.
+        for path in ["/api/portal/frame", "/portal", "/sandbox/challenge/x"] {
+            let chunked = Request::post(path)
+                .header("sec-fetch-site", "same-origin")
+                .header("x-forwarded-for", "203.0.113.7")
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::from("x".repeat(70_000)))
+                .unwrap();
+            let got = site.send(chunked).await;
+            assert_eq!(got.status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        }
         let mut last = None;
         for _ in 0..=POSTS_OF_ADDRESS.burst {
             last = Some(site.post("/api/portal/frame", "", "").await);
