@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Site {
     database: String,
     folder: std::path::PathBuf,
+    /// The server and the database's name there.
+    postgres: Option<(String, String)>,
     port: u16,
     key: String,
     child: Option<Child>,
@@ -35,6 +37,28 @@ impl Drop for Site {
             let _ = child.wait();
         }
         let _ = std::fs::remove_dir_all(&self.folder);
+        if let Some((server, name)) = self.postgres.take() {
+            let sql = format!("drop database if exists {name} with (force)");
+            administer(server, sql);
+        }
+    }
+}
+
+/// Runs a statement on the Postgres server itself, on a thread of its own: dropping can't wait for the
+/// runtime that it happens in.
+fn administer(server: String, sql: String) {
+    let work = async move {
+        let mut connection = AnyConnection::connect(&server).await.unwrap();
+        let sql = sqlx::AssertSqlSafe(sql);
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    };
+    let done = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(work);
+    });
+    if done.join().is_err() {
+        eprintln!("a test's database was left behind, or could not be made");
     }
 }
 
@@ -52,15 +76,16 @@ impl Site {
         let unique = format!("{name}_{}", std::process::id());
         let folder = std::env::temp_dir().join(format!("perennial-crash-{unique}"));
         std::fs::create_dir_all(&folder).unwrap();
+        let mut own = None;
         let database = if postgres {
             let server = std::env::var("TEST_POSTGRES_URL").ok()?;
             sqlx::any::install_default_drivers();
-            let mut connection = AnyConnection::connect(&server).await.unwrap();
-            let sql = format!("create database crash_{unique}");
-            let sql = sqlx::AssertSqlSafe(sql);
-            sqlx::query(sql).execute(&mut connection).await.unwrap();
+            let name = format!("crash_{unique}");
+            administer(server.clone(), format!("create database {name}"));
             let (root, _) = server.rsplit_once('/').unwrap();
-            format!("{root}/crash_{unique}")
+            let url = format!("{root}/{name}");
+            own = Some((server, name));
+            url
         } else {
             format!("sqlite:{}/perennial.db", folder.display())
         };
@@ -88,6 +113,7 @@ impl Site {
         Some(Self {
             database,
             folder,
+            postgres: own,
             port,
             key,
             child: None,

@@ -20,14 +20,49 @@ pub struct Fresh {
     pub store: Store,
     /// Its address.
     pub url: String,
-    folder: Option<std::path::PathBuf>,
+    left: Left,
+}
+
+/// What is to be taken away when a test is over, also when it failed.
+enum Left {
+    /// A folder with an SQLite file.
+    Folder(std::path::PathBuf),
+    /// A database of a Postgres server.
+    Database { server: String, name: String },
 }
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
+        match &self.left {
+            Left::Folder(folder) => {
+                let _ = std::fs::remove_dir_all(folder);
+            }
+            Left::Database { server, name } => drop_database(server.clone(), name),
         }
+    }
+}
+
+/// Takes a database away, whoever is still connected. A thread of its own, because dropping can't wait
+/// for the runtime that it happens in.
+fn drop_database(server: String, name: &str) {
+    let sql = format!("drop database if exists {name} with (force)");
+    let work = async move {
+        let mut connection = sqlx::AnyConnection::connect(&server).await?;
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await
+    };
+    let dropped = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime
+            .enable_all()
+            .build()
+            .map(|runtime| runtime.block_on(work))
+    });
+    match dropped.join() {
+        Ok(Ok(Ok(()))) => {}
+        failed => eprintln!("a test's database was left behind: {failed:?}"),
     }
 }
 
@@ -41,7 +76,7 @@ pub async fn sqlite() -> Fresh {
     Fresh {
         store: Store::open(&url).await.unwrap(),
         url,
-        folder: Some(folder),
+        left: Left::Folder(folder),
     }
 }
 
@@ -56,6 +91,7 @@ pub async fn postgres() -> Option<Fresh> {
         .execute(&mut connection)
         .await
         .unwrap();
+    connection.close().await.unwrap();
     let (base, query) = server
         .split_once('?')
         .map_or((server.as_str(), ""), |(b, q)| (b, q));
@@ -64,7 +100,7 @@ pub async fn postgres() -> Option<Fresh> {
     Some(Fresh {
         store: Store::open(&url).await.unwrap(),
         url,
-        folder: None,
+        left: Left::Database { server, name },
     })
 }
 
