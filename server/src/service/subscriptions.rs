@@ -168,7 +168,9 @@ impl Engine {
     /// Names the parameter that can't be used. [`Refused::State`] with `resource_missing` when money
     /// is due and there is nothing to pay with: nothing is written then. [`Refused::Card`] with
     /// [`PaymentBehavior::ErrorIfIncomplete`]: the subscription is kept as `incomplete_expired`, its
-    /// invoice as void.
+    /// invoice as void. Stripe keeps neither. We do, because the claim must be on disk before the bank
+    /// hears of it (a crash in between would otherwise leave a charge that nobody knows), and events
+    /// that were told can't be taken back; both are over, owe nothing, and are in no list of live ones.
     pub async fn create_subscription(
         &self,
         scope: &Scope,

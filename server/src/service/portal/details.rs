@@ -3,6 +3,7 @@
 use app::locale::Locale;
 use app::port::{Details, DetailsInput};
 use app::refusal::{Field, Refusal, Rule};
+use perennial::address::{self, Fault, Layout, PART_CHARACTERS_MAX, Part};
 use perennial::country::{Country, Need};
 use perennial::customer::{Address, Customer, MailPreferences, TaxId};
 use perennial::id::TaxIdId;
@@ -20,10 +21,6 @@ const NAME_CHARS_MAX: u32 = 256;
 const EMAIL_CHARS_MAX: u32 = 254;
 /// The longest phone number (Stripe: 20 characters; room for spaces and an extension).
 const PHONE_CHARS_MAX: u32 = 32;
-/// The longest line of an address (Stripe: 500 characters; a letter has room for fewer).
-const LINE_CHARS_MAX: u32 = 200;
-/// The longest postal code in use has 10 characters.
-const POSTAL_CODE_CHARS_MAX: u32 = 16;
 /// Digits of a phone number (E.164: at most 15).
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 4..=15;
 
@@ -98,12 +95,12 @@ impl Visitor {
         let email = text(Field::Email, &input.email, EMAIL_CHARS_MAX);
         let phone = text(Field::Phone, &input.phone, PHONE_CHARS_MAX);
         let address = Address {
-            line1: text(Field::Line1, &input.line1, LINE_CHARS_MAX),
-            line2: text(Field::Line2, &input.line2, LINE_CHARS_MAX),
-            city: text(Field::City, &input.city, LINE_CHARS_MAX),
-            state: text(Field::State, &input.state, LINE_CHARS_MAX),
-            postal_code: text(Field::PostalCode, &input.postal_code, POSTAL_CODE_CHARS_MAX),
-            country: text(Field::Country, &input.country, 2),
+            line1: text(Field::Line1, &input.line1, u32::MAX),
+            line2: text(Field::Line2, &input.line2, u32::MAX),
+            city: text(Field::City, &input.city, u32::MAX),
+            state: text(Field::State, &input.state, u32::MAX),
+            postal_code: text(Field::PostalCode, &input.postal_code, u32::MAX),
+            country: text(Field::Country, &input.country, u32::MAX),
         };
         // Mail that the contract needs has to reach somebody.
         if email.is_none() && self.customer().email.is_some() {
@@ -335,7 +332,8 @@ fn is_phone(text: &str) -> bool {
     PHONE_DIGITS.contains(&digits) && text.chars().all(between)
 }
 
-/// An address is whole or not there; what its country needs must be in it.
+/// An address in normal form. What it must have and how long it may be says the domain, so that the page
+/// and we refuse the same.
 fn check_address(mut address: Address, faults: &mut Vec<(Field, Rule)>) -> Option<Address> {
     if address == Address::default() {
         return None;
@@ -349,18 +347,36 @@ fn check_address(mut address: Address, faults: &mut Vec<(Field, Rule)>) -> Optio
         return Some(address);
     };
     address.country = Some(country.code.to_owned());
-    let mut need = |field, need: Need, value: &mut Option<String>| match need {
-        Need::Required if value.is_none() => faults.push((field, Rule::Required)),
-        Need::Unused => *value = None,
-        Need::Required | Need::Optional => {}
-    };
-    need(Field::State, country.state, &mut address.state);
-    need(
-        Field::PostalCode,
-        country.postal_code,
-        &mut address.postal_code,
-    );
-    need(Field::Line1, Need::Required, &mut address.line1);
+    // What a country does not write stood in a field that it does not show.
+    if country.state == Need::Unused {
+        address.state = None;
+    }
+    if country.postal_code == Need::Unused {
+        address.postal_code = None;
+    }
+    let layout = Layout::of(country.code);
+    let written = address
+        .postal_code
+        .as_deref()
+        .map(|typed| layout.postal_code(typed));
+    if let Some(Some(code)) = written {
+        address.postal_code = Some(code);
+    }
+    faults.extend(address::check(&address).into_iter().map(|(part, fault)| {
+        let field = match part {
+            Part::Street => Field::Line1,
+            Part::City => Field::City,
+            Part::State => Field::State,
+            Part::PostalCode => Field::PostalCode,
+        };
+        let most = u32::try_from(PART_CHARACTERS_MAX).unwrap_or(u32::MAX);
+        let rule = match fault {
+            Fault::Required => Rule::Required,
+            Fault::TooLong => Rule::TooLong(most),
+            Fault::PostalCode => Rule::Malformed,
+        };
+        (field, rule)
+    }));
     Some(address)
 }
 

@@ -33,6 +33,10 @@ async fn details_are_kept_in_normal_form() {
         let address = saved.address.clone().unwrap();
         assert_eq!(address.country.as_deref(), Some("GB"));
         assert_eq!(address.line2, None);
+        let mut input = filled();
+        input.postal_code = "sw1y4lb".to_owned();
+        let again = portal.save_details(&viewer, input).await.unwrap();
+        assert_eq!(again, saved, "the code is written as its country writes it");
         assert_eq!(portal.details(&viewer).await.unwrap(), saved);
         let events = house.world.events().await;
         let updates = |events: &[String]| {
@@ -48,6 +52,19 @@ async fn details_are_kept_in_normal_form() {
             before,
             "nothing changed, nothing told"
         );
+        // Many who pay need no more than a country for their taxes.
+        let only = DetailsInput {
+            line1: String::new(),
+            city: String::new(),
+            postal_code: String::new(),
+            ..filled()
+        };
+        let saved = portal.save_details(&viewer, only).await.unwrap();
+        let address = saved.address.unwrap();
+        assert_eq!(
+            (address.country.as_deref(), address.line1),
+            (Some("GB"), None)
+        );
     })
     .await;
 }
@@ -60,7 +77,7 @@ async fn faults_name_their_fields() {
         let (portal, viewer) = house.enter(&customer).await;
         portal.save_details(&viewer, filled()).await.unwrap();
         type Spoil = fn(&mut DetailsInput);
-        let cases: [(Spoil, Field, Rule); 11] = [
+        let cases: [(Spoil, Field, Rule); 14] = [
             (
                 |d| d.name = "x".repeat(257),
                 Field::Name,
@@ -100,6 +117,17 @@ async fn faults_name_their_fields() {
             ),
             (|d| d.postal_code.clear(), Field::PostalCode, Rule::Required),
             (|d| d.line1.clear(), Field::Line1, Rule::Required),
+            (|d| d.city.clear(), Field::City, Rule::Required),
+            (
+                |d| d.postal_code = "12345".to_owned(),
+                Field::PostalCode,
+                Rule::Malformed,
+            ),
+            (
+                |d| d.city = "x".repeat(201),
+                Field::City,
+                Rule::TooLong(200),
+            ),
         ];
         let before = portal.details(&viewer).await.unwrap();
         for (place, (spoil, field, rule)) in cases.into_iter().enumerate() {
