@@ -209,7 +209,7 @@ pub fn lines(address: &Address) -> Vec<String> {
                 }
                 Some(Part::Street) => {
                     let street = [&address.line1, &address.line2];
-                    out.extend(street.into_iter().filter_map(|line| given(line)));
+                    out.extend(street.into_iter().filter_map(given));
                     continue;
                 }
                 Some(Part::City) => given(&address.city),

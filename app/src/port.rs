@@ -113,8 +113,8 @@ pub enum Attention {
     },
     /// The card that pays next expires before it has to.
     CardExpires {
-        /// Which.
-        payment_method: PaymentMethodCard,
+        /// Which. Boxed, because it is far larger than all the others.
+        payment_method: Box<PaymentMethodCard>,
         /// Whether it has expired already.
         expired: bool,
     },

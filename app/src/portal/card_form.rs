@@ -311,8 +311,8 @@ fn Line(
 ) -> impl IntoView {
     let digits = id != "name";
     // Boxed, so that the four inputs share one piece of code.
-    let (typed, left): (Box<dyn Fn(HtmlInputElement) + Send>, Box<dyn Fn() + Send>) =
-        (Box::new(typed), Box::new(left));
+    let typed: Box<dyn Fn(HtmlInputElement) + Send> = Box::new(typed);
+    let left: Box<dyn Fn() + Send> = Box::new(left);
     input(
         id,
         label,

@@ -1,4 +1,8 @@
 //! Billing details: who the customer is on invoices, where they are, and their tax numbers.
+#![expect(
+    clippy::too_many_arguments,
+    reason = "a form sends each input as an argument"
+)]
 
 mod address;
 mod check;
@@ -72,10 +76,6 @@ pub async fn load_details() -> Result<DetailsShown, Refusal> {
 /// # Errors
 /// As every server function of the portal; [`Refusal::Invalid`] by field.
 #[server(prefix = "/api/portal", endpoint = "save-details")]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a form sends each input as an argument"
-)]
 pub async fn save_details(
     /// Name or company.
     #[server(default)]

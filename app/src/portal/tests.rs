@@ -101,8 +101,7 @@ fn text(html: &str) -> String {
     }
     let out = out
         .replace("&amp;", "&")
-        .replace('\u{a0}', " ")
-        .replace('\u{202f}', " ");
+        .replace(['\u{a0}', '\u{202f}'], " ");
     out.replace("&#39;", "'").replace("&quot;", "\"")
 }
 

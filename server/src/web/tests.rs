@@ -1,8 +1,4 @@
 //! What a browser gets.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 mod doors;
 mod logs;

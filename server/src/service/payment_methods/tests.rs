@@ -1,8 +1,4 @@
 //! Attaching and detaching, on both databases.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use perennial::calendar::Cadence;
 use perennial::id::PaymentMethodId;

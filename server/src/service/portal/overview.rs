@@ -200,11 +200,11 @@ impl Visitor {
         read: &mut AnyConnection,
         open: &[Invoice],
     ) -> Result<Option<PaymentIntent>, No> {
-        let owed = open
+        let mut owed = open
             .iter()
             .filter(|invoice| invoice.amount_remaining_minor() > 0);
         let Some(intent) = owed
-            .last()
+            .next_back()
             .and_then(|invoice| invoice.payment_intent.as_ref())
         else {
             return Ok(None);
@@ -264,7 +264,7 @@ impl Visitor {
                 (i64::from(expiry.year), expiry.month) < (then.year, then.month)
             };
             dead(next.at).then(|| Attention::CardExpires {
-                payment_method: method.clone(),
+                payment_method: Box::new(method.clone()),
                 expired: dead(self.now),
             })
         })

@@ -1,8 +1,4 @@
 //! What customers see and may do, on both databases.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 mod acts;
 mod cards;

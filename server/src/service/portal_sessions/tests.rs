@@ -1,8 +1,4 @@
 //! Links and visits, on both databases.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, PortalConfigurationId, SubscriptionId};

@@ -1,8 +1,4 @@
 //! Saving for charges while the customer is away, on both databases.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may stop at what it did not expect"
-)]
 
 use perennial::id::{CustomerId, PaymentMethodId, SetupIntentId};
 use perennial::payment::{PaymentMethod, SetupIntent, SetupStatus};
