@@ -119,59 +119,6 @@ pub async fn load(
     row.as_ref().map(decode).transpose()
 }
 
-const LIST_OLDER: &str = "select id, type, object, created, body, request, idempotency_key from event \
-    where merchant = $1 and livemode = $2 and ($3 = '' or sort < (select sort from event \
-    where merchant = $1 and livemode = $2 and id = $3)) order by sort desc limit $4";
-const LIST_NEWER: &str = "select id, type, object, created, body, request, idempotency_key from event \
-    where merchant = $1 and livemode = $2 and sort > (select sort from event \
-    where merchant = $1 and livemode = $2 and id = $3) order by sort asc limit $4";
-const LIST_OLDER_OF_TYPE: &str = "select id, type, object, created, body, request, idempotency_key from event \
-    where merchant = $1 and livemode = $2 and ($3 = '' or sort < (select sort from event \
-    where merchant = $1 and livemode = $2 and id = $3)) and type = $5 order by sort desc limit $4";
-const LIST_NEWER_OF_TYPE: &str = "select id, type, object, created, body, request, idempotency_key from event \
-    where merchant = $1 and livemode = $2 and sort > (select sort from event \
-    where merchant = $1 and livemode = $2 and id = $3) and type = $5 order by sort asc limit $4";
-
-/// Reads a part of the list, newest first, and whether there is more; of one type if `kind` says so.
-///
-/// # Errors
-/// When the database fails or a row can't be read.
-pub async fn list(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    page: &PageRequest,
-    kind: Option<&str>,
-) -> Result<(Vec<Event>, bool), StoreError> {
-    let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX) as usize;
-    let newer = page.ending_before.is_some();
-    let cursor = page.ending_before.as_ref().or(page.starting_after.as_ref());
-    let sql = match (newer, kind.is_some()) {
-        (false, false) => LIST_OLDER,
-        (true, false) => LIST_NEWER,
-        (false, true) => LIST_OLDER_OF_TYPE,
-        (true, true) => LIST_NEWER_OF_TYPE,
-    };
-    let mut query = sqlx::query(sql)
-        .bind(scope.merchant.as_str())
-        .bind(scope.mode())
-        .bind(cursor.cloned().unwrap_or_default())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-    if let Some(kind) = kind {
-        query = query.bind(kind.to_owned());
-    }
-    let rows = query.fetch_all(connection).await?;
-    let more = rows.len() > limit;
-    let mut events = rows
-        .iter()
-        .take(limit)
-        .map(decode)
-        .collect::<Result<Vec<_>, _>>()?;
-    if newer {
-        events.reverse();
-    }
-    Ok((events, more))
-}
-
 /// Which events a list is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {

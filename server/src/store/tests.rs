@@ -362,3 +362,66 @@ async fn processes_on_one_postgres_find_places_for_their_rows() {
         store.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_are_saved_together_or_not_at_all() {
+    both(|store| async move {
+        let scope = scope(&store).await;
+        let other = Scope {
+            livemode: true,
+            ..scope.clone()
+        };
+        let mut rows = Vec::new();
+        let mut tx = store.begin().await.unwrap();
+        for name in ["Ada", "Bob", "Cleo"] {
+            let own = document::insert(&store, tx.connection(), &scope, customer(name), NOW);
+            rows.push(own.await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        let stale = rows.clone();
+        let emails = [
+            Some("ada@example.com".to_owned()),
+            None,
+            Some("c@example.com".to_owned()),
+        ];
+        for (row, email) in rows.iter_mut().zip(emails) {
+            row.email = email;
+        }
+        let mut tx = store.begin().await.unwrap();
+        document::update_many(tx.connection(), &other, &mut rows.clone())
+            .await
+            .expect_err("of another mode");
+        document::update_many(tx.connection(), &scope, &mut rows)
+            .await
+            .unwrap();
+        document::update_many::<Customer>(tx.connection(), &scope, &mut [])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let mut read = store.read().await.unwrap();
+        for row in &rows {
+            let found = document::load(&mut read, &scope, row.id.as_str()).await;
+            assert_eq!(found.unwrap().as_ref(), Some(row));
+        }
+        // The columns beside the bodies went along.
+        let filter = [document::Column::text("ada@example.com")];
+        let (sql, page) = (nouns::CUSTOMERS_BY_EMAIL, PageRequest::first(10));
+        let found: document::Page<Customer> =
+            document::list(&mut read, &scope, sql, &page, &filter)
+                .await
+                .unwrap();
+        assert_eq!(found.rows, rows[..1]);
+        drop(read);
+
+        // One that somebody else changed meanwhile keeps all of them from being saved.
+        let mut mixed = vec![rows[0].clone(), stale[1].clone()];
+        let mut tx = store.begin().await.unwrap();
+        let refused = document::update_many(tx.connection(), &scope, &mut mixed).await;
+        assert!(refused.unwrap_err().is_conflict());
+        drop(tx);
+        let mut read = store.read().await.unwrap();
+        let found = document::load(&mut read, &scope, rows[0].id.as_str()).await;
+        assert_eq!(found.unwrap().as_ref(), Some(&rows[0]));
+    })
+    .await;
+}

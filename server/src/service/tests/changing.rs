@@ -6,7 +6,7 @@ use perennial::currency::Currency;
 use perennial::id::{CustomerId, SubscriptionId, SubscriptionItemId};
 use perennial::invoice::{BillingReason, InvoiceStatus, LineKind};
 use perennial::portal::ScheduleCondition;
-use perennial::quote::QUOTE_SECONDS;
+use perennial::quote::{QUOTE_SECONDS, Quote};
 use perennial::subscription::{ItemChange, ProrationBehavior, Status};
 
 use super::world::{World, after, at};
@@ -14,6 +14,7 @@ use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
 use crate::service::payments::PaymentResult;
 use crate::service::updates::{SubscriptionUpdate, TrialEnd, UpdateItem};
+use crate::store::document::Stored;
 use crate::store::tests::both;
 
 const HOUR: i64 = 3_600;
@@ -60,6 +61,13 @@ impl Half {
         }]
     }
 
+    /// A quote of a change to `price`, billed at once.
+    async fn quote(&self, price: &Price) -> Stored<Quote> {
+        let (engine, scope) = (&self.world.engine, &self.world.scope);
+        let quote = engine.quote_change(scope, &self.id, self.to(price), NOW, &[]);
+        quote.await.unwrap()
+    }
+
     fn update(&self, price: &Price, behavior: ProrationBehavior) -> SubscriptionUpdate {
         SubscriptionUpdate {
             items: vec![UpdateItem {
@@ -81,11 +89,7 @@ async fn a_confirmed_quote_charges_exactly_its_amounts_once() {
     both(|store| async move {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
-        let wish = half.to(&half.dear);
-        let quote = engine
-            .quote_change(scope, &half.id, wish, NOW, &[])
-            .await
-            .unwrap();
+        let quote = half.quote(&half.dear).await;
         // Half of each: -1,400 and +2,800.
         assert_eq!(quote.terms.due_now_minor, 1_400);
         assert_eq!(quote.terms.next_invoice_minor, 5_600);
@@ -119,12 +123,6 @@ async fn a_quote_is_stale_after_anything_it_depends_on_changed() {
     both(|store| async move {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
-        let quote = async |price: &Price| {
-            engine
-                .quote_change(scope, &half.id, half.to(price), NOW, &[])
-                .await
-                .unwrap()
-        };
         let stale = async |id| {
             let charges = half.world.charges().await;
             let refused = engine.confirm_quote(scope, id, true).await;
@@ -133,26 +131,26 @@ async fn a_quote_is_stale_after_anything_it_depends_on_changed() {
         };
 
         // Another change of the subscription.
-        let (one, two) = (quote(&half.dear).await, quote(&half.cheap).await);
+        let (one, two) = (half.quote(&half.dear).await, half.quote(&half.cheap).await);
         engine.confirm_quote(scope, &one.id, true).await.unwrap();
         stale(&two.id).await;
 
         // The customer's balance.
-        let three = quote(&half.yearly).await;
+        let three = half.quote(&half.yearly).await;
         let mut customer = half.world.find_customer(&half.customer).await;
         customer.balance_minor = -5;
         half.world.update(&mut customer).await;
         stale(&three.id).await;
 
         // A new name changes no amount.
-        let four = quote(&half.cheap).await;
+        let four = half.quote(&half.cheap).await;
         let mut customer = half.world.find_customer(&half.customer).await;
         customer.name = Some("Countess".to_owned());
         half.world.update(&mut customer).await;
         engine.confirm_quote(scope, &four.id, true).await.unwrap();
 
         // Its age.
-        let five = quote(&half.dear).await;
+        let five = half.quote(&half.dear).await;
         half.world
             .clock
             .advance_to(after(engine.now(), QUOTE_SECONDS));
@@ -166,11 +164,7 @@ async fn concurrent_confirmations_charge_once() {
     both(|store| async move {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
-        let wish = half.to(&half.dear);
-        let quote = engine
-            .quote_change(scope, &half.id, wish, NOW, &[])
-            .await
-            .unwrap();
+        let quote = half.quote(&half.dear).await;
         let tries = (0..4).map(|_| {
             let (engine, scope, id) = (engine.clone(), scope.clone(), quote.id.clone());
             tokio::spawn(async move { engine.confirm_quote(&scope, &id, true).await })
@@ -194,11 +188,7 @@ async fn a_lost_answer_to_a_confirmation_is_one_charge() {
         both(|store| async move {
             let half = Half::new(store).await;
             let (engine, scope) = (&half.world.engine, &half.world.scope);
-            let wish = half.to(&half.dear);
-            let quote = engine
-                .quote_change(scope, &half.id, wish, NOW, &[])
-                .await
-                .unwrap();
+            let quote = half.quote(&half.dear).await;
             half.world.bank.inject(fault);
             let lost = engine.confirm_quote(scope, &quote.id, true).await.unwrap();
             assert!(
@@ -221,11 +211,7 @@ async fn without_anything_to_pay_with_a_quote_changes_nothing() {
     both(|store| async move {
         let half = Half::new(store).await;
         let (engine, scope) = (&half.world.engine, &half.world.scope);
-        let wish = half.to(&half.dear);
-        let quote = engine
-            .quote_change(scope, &half.id, wish, NOW, &[])
-            .await
-            .unwrap();
+        let quote = half.quote(&half.dear).await;
         let mut customer = half.world.find_customer(&half.customer).await;
         customer.default_payment_method = None;
         half.world.update(&mut customer).await;
@@ -257,11 +243,7 @@ async fn a_declined_change_stands_and_is_past_due() {
         half.world
             .card(&half.customer, "pm_card_chargeCustomerFail")
             .await;
-        let wish = half.to(&half.dear);
-        let quote = engine
-            .quote_change(scope, &half.id, wish, NOW, &[])
-            .await
-            .unwrap();
+        let quote = half.quote(&half.dear).await;
         let done = engine.confirm_quote(scope, &quote.id, true).await.unwrap();
         assert!(matches!(done.payment, Some(PaymentResult::Declined { .. })));
         assert_eq!(done.subscription.status, Status::PastDue);

@@ -20,10 +20,7 @@ const DAY: i64 = 86_400;
 #[tokio::test(flavor = "multi_thread")]
 async fn months_of_all_lengths_are_billed_from_the_anchors_day() {
     both(|store| async move {
-        let world = World::new(store).await;
-        let price = world.price(2_000, Cadence::MONTHLY).await;
-        let customer = world.customer_with("pm_card_visa").await;
-        let id = world.subscribe(&customer, &price).await;
+        let (world, customer, id) = World::with_one(store, "pm_card_visa").await;
         // An hour passes between the draft and the charge.
         world.live_until(at(2026, 2, 28)).await;
         let draft = world.latest(&id).await;
@@ -64,14 +61,11 @@ async fn months_of_all_lengths_are_billed_from_the_anchors_day() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_renewal_is_past_due_until_it_is_paid() {
     both(|store| async move {
-        let world = World::new(store).await;
-        let price = world.price(2_000, Cadence::MONTHLY).await;
-        let customer = world.customer_with("pm_card_visa").await;
-        let id = world.subscribe(&customer, &price).await;
+        let (world, customer, id) = World::with_one(store, "pm_card_visa").await;
         world.card(&customer, "pm_card_chargeCustomerFail").await;
         let charged = after(at(2026, 2, 28), HOUR);
         world.live_until(charged).await;
-        assert_eq!(world.find_subscription(&id).await.status, Status::PastDue);
+        assert_eq!(world.status(&id).await, Status::PastDue);
         let invoice = world.latest(&id).await;
         assert_eq!(
             (invoice.status, invoice.attempt_count),
@@ -82,13 +76,9 @@ async fn a_failed_renewal_is_past_due_until_it_is_paid() {
         assert_eq!(world.latest(&id).await.attempt_count, 3);
 
         world.card(&customer, "pm_card_visa").await;
-        let paid = world
-            .engine
-            .pay_invoice(&world.scope, &invoice.id, None, true)
-            .await
-            .unwrap();
+        let paid = world.pay(&invoice.id, None).await.unwrap();
         assert!(matches!(paid, PaymentResult::Paid { .. }));
-        assert_eq!(world.find_subscription(&id).await.status, Status::Active);
+        assert_eq!(world.status(&id).await, Status::Active);
         assert_eq!(world.latest(&id).await.attempt_count, 3);
         assert!(!world.find_customer(&customer).await.delinquent);
         world.live_until(after(charged, 20 * DAY)).await;
@@ -154,13 +144,9 @@ async fn when_retries_are_used_up_the_merchants_choice_follows() {
             (InvoiceStatus::Draft, false)
         );
         world.card(&unpaid.customer, "pm_card_visa").await;
-        let paid = world
-            .engine
-            .pay_invoice(&world.scope, &draft.id, None, true)
-            .await
-            .unwrap();
+        let paid = world.pay(&draft.id, None).await.unwrap();
         assert!(matches!(paid, PaymentResult::Paid { .. }));
-        assert_eq!(world.find_subscription(&id).await.status, Status::Active);
+        assert_eq!(world.status(&id).await, Status::Active);
 
         let world = World::new(store).await;
         let id = exhausted(
@@ -169,7 +155,7 @@ async fn when_retries_are_used_up_the_merchants_choice_follows() {
             "pm_card_chargeCustomerFail",
         )
         .await;
-        assert_eq!(world.find_subscription(&id).await.status, Status::PastDue);
+        assert_eq!(world.status(&id).await, Status::PastDue);
     })
     .await;
 }
@@ -184,13 +170,7 @@ async fn a_trial_is_told_and_then_billed() {
             trial_end: Some(at(2026, 2, 14)),
             ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id, 1)])
         };
-        let id = world
-            .engine
-            .create_subscription(&world.scope, new)
-            .await
-            .unwrap()
-            .value
-            .id;
+        let id = world.create(new).await.unwrap().value.id;
         let told = |events: Vec<String>| {
             events
                 .iter()
@@ -201,7 +181,7 @@ async fn a_trial_is_told_and_then_billed() {
         assert_eq!(told(world.events().await), 0);
         world.live_until(at(2026, 2, 14)).await;
         assert_eq!(told(world.events().await), 1);
-        assert_eq!(world.find_subscription(&id).await.status, Status::Active);
+        assert_eq!(world.status(&id).await, Status::Active);
         world.live_until(after(at(2026, 2, 14), HOUR)).await;
         let invoice = world.latest(&id).await;
         assert_eq!(
@@ -235,19 +215,9 @@ async fn a_trial_without_a_card_ends_as_the_merchant_chose() {
                 trial_missing_payment_method: choice,
                 ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id, 1)])
             };
-            let id = world
-                .engine
-                .create_subscription(&world.scope, new)
-                .await
-                .unwrap()
-                .value
-                .id;
+            let id = world.create(new).await.unwrap().value.id;
             world.live_until(after(at(2026, 2, 14), HOUR)).await;
-            assert_eq!(
-                world.find_subscription(&id).await.status,
-                expected,
-                "{choice:?}"
-            );
+            assert_eq!(world.status(&id).await, expected, "{choice:?}");
         }
     })
     .await;
@@ -256,20 +226,11 @@ async fn a_trial_without_a_card_ends_as_the_merchant_chose() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unpaid_first_invoice_expires_after_23_hours() {
     both(|store| async move {
-        let world = World::new(store).await;
-        let price = world.price(2_000, Cadence::MONTHLY).await;
-        let customer = world.customer_with("pm_card_chargeCustomerFail").await;
-        let id = world.subscribe(&customer, &price).await;
+        let (world, _, id) = World::with_one(store, "pm_card_chargeCustomerFail").await;
         world.live_until(after(START, 23 * HOUR - 1)).await;
-        assert_eq!(
-            world.find_subscription(&id).await.status,
-            Status::Incomplete
-        );
+        assert_eq!(world.status(&id).await, Status::Incomplete);
         world.live_until(after(START, 23 * HOUR)).await;
-        assert_eq!(
-            world.find_subscription(&id).await.status,
-            Status::IncompleteExpired
-        );
+        assert_eq!(world.status(&id).await, Status::IncompleteExpired);
         assert_eq!(world.latest(&id).await.status, InvoiceStatus::Void);
     })
     .await;
@@ -302,7 +263,7 @@ async fn it_ends_with_its_period_unless_that_is_taken_back() {
             (Status::Canceled, Some(at(2026, 2, 28)))
         );
         assert_eq!(world.invoices(&one).await.len(), 1);
-        assert_eq!(world.find_subscription(&stays).await.status, Status::Active);
+        assert_eq!(world.status(&stays).await, Status::Active);
         assert_eq!(world.invoices(&two).await.len(), 2);
         let events = world.events().await;
         assert!(
@@ -377,11 +338,7 @@ async fn a_sent_invoice_is_overdue_and_then_paid() {
             days_until_due: Some(7),
             ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id, 1)])
         };
-        let made = world
-            .engine
-            .create_subscription(&world.scope, new)
-            .await
-            .unwrap();
+        let made = world.create(new).await.unwrap();
         assert_eq!(made.status, Status::Active);
         assert_eq!(world.latest(&made.id).await.status, InvoiceStatus::Draft);
         world.live_until(after(START, HOUR)).await;
@@ -389,20 +346,10 @@ async fn a_sent_invoice_is_overdue_and_then_paid() {
         assert_eq!(invoice.status, InvoiceStatus::Open);
         assert_eq!(invoice.due_date, Some(after(START, 7 * DAY)));
         world.live_until(after(START, 7 * DAY)).await;
-        assert_eq!(
-            world.find_subscription(&made.id).await.status,
-            Status::PastDue
-        );
+        assert_eq!(world.status(&made.id).await, Status::PastDue);
         world.card(&customer, "pm_card_visa").await;
-        world
-            .engine
-            .pay_invoice(&world.scope, &invoice.id, None, true)
-            .await
-            .unwrap();
-        assert_eq!(
-            world.find_subscription(&made.id).await.status,
-            Status::Active
-        );
+        world.pay(&invoice.id, None).await.unwrap();
+        assert_eq!(world.status(&made.id).await, Status::Active);
     })
     .await;
 }
@@ -416,13 +363,10 @@ async fn a_worker_finds_out_what_became_of_a_lost_charge() {
             let customer = world.customer_with("pm_card_visa").await;
             world.bank.inject(fault);
             let id = world.subscribe(&customer, &price).await;
-            assert_eq!(
-                world.find_subscription(&id).await.status,
-                Status::Incomplete
-            );
+            assert_eq!(world.status(&id).await, Status::Incomplete);
             world.live_until(after(START, 60)).await;
             world.sweep().await;
-            assert_eq!(world.find_subscription(&id).await.status, Status::Active);
+            assert_eq!(world.status(&id).await, Status::Active);
             assert_eq!(world.charges().await, 1);
         })
         .await;

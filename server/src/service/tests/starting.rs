@@ -14,10 +14,7 @@ use crate::store::tests::both;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_invoice_is_finalised_and_charged_at_once() {
     both(|store| async move {
-        let world = World::new(store).await;
-        let price = world.price(2_000, Cadence::MONTHLY).await;
-        let customer = world.customer_with("pm_card_visa").await;
-        let id = world.subscribe(&customer, &price).await;
+        let (world, _, id) = World::with_one(store, "pm_card_visa").await;
 
         let subscription = world.find_subscription(&id).await;
         assert_eq!(subscription.status, Status::Active);
@@ -59,11 +56,7 @@ async fn without_anything_to_pay_with_nothing_is_written() {
         let customer = world.customer().await;
         let before = world.events().await;
         let new = NewSubscription::new(customer.clone(), vec![NewItem::new(price.id, 1)]);
-        let refused = world
-            .engine
-            .create_subscription(&world.scope, new)
-            .await
-            .unwrap_err();
+        let refused = world.create(new).await.unwrap_err();
         let Refused::State { code, message } = refused else {
             panic!("{refused:?}")
         };
@@ -78,14 +71,8 @@ async fn without_anything_to_pay_with_nothing_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declined_first_charge_leaves_it_incomplete_until_it_is_paid() {
     both(|store| async move {
-        let world = World::new(store).await;
-        let price = world.price(2_000, Cadence::MONTHLY).await;
-        let customer = world.customer_with("pm_card_chargeCustomerFail").await;
-        let id = world.subscribe(&customer, &price).await;
-        assert_eq!(
-            world.find_subscription(&id).await.status,
-            Status::Incomplete
-        );
+        let (world, customer, id) = World::with_one(store, "pm_card_chargeCustomerFail").await;
+        assert_eq!(world.status(&id).await, Status::Incomplete);
         let invoice = world.latest(&id).await;
         assert_eq!(invoice.status, InvoiceStatus::Open);
         assert_eq!(invoice.next_payment_attempt, None);
@@ -96,18 +83,12 @@ async fn a_declined_first_charge_leaves_it_incomplete_until_it_is_paid() {
         assert!(world.find_customer(&customer).await.delinquent);
 
         let card = world.card(&customer, "pm_card_visa").await;
-        let paid = world
-            .engine
-            .pay_invoice(&world.scope, &invoice.id, Some(card), true)
-            .await;
+        let paid = world.pay(&invoice.id, Some(card)).await;
         assert!(matches!(paid, Ok(PaymentResult::Paid { .. })), "{paid:?}");
-        assert_eq!(world.find_subscription(&id).await.status, Status::Active);
+        assert_eq!(world.status(&id).await, Status::Active);
         assert!(!world.find_customer(&customer).await.delinquent);
         assert_eq!(world.latest(&id).await.attempt_count, 1);
-        let again = world
-            .engine
-            .pay_invoice(&world.scope, &invoice.id, None, true)
-            .await;
+        let again = world.pay(&invoice.id, None).await;
         assert!(matches!(again, Err(Refused::State { .. })), "{again:?}");
         assert_eq!(world.charges().await, 1);
     })
@@ -124,19 +105,12 @@ async fn error_if_incomplete_refuses_and_leaves_nothing_to_pay() {
             payment_behavior: PaymentBehavior::ErrorIfIncomplete,
             ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id, 1)])
         };
-        let refused = world
-            .engine
-            .create_subscription(&world.scope, new)
-            .await
-            .unwrap_err();
+        let refused = world.create(new).await.unwrap_err();
         assert!(matches!(refused, Refused::Card { .. }), "{refused:?}");
         let invoices = world.invoices(&customer).await;
         assert_eq!(invoices[0].status, InvoiceStatus::Void);
         let id = invoices[0].subscription.clone().unwrap();
-        assert_eq!(
-            world.find_subscription(&id).await.status,
-            Status::IncompleteExpired
-        );
+        assert_eq!(world.status(&id).await, Status::IncompleteExpired);
     })
     .await;
 }
@@ -151,11 +125,7 @@ async fn a_trial_makes_a_paid_invoice_of_nothing() {
             trial_end: Some(at(2026, 2, 14)),
             ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id.clone(), 1)])
         };
-        let made = world
-            .engine
-            .create_subscription(&world.scope, new.clone())
-            .await
-            .unwrap();
+        let made = world.create(new.clone()).await.unwrap();
         assert_eq!(made.status, Status::Trialing);
         let invoice = world.latest(&made.id).await;
         assert_eq!(invoice.status, InvoiceStatus::Paid);
@@ -167,11 +137,7 @@ async fn a_trial_makes_a_paid_invoice_of_nothing() {
             trial_end: Some(START.add_seconds(TRIAL_SECONDS_MAX + 1).unwrap()),
             ..new
         };
-        let refused = world
-            .engine
-            .create_subscription(&world.scope, wrong)
-            .await
-            .unwrap_err();
+        let refused = world.create(wrong).await.unwrap_err();
         assert!(matches!(refused, Refused::Invalid { param, .. } if param == "trial_end"));
     })
     .await;
@@ -187,17 +153,11 @@ async fn a_lost_answer_is_found_and_nothing_is_charged_twice() {
             world.bank.inject(fault);
             let id = world.subscribe(&customer, &price).await;
             // Nobody knows yet, so nobody may charge with another key.
-            assert_eq!(
-                world.find_subscription(&id).await.status,
-                Status::Incomplete
-            );
+            assert_eq!(world.status(&id).await, Status::Incomplete);
             let invoice = world.latest(&id).await;
-            let paid = world
-                .engine
-                .pay_invoice(&world.scope, &invoice.id, None, true)
-                .await;
+            let paid = world.pay(&invoice.id, None).await;
             assert!(matches!(paid, Ok(PaymentResult::Paid { .. })), "{paid:?}");
-            assert_eq!(world.find_subscription(&id).await.status, Status::Active);
+            assert_eq!(world.status(&id).await, Status::Active);
             assert_eq!(world.charges().await, 1);
         })
         .await;
@@ -207,43 +167,21 @@ async fn a_lost_answer_is_found_and_nothing_is_charged_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_challenge_is_answered_or_given_up_but_never_both() {
     both(|store| async move {
-        let world = World::new(store).await;
-        let price = world.price(2_000, Cadence::MONTHLY).await;
-        let customer = world.customer_with("pm_card_authenticationRequired").await;
-        let id = world.subscribe(&customer, &price).await;
-        assert_eq!(
-            world.find_subscription(&id).await.status,
-            Status::Incomplete
-        );
+        let (world, customer, id) = World::with_one(store, "pm_card_authenticationRequired").await;
+        assert_eq!(world.status(&id).await, Status::Incomplete);
         let invoice = world.latest(&id).await;
-        let waits = world
-            .engine
-            .pay_invoice(&world.scope, &invoice.id, None, true)
-            .await
-            .unwrap();
+        let waits = world.pay(&invoice.id, None).await.unwrap();
         let PaymentResult::RequiresAction { challenge_url, .. } = waits else {
             panic!()
         };
 
         // Another card pays; the old challenge is worth nothing afterwards.
         let card = world.card(&customer, "pm_card_visa").await;
-        let paid = world
-            .engine
-            .pay_invoice(&world.scope, &invoice.id, Some(card), true)
-            .await;
+        let paid = world.pay(&invoice.id, Some(card)).await;
         assert!(matches!(paid, Ok(PaymentResult::Paid { .. })), "{paid:?}");
-        let gateway = &world.engine.gateway;
-        let approved = crate::gateway::ChallengeAnswer::Approved;
-        gateway
-            .answer_challenge(&world.scope, &challenge_url, approved)
-            .await
-            .unwrap();
+        world.approve(&challenge_url).await;
         let intent = invoice.payment_intent.clone().unwrap();
-        let found = world
-            .engine
-            .finish_payment(&world.scope, &intent)
-            .await
-            .unwrap();
+        let found = world.finish(&intent).await.unwrap();
         assert!(matches!(found, PaymentResult::Paid { .. }));
         assert_eq!(world.charges().await, 1);
     })
@@ -253,33 +191,17 @@ async fn a_challenge_is_answered_or_given_up_but_never_both() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answered_challenge_completes_it() {
     both(|store| async move {
-        let world = World::new(store).await;
-        let price = world.price(2_000, Cadence::MONTHLY).await;
-        let customer = world.customer_with("pm_card_authenticationRequired").await;
-        let id = world.subscribe(&customer, &price).await;
+        let (world, _, id) = World::with_one(store, "pm_card_authenticationRequired").await;
         let invoice = world.latest(&id).await;
         let intent = invoice.payment_intent.clone().unwrap();
-        let waits = world
-            .engine
-            .finish_payment(&world.scope, &intent)
-            .await
-            .unwrap();
+        let waits = world.finish(&intent).await.unwrap();
         let PaymentResult::RequiresAction { challenge_url, .. } = waits else {
             panic!()
         };
-        let gateway = &world.engine.gateway;
-        let approved = crate::gateway::ChallengeAnswer::Approved;
-        gateway
-            .answer_challenge(&world.scope, &challenge_url, approved)
-            .await
-            .unwrap();
-        let done = world
-            .engine
-            .finish_payment(&world.scope, &intent)
-            .await
-            .unwrap();
+        world.approve(&challenge_url).await;
+        let done = world.finish(&intent).await.unwrap();
         assert!(matches!(done, PaymentResult::Paid { .. }), "{done:?}");
-        assert_eq!(world.find_subscription(&id).await.status, Status::Active);
+        assert_eq!(world.status(&id).await, Status::Active);
         assert_eq!(world.charges().await, 1);
     })
     .await;

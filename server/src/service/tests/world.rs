@@ -8,19 +8,22 @@ use perennial::catalog::{Price, Product, Recurring, TaxBehavior, UsageType};
 use perennial::currency::Currency;
 use perennial::customer::Customer;
 use perennial::decimal::Decimal12;
-use perennial::id::{CustomerId, InvoiceId, PaymentMethodId, PriceId, ProductId, SubscriptionId};
+use perennial::id::{
+    CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, PriceId, ProductId, SubscriptionId,
+};
 use perennial::invoice::Invoice;
 use perennial::metadata::Metadata;
 use perennial::payment::{BillingDetails, PaymentMethod};
 use perennial::pricing::Pricing;
-use perennial::subscription::Subscription;
+use perennial::subscription::{Status, Subscription};
 
 use crate::clock::{Ids, MovingClock, SeededEntropy};
-use crate::gateway::Gateway;
 use crate::gateway::sandbox::{Sandbox, from_test_name};
-use crate::service::Engine;
+use crate::gateway::{ChallengeAnswer, Gateway};
 use crate::service::balance::BalanceTransaction;
+use crate::service::payments::PaymentResult;
 use crate::service::subscriptions::{NewItem, NewSubscription};
+use crate::service::{Engine, Refused};
 use crate::store::document::{self, Column, PageRequest, Stored};
 use crate::store::{Scope, Store, event, nouns, tests};
 
@@ -88,6 +91,15 @@ impl World {
         };
         world.insert(product).await;
         world
+    }
+
+    /// A world with one customer, who pays 2,000 a month with one of Stripe's test cards.
+    pub(crate) async fn with_one(store: Store, card: &str) -> (Self, CustomerId, SubscriptionId) {
+        let world = Self::new(store).await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        let customer = world.customer_with(card).await;
+        let id = world.subscribe(&customer, &price).await;
+        (world, customer, id)
     }
 
     pub(crate) async fn insert<T: document::Document>(&self, value: T) -> Stored<T> {
@@ -198,16 +210,45 @@ impl World {
             .await
     }
 
+    pub(crate) async fn status(&self, id: &SubscriptionId) -> Status {
+        self.find_subscription(id).await.status
+    }
+
+    /// Starts a subscription.
+    pub(crate) async fn create(
+        &self,
+        new: NewSubscription,
+    ) -> Result<Stored<Subscription>, Refused> {
+        self.engine.create_subscription(&self.scope, new).await
+    }
+
+    /// Pays an invoice for a customer who is here.
+    pub(crate) async fn pay(
+        &self,
+        invoice: &InvoiceId,
+        method: Option<PaymentMethodId>,
+    ) -> Result<PaymentResult, Refused> {
+        let (engine, scope) = (&self.engine, &self.scope);
+        engine.pay_invoice(scope, invoice, method, true).await
+    }
+
+    /// The customer proves to the bank who they are.
+    pub(crate) async fn approve(&self, challenge_url: &str) {
+        let (gateway, approved) = (&self.engine.gateway, ChallengeAnswer::Approved);
+        let answered = gateway.answer_challenge(&self.scope, challenge_url, approved);
+        answered.await.unwrap();
+    }
+
+    /// The customer comes back from the bank.
+    pub(crate) async fn finish(&self, id: &PaymentIntentId) -> Result<PaymentResult, Refused> {
+        self.engine.finish_payment(&self.scope, id).await
+    }
+
     /// One of a price, for a customer.
     pub(crate) async fn subscribe(&self, customer: &CustomerId, price: &Price) -> SubscriptionId {
         let items = vec![NewItem::new(price.id.clone(), 1)];
-        let new = NewSubscription::new(customer.clone(), items);
-        self.engine
-            .create_subscription(&self.scope, new)
-            .await
-            .unwrap()
-            .value
-            .id
+        let made = self.create(NewSubscription::new(customer.clone(), items));
+        made.await.unwrap().value.id
     }
 
     /// One of a price for a customer, free until `end`.
@@ -221,8 +262,7 @@ impl World {
             trial_end: Some(end),
             ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id.clone(), 1)])
         };
-        let made = self.engine.create_subscription(&self.scope, new).await;
-        made.unwrap().value.id
+        self.create(new).await.unwrap().value.id
     }
 
     /// All invoices of a customer, oldest first.
@@ -265,7 +305,12 @@ impl World {
     pub(crate) async fn events(&self) -> Vec<String> {
         let mut connection = self.engine.store.read().await.unwrap();
         let page = PageRequest::first(100);
-        let (events, _) = event::list(&mut connection, &self.scope, &page, None)
+        let all = event::Filter {
+            kinds: Vec::new(),
+            from: 0,
+            until: i64::MAX,
+        };
+        let (events, _) = event::search(&mut connection, &self.scope, &page, &all)
             .await
             .unwrap();
         events.into_iter().rev().map(|event| event.kind).collect()
