@@ -20,11 +20,7 @@ pub struct Wishes {
 
 /// `GET /challenge/payment/{id}`.
 pub async fn paid(State(web): State<Web>, Path(id): Path<String>, request: Request) -> Response {
-    let Some(seen) = request
-        .extensions()
-        .get::<Seen>()
-        .and_then(|seen| seen.0.clone())
-    else {
+    let Some(seen) = Seen::of(request.extensions()) else {
         return Redirect::to("/portal").into_response();
     };
     let outcome = match PaymentIntentId::parse(&id) {
@@ -66,11 +62,7 @@ pub async fn saved(
     Query(wishes): Query<Wishes>,
     request: Request,
 ) -> Response {
-    let Some(seen) = request
-        .extensions()
-        .get::<Seen>()
-        .and_then(|seen| seen.0.clone())
-    else {
+    let Some(seen) = Seen::of(request.extensions()) else {
         return Redirect::to("/portal").into_response();
     };
     let outcome = match SetupIntentId::parse(&id) {

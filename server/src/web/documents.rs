@@ -21,7 +21,7 @@ pub async fn invoice_pdf(
     request: Request,
 ) -> Response {
     let extensions = request.extensions();
-    let Some(seen) = extensions.get::<Seen>().and_then(|seen| seen.0.clone()) else {
+    let Some(seen) = Seen::of(extensions) else {
         // The page there says what to do.
         return Redirect::to("/portal").into_response();
     };

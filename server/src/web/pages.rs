@@ -71,9 +71,7 @@ fn context(web: Web) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
         let parts = use_context::<Parts>();
         let extensions = parts.as_ref().map(|parts| &parts.extensions);
-        let visit = extensions
-            .and_then(|extensions| extensions.get::<Seen>())
-            .and_then(|seen| seen.0.clone());
+        let visit = extensions.and_then(Seen::of);
         let setting = extensions.and_then(|extensions| extensions.get::<Setting>());
         let brand = setting.and_then(Setting::brand);
         let locale = setting.map_or(app::locale::Locale::En, Setting::locale);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::locale::Locale;
 use app::viewer::Viewer;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use perennial::portal::Flow;
@@ -25,6 +25,13 @@ const COOKIES_MAX: usize = 50;
 /// Who is looking, as found before routing. Stands in the request's extensions.
 #[derive(Clone)]
 pub struct Seen(pub Option<Arc<Visit>>);
+
+impl Seen {
+    /// The visit that a request belongs to, if it does to one.
+    pub fn of(extensions: &Extensions) -> Option<Arc<Visit>> {
+        extensions.get::<Self>()?.0.clone()
+    }
+}
 
 /// The viewer of a visit, for the app.
 pub fn viewer(visit: &Visit) -> Viewer {
