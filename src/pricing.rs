@@ -53,7 +53,7 @@ pub struct TransformQuantity {
 
 /// How a price turns a quantity into an amount: Stripe's `billing_scheme` and what belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "billing_scheme", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Pricing {
     /// The same for each unit, or for each package of units.
     PerUnit {

@@ -68,7 +68,7 @@ else
 fi
 part "Rust tests, on SQLite and Postgres (the first build takes about 6 minutes)" rust_tests
 part "Documentation without warnings" docs
-part "Building the browser half (about 3 minutes the first time)" tools/site.sh release
+part "Building the browser half (about 3 minutes the first time)" tools/site.sh release within-budget
 part "Building the server for the browser tests" server
 part "The API, through the official client" node_tests sdk
 part "The portal, in a browser" node_tests journeys

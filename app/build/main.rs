@@ -1,7 +1,8 @@
-//! Makes the two things of the app that are not Rust: the stylesheet and the words.
+//! Makes what of the app is not written in Rust: the stylesheet, the words, and the fingerprint of what travels.
 //!
-//! Both land in `OUT_DIR`: `app.css` with the name it is served under, and `words.rs` with a method a sentence.
+//! They land in `OUT_DIR`: `app.css` with the name it is served under, `words.rs` with a method a sentence, `wire.rs`.
 
+mod fingerprint;
 mod styles;
 mod words;
 
@@ -32,6 +33,7 @@ fn make() -> Result<(), String> {
             styles::fingerprint(css.as_bytes())
         ),
     )?;
+    write(&out.join("wire.rs"), &fingerprint::generate(&root)?)?;
     write(
         &out.join("words.rs"),
         &words::generate(&root.join("locales"))?,

@@ -2,7 +2,11 @@
 
 use crate::{
     locale::{Locale, words},
-    portal::{self, frame::load_frame, loaded::load},
+    portal::{
+        self,
+        frame::LoadFrame,
+        loaded::{Question, load},
+    },
     ui::{Arrival, Merchant},
 };
 use leptos::prelude::*;
@@ -24,7 +28,7 @@ pub fn App() -> impl IntoView {
     provide_context(locale);
     provide_context(Arrival::default());
     provide_context(Merchant::default());
-    let frame = load(|| (), |()| load_frame());
+    let frame = load::<LoadFrame>(Question::plain);
     Effect::new(move |_| tell_document(locale.get()));
     view! {
         <Router>

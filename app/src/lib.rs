@@ -4,6 +4,7 @@
 //! HTML: every page is complete, and every form works, before the wasm arrives and without it.
 
 pub mod app;
+pub mod call;
 #[cfg(feature = "ssr")]
 pub mod country;
 pub mod locale;
@@ -16,6 +17,7 @@ pub mod site;
 pub mod style;
 pub mod ui;
 pub mod viewer;
+pub mod wire;
 
 pub use app::App;
 #[cfg(feature = "ssr")]

@@ -1,5 +1,6 @@
 //! The customer's pages: a page with its server functions and its stylesheet side by side.
 
+pub mod act;
 pub mod attention;
 pub mod cancel;
 pub mod card_form;

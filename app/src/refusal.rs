@@ -131,7 +131,7 @@ pub enum Rule {
 }
 
 impl leptos::server_fn::error::FromServerFnError for Refusal {
-    type Encoder = leptos::server_fn::codec::JsonEncoding;
+    type Encoder = crate::wire::Wire;
 
     fn from_server_fn_error(error: leptos::server_fn::error::ServerFnErrorErr) -> Self {
         use leptos::server_fn::error::ServerFnErrorErr;

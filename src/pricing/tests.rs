@@ -296,7 +296,7 @@ fn a_wrong_price_is_refused_by_name() -> Result<(), DecimalError> {
 #[test]
 fn json_keeps_the_price() -> Result<(), Box<dyn core::error::Error>> {
     let flat = Pricing::per_unit(decimal("0.05")?);
-    let json = r#"{"billing_scheme":"per_unit","unit_amount":"0.05","transform_quantity":null}"#;
+    let json = r#"{"per_unit":{"unit_amount":"0.05","transform_quantity":null}}"#;
     assert_eq!(serde_json::to_string(&flat)?, json);
     assert_eq!(serde_json::from_str::<Pricing>(json)?, flat);
     let tiered = Pricing::Tiered {

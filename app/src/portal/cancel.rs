@@ -2,9 +2,10 @@
 //! the first page.
 
 use super::{
+    act::{Act, ActForm, Done},
     change::subscription_of_path,
     loaded::{Loaded, load},
-    outcome::{Outcome, refusal_of},
+    outcome::Outcome,
     say,
 };
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         Button, ButtonKind, Fact, Facts, LinkButton, Page, PageHeader, RadioRow, RadioRows,
         TextArea,
     },
+    wire::Packed,
 };
 use leptos::prelude::*;
 use perennial::{id::SubscriptionId, portal::CancelMode, subscription::Feedback};
@@ -27,7 +29,7 @@ const COMMENT_CHARS_MAX: u32 = 500;
 ///
 /// # Errors
 /// When the merchant's rules don't allow it, or it has ended.
-#[server(prefix = "/api/portal", endpoint = "cancel-page")]
+#[server(prefix = "/api/portal", endpoint = "cancel-page", output = Packed)]
 pub async fn load_cancel(
     /// Which subscription.
     subscription: SubscriptionId,
@@ -40,7 +42,7 @@ pub async fn load_cancel(
 ///
 /// # Errors
 /// When it can't be cancelled (any more).
-#[server(prefix = "/api/portal", endpoint = "cancel")]
+#[server(prefix = "/api/portal", endpoint = "cancel", output = Packed)]
 pub async fn cancel(
     /// Which subscription.
     subscription: SubscriptionId,
@@ -50,7 +52,7 @@ pub async fn cancel(
     /// In the customer's own words; empty for none.
     #[server(default)]
     comment: String,
-) -> Result<(), Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on};
     use crate::refusal::{Field, Rule};
     let (portal, viewer) = crate::viewer::signed_in()?;
@@ -70,7 +72,7 @@ pub async fn cancel(
         .cancel(&viewer, &subscription, reason, comment)
         .await?;
     go_on("/portal", Notice::Cancelled);
-    Ok(())
+    Ok(None)
 }
 
 /// The reasons with their codes, as Stripe's API spells them.
@@ -101,15 +103,14 @@ fn reason_text(words: Words, reason: Feedback) -> &'static str {
 /// Before cancelling.
 #[component]
 pub fn Cancel() -> impl IntoView {
-    let id = subscription_of_path();
-    let page = load(move || id.get(), |id| async move { load_cancel(id?).await });
+    let page = load::<LoadCancel>(subscription_of_path());
     view! { <Loaded resource=page view=|page| view! { <Consequences page=page /> }.into_any() /> }
 }
 
 #[component]
 fn Consequences(page: CancelPage) -> impl IntoView {
     let words = words();
-    let cancelling = ServerAction::<Cancel>::new();
+    let cancelling = Act::of::<Cancel>();
     let name = say::items(words, &page.subscription.items);
     let date = words.date_near(page.ends_at, page.now);
     let (lead, label) = match page.mode {
@@ -155,21 +156,21 @@ fn Consequences(page: CancelPage) -> impl IntoView {
     view! {
         <Page>
             <PageHeader title=words.home_cancel() lead=lead above=("/portal".to_owned(), words.shell_home().to_owned()) />
-            <Outcome refusal=refusal_of(cancelling) />
+            <Outcome refusal=cancelling.refusal() />
             <Facts>
                 <Fact name=words.cancel_access()>{until}</Fact>
                 <Fact name=words.cancel_payments()>{payments}</Fact>
                 {credit}
                 {undo}
             </Facts>
-            <ActionForm action=cancelling attr:class=concat!("cancel ", style_sheet!("app/src/portal/cancel.css"))>
+            <ActForm act=cancelling class=concat!("cancel ", style_sheet!("app/src/portal/cancel.css"))>
                 <input r#type="hidden" name="subscription" value=id />
                 {reasons}
                 <div class="acts">
                     <LinkButton href="/portal">{words.cancel_keep()}</LinkButton>
                     <Button kind=ButtonKind::Danger submit=true busy=cancelling.pending()>{label}</Button>
                 </div>
-            </ActionForm>
+            </ActForm>
         </Page>
     }
 }

@@ -3,8 +3,9 @@
 mod typing;
 
 use super::{
-    loaded::{Loaded, load},
-    outcome::{Away, Faults, Outcome, focus, follow, refusal_of},
+    act::{Act, ActForm, Done},
+    loaded::{Loaded, Question, load},
+    outcome::{Faults, Outcome, focus},
 };
 use crate::{
     locale::words,
@@ -14,6 +15,7 @@ use crate::{
         Button, ButtonKind, CardArt, Checkbox, FieldFrame, Glyph, Icon, LinkButton, Page,
         PageHeader, described_by,
     },
+    wire::Packed,
 };
 use leptos::{html, prelude::*, web_sys::HtmlInputElement};
 use leptos_router::hooks::use_query_map;
@@ -46,7 +48,7 @@ pub struct CardForm {
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "card-form")]
+#[server(prefix = "/api/portal", endpoint = "card-form", output = Packed)]
 pub async fn load_card_form() -> Result<CardForm, Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
     Ok(CardForm {
@@ -60,7 +62,7 @@ pub async fn load_card_form() -> Result<CardForm, Refusal> {
 ///
 /// # Errors
 /// As every server function of the portal; [`Refusal::Invalid`] by field, [`Refusal::Declined`] by the bank.
-#[server(prefix = "/api/portal", endpoint = "add-card")]
+#[server(prefix = "/api/portal", endpoint = "add-card", output = Packed)]
 pub async fn add_card(
     /// As typed.
     number: String,
@@ -76,7 +78,7 @@ pub async fn add_card(
     /// The invoice that the customer was about to pay, if any.
     #[server(default)]
     invoice: String,
-) -> Result<Away, Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on, leave};
     use crate::port::Added;
     let (portal, viewer) = crate::viewer::signed_in()?;
@@ -147,9 +149,8 @@ pub fn rule_of(fault: CardFault) -> (Field, Rule) {
 /// The page.
 #[component]
 pub fn AddCardPage() -> impl IntoView {
-    let adding = ServerAction::<AddCard>::new();
-    follow(adding);
-    let resource = load(|| (), |()| load_card_form());
+    let adding = Act::of::<AddCard>();
+    let resource = load::<LoadCardForm>(Question::plain);
     view! { <Loaded resource=resource view=move |form| view! { <Form form=form adding=adding /> }.into_any() /> }
 }
 
@@ -180,9 +181,9 @@ impl Inputs {
 }
 
 #[component]
-fn Form(form: CardForm, adding: ServerAction<AddCard>) -> impl IntoView {
+fn Form(form: CardForm, adding: Act) -> impl IntoView {
     let words = words();
-    let refusal = refusal_of(adding);
+    let refusal = adding.refusal();
     let faults = Faults::new(refusal);
     let inputs = Inputs {
         number: NodeRef::new(),
@@ -223,7 +224,7 @@ fn Form(form: CardForm, adding: ServerAction<AddCard>) -> impl IntoView {
             <PageHeader title=words.card_title() lead=words.card_lead() above=(back.clone(), back_words.to_owned()) />
             <Outcome refusal=refusal />
             {(!form.livemode).then(|| view! { <p class="quiet">{words.card_test()}</p> })}
-            <ActionForm action=adding attr:class=CLASS>
+            <ActForm act=adding class=CLASS>
                 <Group inputs=inputs faults=faults left=left />
                 {(!form.first).then(|| view! {
                     <Checkbox name="make_default" label=words.card_make_default() hint=words.card_make_default_hint() />
@@ -234,7 +235,7 @@ fn Form(form: CardForm, adding: ServerAction<AddCard>) -> impl IntoView {
                     <Button kind=ButtonKind::Primary submit=true busy=adding.pending() on:pointerdown=move |_| faults.press() on:click=send>{words.card_save()}</Button>
                     <LinkButton kind=ButtonKind::Text href=back>{words.action_cancel()}</LinkButton>
                 </div>
-            </ActionForm>
+            </ActForm>
         </Page>
     }
 }

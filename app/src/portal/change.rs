@@ -12,10 +12,14 @@ mod tests;
 
 pub use review::Review;
 
-use super::loaded::{Loaded, load};
+use super::{
+    act::Done,
+    loaded::{Loaded, Question, load},
+};
 use crate::{
     port::{ChangePage, QuotePage},
     refusal::Refusal,
+    wire::Packed,
 };
 use choice::Choice;
 use leptos::prelude::*;
@@ -26,7 +30,7 @@ use perennial::id::{QuoteId, SubscriptionId, SubscriptionItemId};
 ///
 /// # Errors
 /// When the merchant's rules don't allow a change now.
-#[server(prefix = "/api/portal", endpoint = "change-page")]
+#[server(prefix = "/api/portal", endpoint = "change-page", output = Packed)]
 pub async fn load_change(
     /// Of which subscription.
     subscription: SubscriptionId,
@@ -39,7 +43,7 @@ pub async fn load_change(
 ///
 /// # Errors
 /// When the quote is not the customer's.
-#[server(prefix = "/api/portal", endpoint = "quote-page")]
+#[server(prefix = "/api/portal", endpoint = "quote-page", output = Packed)]
 pub async fn load_quote(
     /// Of which subscription.
     subscription: SubscriptionId,
@@ -56,7 +60,7 @@ pub async fn load_quote(
 ///
 /// # Errors
 /// When there is no such price to change to, or the rules don't allow it.
-#[server(prefix = "/api/portal", endpoint = "quote")]
+#[server(prefix = "/api/portal", endpoint = "quote", output = Packed)]
 pub async fn quote_change(
     /// Of which subscription.
     subscription: SubscriptionId,
@@ -71,7 +75,7 @@ pub async fn quote_change(
     /// Units afterwards; 0 keeps them.
     #[server(default)]
     quantity: u64,
-) -> Result<(), Refusal> {
+) -> Done {
     use crate::{
         port::Wish,
         refusal::{Field, Rule},
@@ -94,23 +98,22 @@ pub async fn quote_change(
     let quoted = portal.quote(&viewer, &subscription, vec![wish]).await?;
     let id = quoted.quote.id;
     leptos_axum::redirect(&format!("/portal/subscriptions/{subscription}/change/{id}"));
-    Ok(())
+    Ok(None)
 }
 
-/// The subscription that the path names. An id that can't be one leads nowhere, which the server then says.
-pub(super) fn subscription_of_path() -> Signal<Result<SubscriptionId, Refusal>> {
+/// Asks about the subscription that the path names. An id that can't be one leads nowhere, which the server then says.
+pub(super) fn subscription_of_path() -> impl Fn() -> Question + Send + Sync {
     let params = use_params_map();
-    Signal::derive(move || {
+    move || {
         let id = params.with(|params| params.get("id")).unwrap_or_default();
-        SubscriptionId::parse(&id).map_err(|_| Refusal::NotFound)
-    })
+        Question::of("subscription", id)
+    }
 }
 
 /// The choice.
 #[component]
 pub fn Change() -> impl IntoView {
-    let id = subscription_of_path();
-    let page = load(move || id.get(), |id| async move { load_change(id?).await });
+    let page = load::<LoadChange>(subscription_of_path());
     let query = use_query_map();
     let show = move |page: ChangePage| {
         let asked = query.get_untracked();

@@ -9,14 +9,16 @@ mod check;
 mod tax_ids;
 
 use super::{
-    loaded::{Loaded, load},
-    outcome::{Faults, Outcome, focus, refusal_of, typed},
+    act::{Act, ActForm, Done},
+    loaded::{Loaded, Question, load},
+    outcome::{Faults, Outcome, focus, typed},
 };
 use crate::{
     locale::words,
     port::{Details, DetailsInput},
     refusal::{Field as Input, Refusal},
     ui::{Button, ButtonKind, Fact, Facts, FieldFrame, Page, PageHeader, Section, described_by},
+    wire::Packed,
 };
 use address::AddressFields;
 pub use check::check;
@@ -51,7 +53,7 @@ pub struct DetailsShown {
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "details")]
+#[server(prefix = "/api/portal", endpoint = "details", output = Packed)]
 pub async fn load_details() -> Result<DetailsShown, Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
     let details = portal.details(&viewer).await?;
@@ -75,7 +77,7 @@ pub async fn load_details() -> Result<DetailsShown, Refusal> {
 ///
 /// # Errors
 /// As every server function of the portal; [`Refusal::Invalid`] by field.
-#[server(prefix = "/api/portal", endpoint = "save-details")]
+#[server(prefix = "/api/portal", endpoint = "save-details", output = Packed)]
 pub async fn save_details(
     /// Name or company.
     #[server(default)]
@@ -104,7 +106,7 @@ pub async fn save_details(
     /// Postal code.
     #[server(default)]
     postal_code: String,
-) -> Result<(), Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on};
     let (portal, viewer) = crate::viewer::signed_in()?;
     let mut input = DetailsInput {
@@ -126,20 +128,20 @@ pub async fn save_details(
     check::tidy(&mut input);
     portal.save_details(&viewer, input).await?;
     go_on(HERE, Notice::DetailsSaved);
-    Ok(())
+    Ok(None)
 }
 
 /// Adds a tax number.
 ///
 /// # Errors
 /// As every server function of the portal; [`Refusal::Invalid`] by field.
-#[server(prefix = "/api/portal", endpoint = "add-tax-id")]
+#[server(prefix = "/api/portal", endpoint = "add-tax-id", output = Packed)]
 pub async fn add_tax_id(
     /// Stripe's type, and after a colon the country it was chosen for.
     kind: String,
     /// As typed.
     value: String,
-) -> Result<(), Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on};
     let (portal, viewer) = crate::viewer::signed_in()?;
     let faults = tax_ids::check(&kind, &value);
@@ -149,49 +151,43 @@ pub async fn add_tax_id(
     let kind = kind.split(':').next().unwrap_or_default().to_owned();
     portal.add_tax_id(&viewer, kind, value).await?;
     go_on(HERE, Notice::TaxIdAdded);
-    Ok(())
+    Ok(None)
 }
 
 /// Removes a tax number.
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "remove-tax-id")]
+#[server(prefix = "/api/portal", endpoint = "remove-tax-id", output = Packed)]
 pub async fn remove_tax_id(
     /// Which.
     id: String,
-) -> Result<(), Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on};
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.remove_tax_id(&viewer, id).await?;
     go_on(HERE, Notice::TaxIdRemoved);
-    Ok(())
+    Ok(None)
 }
 
 /// What can be done on the page.
 #[derive(Clone, Copy)]
 struct Acts {
-    save: ServerAction<SaveDetails>,
-    add: ServerAction<AddTaxId>,
-    remove: ServerAction<RemoveTaxId>,
+    save: Act,
+    add: Act,
+    remove: Act,
 }
 
 /// The page.
 #[component]
 pub fn DetailsPage() -> impl IntoView {
     let acts = Acts {
-        save: ServerAction::new(),
-        add: ServerAction::new(),
-        remove: ServerAction::new(),
+        save: Act::of::<SaveDetails>(),
+        add: Act::of::<AddTaxId>(),
+        remove: Act::of::<RemoveTaxId>(),
     };
-    let done = move || {
-        (
-            acts.save.version().get(),
-            acts.add.version().get(),
-            acts.remove.version().get(),
-        )
-    };
-    let resource = load(done, |_| load_details());
+    let question = move || Question::plain().after(&[acts.save, acts.add, acts.remove]);
+    let resource = load::<LoadDetails>(question);
     view! { <Loaded resource=resource view=move |shown| view! { <Shown shown=shown acts=acts /> }.into_any() /> }
 }
 
@@ -211,7 +207,7 @@ fn Shown(shown: DetailsShown, acts: Acts) -> impl IntoView {
     view! {
         <Page>
             <PageHeader title=words.shell_details() lead=words.details_lead() />
-            <Outcome refusal=refusal_of(acts.save) />
+            <Outcome refusal=acts.save.refusal() />
             {if form {
                 view! { <Form shown=shown.clone() acts=acts /> }.into_any()
             } else {
@@ -277,7 +273,7 @@ fn read() -> DetailsInput {
 #[component]
 fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
     let words = words();
-    let refusal = refusal_of(acts.save);
+    let refusal = acts.save.refusal();
     let faults = Faults::new(refusal);
     let details = shown.details.clone();
     let known = StoredValue::new(details.clone());
@@ -329,7 +325,7 @@ fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
         may(CustomerField::Name) || may(CustomerField::Email) || may(CustomerField::Phone);
     let address = details.address.clone().unwrap_or_default();
     view! {
-        <ActionForm action=acts.save attr:class=CLASS>
+        <ActForm act=acts.save class=CLASS>
             {(!fixed.is_empty()).then(|| view! { <Fixed details=details.clone() address=shown.address_lines.clone() only=fixed /> })}
             {contact.then(|| view! {
                 <Section title=words.details_contact()>
@@ -346,7 +342,7 @@ fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
             <div>
                 <Button kind=ButtonKind::Primary submit=true busy=acts.save.pending() on:pointerdown=move |_| faults.press() on:click=send>{words.details_save()}</Button>
             </div>
-        </ActionForm>
+        </ActForm>
     }
     .into_any()
 }

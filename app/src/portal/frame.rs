@@ -1,11 +1,16 @@
 //! What surrounds every page: the merchant's mark, the sections, the language, the way back.
 
+use super::{
+    act::{Act, ActForm, Done},
+    loaded::Loading,
+};
 use crate::{
     app::use_locale,
     locale::{Locale, words},
     port::Frame,
     refusal::Refusal,
     ui::{Glyph, Icon, Merchant},
+    wire::Packed,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -17,7 +22,7 @@ const CLASS: &str = concat!("frame ", style_sheet!("app/src/portal/frame.css"));
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "frame")]
+#[server(prefix = "/api/portal", endpoint = "frame", output = Packed)]
 pub async fn load_frame() -> Result<Frame, Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.frame(&viewer).await
@@ -27,32 +32,33 @@ pub async fn load_frame() -> Result<Frame, Refusal> {
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "choose-language")]
+#[server(prefix = "/api/portal", endpoint = "choose-language", output = Packed)]
 pub async fn choose_language(
     /// The language's tag.
     tag: String,
-) -> Result<(), Refusal> {
+) -> Done {
     let (portal, viewer) = crate::viewer::signed_in()?;
-    portal.choose_language(&viewer, tag).await
+    portal.choose_language(&viewer, tag).await?;
+    Ok(None)
 }
 
 /// Ends the session, and shows that it ended.
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "sign-out")]
-pub async fn sign_out() -> Result<(), Refusal> {
+#[server(prefix = "/api/portal", endpoint = "sign-out", output = Packed)]
+pub async fn sign_out() -> Done {
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.sign_out(&viewer).await?;
     leptos_axum::redirect("/portal/signed-out");
-    Ok(())
+    Ok(None)
 }
 
 /// The rail (from 900 px) or the bar (on phones), the page in the middle, and the foot.
 #[component]
 pub fn Surroundings(
     /// What the merchant and the customer are.
-    frame: super::loaded::Loading<Frame>,
+    frame: Loading<Frame>,
     /// The page.
     children: Children,
 ) -> impl IntoView {
@@ -64,13 +70,13 @@ pub fn Surroundings(
             <a class="skip" href="#content" rel="external">{words.shell_skip()}</a>
             <header>
                 <Suspense fallback=waiting>
-                    {move || Suspend::new(async move { frame.await.ok().map(|frame| view! { <Head frame=frame /> }) })}
+                    {move || Suspend::new(async move { frame.arrived().await.ok().map(|frame| view! { <Head frame=frame /> }) })}
                 </Suspense>
             </header>
             <main id="content" tabindex="-1">{children()}</main>
             <footer>
                 <Suspense fallback=|| ()>
-                    {move || Suspend::new(async move { view! { <Foot frame=frame.await.ok() /> } })}
+                    {move || Suspend::new(async move { view! { <Foot frame=frame.arrived().await.ok() /> } })}
                 </Suspense>
             </footer>
         </div>
@@ -172,16 +178,16 @@ fn Foot(frame: Option<Frame>) -> impl IntoView {
             })
             .collect::<Vec<_>>()
     });
-    let signing_out = ServerAction::<SignOut>::new();
+    let signing_out = Act::of::<SignOut>();
     view! {
         {back}
         <LanguageChoice />
         <div class="small">
             {legal}
             {frame.is_some().then(|| view! {
-                <ActionForm action=signing_out>
+                <ActForm act=signing_out>
                     <button r#type="submit">{words.shell_sign_out()}</button>
-                </ActionForm>
+                </ActForm>
             })}
         </div>
     }
@@ -191,7 +197,7 @@ fn Foot(frame: Option<Frame>) -> impl IntoView {
 #[component]
 fn LanguageChoice() -> impl IntoView {
     let words = words();
-    let choosing = ServerAction::<ChooseLanguage>::new();
+    let choosing = Act::of::<ChooseLanguage>();
     let locale = use_locale();
     let options: Vec<_> = Locale::offered()
         .map(|choice| {
@@ -199,7 +205,7 @@ fn LanguageChoice() -> impl IntoView {
         })
         .collect();
     view! {
-        <ActionForm action=choosing attr:class="language">
+        <ActForm act=choosing class="language">
             <label class="unseen" r#for="language">{words.shell_language()}</label>
             <Icon glyph=Glyph::Globe />
             <select
@@ -208,7 +214,7 @@ fn LanguageChoice() -> impl IntoView {
                 on:change:target=move |event| {
                     let tag = event.target().value();
                     if let (Some(locale), Some(chosen)) = (locale, Locale::from_tag(&tag)) {
-                        choosing.dispatch(ChooseLanguage { tag });
+                        choosing.send(format!("tag={}", chosen.tag()));
                         locale.set(chosen);
                     }
                 }
@@ -216,6 +222,6 @@ fn LanguageChoice() -> impl IntoView {
                 {options}
             </select>
             <button r#type="submit" class="without-scripts">{words.shell_change_language()}</button>
-        </ActionForm>
+        </ActForm>
     }
 }

@@ -1,10 +1,11 @@
 //! The first page: where the customer stands, and what they can do.
 
 use super::{
+    act::{Act, Done},
     attention::AttentionBanner,
-    loaded::{Loaded, load},
+    loaded::{Loaded, Question, load},
     method::Method,
-    outcome::{Outcome, refusal_of},
+    outcome::Outcome,
     say,
     subscription::SubscriptionPart,
 };
@@ -15,6 +16,7 @@ use crate::{
     ui::{
         Amount, Badge, Cell, Date, EmptyState, Fact, Facts, Glyph, Page, PageHeader, Section, Table,
     },
+    wire::Packed,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -25,7 +27,7 @@ use stylers_macro::style_sheet;
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "home")]
+#[server(prefix = "/api/portal", endpoint = "home", output = Packed)]
 pub async fn load_home() -> Result<(Shown, Vec<String>), Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
     let home = portal.home(&viewer).await?;
@@ -38,55 +40,55 @@ pub async fn load_home() -> Result<(Shown, Vec<String>), Refusal> {
 ///
 /// # Errors
 /// When it has ended meanwhile, or the merchant's rules don't allow it.
-#[server(prefix = "/api/portal", endpoint = "keep")]
+#[server(prefix = "/api/portal", endpoint = "keep", output = Packed)]
 pub async fn keep(
     /// Which subscription.
     subscription: SubscriptionId,
-) -> Result<(), Refusal> {
+) -> Done {
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.keep(&viewer, &subscription).await?;
     super::outcome::go_on("/portal", super::outcome::Notice::Kept);
-    Ok(())
+    Ok(None)
 }
 
 /// Takes a change that waits back.
 ///
 /// # Errors
 /// When it has happened meanwhile.
-#[server(prefix = "/api/portal", endpoint = "undo-change")]
+#[server(prefix = "/api/portal", endpoint = "undo-change", output = Packed)]
 pub async fn undo_change(
     /// Of which subscription.
     subscription: SubscriptionId,
-) -> Result<(), Refusal> {
+) -> Done {
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.undo_change(&viewer, &subscription).await?;
     super::outcome::go_on("/portal", super::outcome::Notice::ChangeUndone);
-    Ok(())
+    Ok(None)
 }
 
 /// What can be done on the first page itself.
 #[derive(Clone, Copy)]
 pub struct Acts {
     /// Takes a cancellation back.
-    pub keep: ServerAction<Keep>,
+    pub keep: Act,
     /// Takes a waiting change back.
-    pub undo: ServerAction<UndoChange>,
+    pub undo: Act,
 }
 
 /// The first page.
 #[component]
 pub fn Home() -> impl IntoView {
     let acts = Acts {
-        keep: ServerAction::new(),
-        undo: ServerAction::new(),
+        keep: Act::of::<Keep>(),
+        undo: Act::of::<UndoChange>(),
     };
     let search = use_location().search;
-    let done = (acts.keep.version(), acts.undo.version());
-    let home = load(
-        move || (search.get(), done.0.get(), done.1.get()),
-        |_| load_home(),
-    );
-    let (keep, undo) = (refusal_of(acts.keep), refusal_of(acts.undo));
+    let home = load::<LoadHome>(move || {
+        Question::plain()
+            .after(&[acts.keep, acts.undo])
+            .marked(search.get())
+    });
+    let (keep, undo) = (acts.keep.refusal(), acts.undo.refusal());
     let refusal = Signal::derive(move || keep.get().or_else(|| undo.get()));
     view! { <Loaded resource=home view=move |(home, address)| show(home, address, acts, refusal) /> }
 }

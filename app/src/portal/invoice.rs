@@ -4,14 +4,16 @@ mod document;
 mod pay;
 
 use super::{
-    loaded::{Loaded, load},
-    outcome::{Away, Outcome, follow, refusal_of},
+    act::{Act, Done},
+    loaded::{Loaded, Question, load},
+    outcome::Outcome,
 };
 use crate::{
     locale::{Words, words},
     port::InvoicePage,
     refusal::Refusal,
     ui::{Amount, Badge, Button, Figure, Glyph, Icon, LinkButton, Page, PageHeader, Tone},
+    wire::Packed,
 };
 use document::Document;
 use leptos::prelude::*;
@@ -36,7 +38,7 @@ pub struct InvoiceShown {
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "invoice")]
+#[server(prefix = "/api/portal", endpoint = "invoice", output = Packed)]
 pub async fn load_invoice(
     /// Which.
     id: String,
@@ -62,14 +64,14 @@ pub async fn load_invoice(
 ///
 /// # Errors
 /// As every server function of the portal; [`Refusal::Declined`] by the bank.
-#[server(prefix = "/api/portal", endpoint = "pay")]
+#[server(prefix = "/api/portal", endpoint = "pay", output = Packed)]
 pub async fn pay_invoice(
     /// Which.
     id: String,
     /// With what; the default if empty.
     #[server(default)]
     payment_method: String,
-) -> Result<Away, Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on, leave};
     use crate::port::Settled;
     let (portal, viewer) = crate::viewer::signed_in()?;
@@ -101,19 +103,15 @@ pub async fn pay_invoice(
 /// The page.
 #[component]
 pub fn InvoiceView() -> impl IntoView {
-    let paying = ServerAction::<PayInvoice>::new();
-    follow(paying);
+    let paying = Act::of::<PayInvoice>();
     let params = use_params_map();
     let id = move || params.with(|params| params.get("id")).unwrap_or_default();
-    let resource = load(
-        move || (id(), paying.version().get()),
-        |(id, _)| load_invoice(id),
-    );
+    let resource = load::<LoadInvoice>(move || Question::of("id", id()).after(&[paying]));
     view! { <Loaded resource=resource view=move |shown| view! { <Shown shown=shown paying=paying /> }.into_any() /> }
 }
 
 #[component]
-fn Shown(shown: InvoiceShown, paying: ServerAction<PayInvoice>) -> impl IntoView {
+fn Shown(shown: InvoiceShown, paying: Act) -> impl IntoView {
     let words = words();
     let invoice = &shown.page.invoice;
     let title = title(words, invoice.number.as_deref());
@@ -138,7 +136,7 @@ fn Shown(shown: InvoiceShown, paying: ServerAction<PayInvoice>) -> impl IntoView
             <div class=concat!("invoice ", style_sheet!("app/src/portal/invoice.css"))>
                 <div class="about" data-print="no">
                     <PageHeader title=title above=above />
-                    <Outcome refusal=refusal_of(paying) />
+                    <Outcome refusal=paying.refusal() />
                     <div class="stand">
                         <p><Amount money=amount figure=Figure::Hero /></p>
                         <Badge tone=tone>{standing}</Badge>

@@ -1,7 +1,7 @@
 //! The billing history: a list one can scan, newest first.
 
 use super::{
-    loaded::{Loaded, load},
+    loaded::{Loaded, Question, load},
     say,
 };
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
     port::{InvoiceList, InvoiceRow},
     refusal::Refusal,
     ui::{Amount, Badge, Date, EmptyState, Glyph, Page, PageHeader, Pager},
+    wire::Packed,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -18,7 +19,7 @@ use stylers_macro::style_sheet;
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "invoices")]
+#[server(prefix = "/api/portal", endpoint = "invoices", output = Packed)]
 pub async fn load_invoices(
     /// The invoice before the part, as the pager names it; empty for the newest.
     after: String,
@@ -36,7 +37,7 @@ pub async fn load_invoices(
 pub fn InvoicesPage() -> impl IntoView {
     let query = use_query_map();
     let after = move || query.with(|query| query.get("after")).unwrap_or_default();
-    let resource = load(after, load_invoices);
+    let resource = load::<LoadInvoices>(move || Question::of("after", after()));
     view! { <Loaded resource=resource view=show /> }
 }
 

@@ -1,82 +1,173 @@
 //! Waits for what a page shows, and says why when it cannot be had.
 
-use super::refused::Refused;
+use super::{act::Act, refused::Refused};
 use crate::{
+    call::Arguments,
     refusal::Refusal,
     ui::{Page, Skeleton},
+    wire::{Wire, unpack},
 };
-use leptos::{
-    prelude::*,
-    serde_json,
-    server::codee::{Decoder, Encoder},
-};
+use leptos::{prelude::*, server_fn::ServerFn};
 use serde::{Serialize, de::DeserializeOwned};
-use std::future::Future;
+use std::{future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
-/// What a page shows, on its way.
-pub type Loading<T> = Resource<Result<T, Refusal>, Wire>;
+/// What a page shows, on its way. It stays packed until it is read, so that all pages share one piece of code.
+pub struct Loading<T> {
+    packed: Resource<Answer, Wire>,
+    of: PhantomData<fn() -> T>,
+}
 
-/// How it travels inside the page's HTML: as JSON that is read from bytes, as the answers of server functions are.
-/// So the browser carries one reader for each shape, and not two.
-#[derive(Clone, Copy, Debug)]
-pub struct Wire;
-
-impl<T: Serialize> Encoder<T> for Wire {
-    type Error = serde_json::Error;
-    type Encoded = String;
-
-    fn encode(value: &T) -> Result<String, Self::Error> {
-        serde_json::to_string(value)
+impl<T> Clone for Loading<T> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-impl<T: DeserializeOwned> Decoder<T> for Wire {
-    type Error = serde_json::Error;
-    type Encoded = str;
+impl<T> Copy for Loading<T> {}
 
-    fn decode(text: &str) -> Result<T, Self::Error> {
-        serde_json::from_slice(text.as_bytes())
+impl<T: DeserializeOwned> Loading<T> {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// Why it cannot be had.
+    pub async fn arrived(self) -> Result<T, Refusal> {
+        self.packed.await.and_then(|packed| read(&packed))
     }
 }
 
-/// Brings what a page shows with `fetch`, anew whenever `source` changes.
-pub fn load<S, T, F>(
-    source: impl Fn() -> S + Send + Sync + 'static,
-    fetch: impl Fn(S) -> F + Send + Sync + 'static,
-) -> Loading<T>
+type Answer = Result<Vec<u8>, Refusal>;
+type Coming = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What a page asks a server function, and when it asks again: whenever this differs from before.
+#[derive(Clone, PartialEq)]
+pub struct Question {
+    arguments: Arguments,
+    done: usize,
+    mark: String,
+}
+
+impl Question {
+    /// Asks with these arguments.
+    #[must_use]
+    pub fn new(arguments: Arguments) -> Self {
+        Self {
+            arguments,
+            done: 0,
+            mark: String::new(),
+        }
+    }
+
+    /// Asks a function that takes nothing.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::new(Vec::new())
+    }
+
+    /// Asks with one argument.
+    #[must_use]
+    pub fn of(name: &'static str, value: impl Into<String>) -> Self {
+        Self::new(vec![(name, value.into())])
+    }
+
+    /// Asks again after each of these acts.
+    #[must_use]
+    pub fn after(mut self, acts: &[Act]) -> Self {
+        self.done = acts.iter().map(|act| act.times()).sum();
+        self
+    }
+
+    /// Asks again when `mark` differs.
+    #[must_use]
+    pub fn marked(mut self, mark: String) -> Self {
+        self.mark = mark;
+        self
+    }
+}
+
+/// Brings what the server function `S` answers to a question.
+pub fn load<S>(question: impl Fn() -> Question + Send + Sync + 'static) -> Loading<S::Output>
 where
-    S: PartialEq + Clone + Send + Sync + 'static,
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-    F: Future<Output = Result<T, Refusal>> + Send + 'static,
+    S: ServerFn<Error = Refusal> + DeserializeOwned + 'static,
+    S::Output: Serialize,
 {
-    Resource::new_with_options(source, fetch, true)
+    Loading {
+        packed: bring(Box::new(question), asking::<S>()),
+        of: PhantomData,
+    }
+}
+
+type Ask = Box<dyn Fn(Arguments) -> Coming + Send + Sync>;
+
+/// On the server the function is at hand.
+#[cfg(feature = "ssr")]
+fn asking<S>() -> Ask
+where
+    S: ServerFn<Error = Refusal> + DeserializeOwned + 'static,
+    S::Output: Serialize,
+{
+    Box::new(|arguments| Box::pin(crate::call::run::<S>(arguments)))
+}
+
+/// In the browser only its path is known.
+#[cfg(not(feature = "ssr"))]
+fn asking<S: ServerFn>() -> Ask {
+    asking_at(S::PATH)
+}
+
+#[cfg(all(feature = "hydrate", not(feature = "ssr")))]
+fn asking_at(path: &'static str) -> Ask {
+    Box::new(move |arguments| {
+        let form = crate::call::encode(&arguments);
+        Box::pin(crate::call::call(path, form))
+    })
+}
+
+/// Without a server and without a browser there is nobody to ask.
+#[cfg(not(any(feature = "hydrate", feature = "ssr")))]
+fn asking_at(_: &'static str) -> Ask {
+    Box::new(|_| Box::pin(async { Err(Refusal::Offline) }))
+}
+
+fn bring(question: Box<dyn Fn() -> Question + Send + Sync>, ask: Ask) -> Resource<Answer, Wire> {
+    let fetch = move |question: Question| ask(question.arguments);
+    Resource::new_with_options(question, fetch, true)
+}
+
+fn read<T: DeserializeOwned>(packed: &[u8]) -> Result<T, Refusal> {
+    // A message that can't be read is one of another version: the page that shows the refusal offers to load anew.
+    unpack(packed).map_err(|_| Refusal::Unavailable)
 }
 
 /// Shows `view` of what `resource` brings; the page's skeleton before, the refusal instead. While it is brought anew, the
 /// page stays as it was.
 #[component]
-pub fn Loaded<T, V>(
+pub fn Loaded<T>(
     /// What the page shows.
     resource: Loading<T>,
     /// How it shows it.
-    view: V,
+    view: impl Fn(T) -> AnyView + Send + Sync + 'static,
 ) -> impl IntoView
 where
-    T: Clone + Send + Sync + 'static,
-    V: Fn(T) -> AnyView + Clone + Send + Sync + 'static,
+    T: DeserializeOwned + 'static,
 {
+    let show = move |packed: &[u8]| read(packed).map(&view);
+    waiting(resource.packed, Arc::new(show))
+}
+
+type Show = Arc<dyn Fn(&[u8]) -> Result<AnyView, Refusal> + Send + Sync>;
+
+fn waiting(packed: Resource<Answer, Wire>, show: Show) -> AnyView {
     let fallback = || view! { <Page><Skeleton lines=5 /></Page> };
     view! {
         <Transition fallback=fallback>
             {move || {
-                let view = view.clone();
+                let show = show.clone();
                 Suspend::new(async move {
-                    match resource.await {
-                        Ok(loaded) => view(loaded),
-                        Err(refusal) => view! { <Refused refusal=refusal /> }.into_any(),
-                    }
+                    let shown = packed.await.and_then(|packed| show(&packed));
+                    shown.unwrap_or_else(|refusal| view! { <Refused refusal=refusal /> }.into_any())
                 })
             }}
         </Transition>
     }
+    .into_any()
 }

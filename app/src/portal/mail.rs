@@ -1,15 +1,17 @@
 //! Email from us: what always comes, what may come, and in which language.
 
 use super::{
+    act::{Act, ActForm, Done},
     frame::ChooseLanguage,
-    loaded::{Loaded, load},
-    outcome::{Outcome, refusal_of},
+    loaded::{Loaded, Question, load},
+    outcome::Outcome,
 };
 use crate::{
     app::use_locale,
     locale::{Locale, words},
     refusal::Refusal,
     ui::{Button, ButtonKind, Checkbox, Page, PageHeader, RadioRow, RadioRows, Section},
+    wire::Packed,
 };
 use leptos::prelude::*;
 use perennial::customer::MailPreferences;
@@ -21,7 +23,7 @@ const CLASS: &str = concat!("mail ", style_sheet!("app/src/portal/mail.css"));
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "mail")]
+#[server(prefix = "/api/portal", endpoint = "mail", output = Packed)]
 pub async fn load_mail() -> Result<MailPreferences, Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.mail(&viewer).await
@@ -31,7 +33,7 @@ pub async fn load_mail() -> Result<MailPreferences, Refusal> {
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "save-mail")]
+#[server(prefix = "/api/portal", endpoint = "save-mail", output = Packed)]
 pub async fn save_mail(
     /// Each paid invoice, as a receipt.
     #[server(default)]
@@ -51,7 +53,7 @@ pub async fn save_mail(
     /// Offers.
     #[server(default)]
     promotions: bool,
-) -> Result<(), Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on};
     let (portal, viewer) = crate::viewer::signed_in()?;
     let mail = MailPreferences {
@@ -64,19 +66,19 @@ pub async fn save_mail(
     };
     portal.save_mail(&viewer, mail).await?;
     go_on("/portal/mail", Notice::MailSaved);
-    Ok(())
+    Ok(None)
 }
 
 /// The page.
 #[component]
 pub fn MailPage() -> impl IntoView {
-    let saving = ServerAction::<SaveMail>::new();
-    let resource = load(move || saving.version().get(), |_| load_mail());
+    let saving = Act::of::<SaveMail>();
+    let resource = load::<LoadMail>(move || Question::plain().after(&[saving]));
     view! { <Loaded resource=resource view=move |mail| view! { <Shown mail=mail saving=saving /> }.into_any() /> }
 }
 
 #[component]
-fn Shown(mail: MailPreferences, saving: ServerAction<SaveMail>) -> impl IntoView {
+fn Shown(mail: MailPreferences, saving: Act) -> impl IntoView {
     let words = words();
     let always = [
         words.mail_always_payments(),
@@ -87,8 +89,8 @@ fn Shown(mail: MailPreferences, saving: ServerAction<SaveMail>) -> impl IntoView
     view! {
         <Page>
             <PageHeader title=words.shell_mail() lead=words.mail_lead() />
-            <Outcome refusal=refusal_of(saving) />
-            <ActionForm action=saving attr:class=CLASS>
+            <Outcome refusal=saving.refusal() />
+            <ActForm act=saving class=CLASS>
                 <Section title=words.mail_payments()>
                     <div class="choices">
                         <Checkbox name="receipts" label=words.mail_receipts() hint=words.mail_receipts_hint() checked=mail.receipts />
@@ -106,7 +108,7 @@ fn Shown(mail: MailPreferences, saving: ServerAction<SaveMail>) -> impl IntoView
                 <div>
                     <Button kind=ButtonKind::Primary submit=true busy=saving.pending()>{words.mail_save()}</Button>
                 </div>
-            </ActionForm>
+            </ActForm>
             <Section title=words.mail_always()>
                 <p class="quiet">{words.mail_always_why()}</p>
                 <ul class=format!("{CLASS} always")>{always}</ul>
@@ -120,11 +122,10 @@ fn Shown(mail: MailPreferences, saving: ServerAction<SaveMail>) -> impl IntoView
 #[component]
 fn Language() -> impl IntoView {
     let words = words();
-    let choosing = ServerAction::<ChooseLanguage>::new();
+    let choosing = Act::of::<ChooseLanguage>();
     let (locale, chosen) = (use_locale(), RwSignal::new(words.locale()));
-    let value = choosing.value();
     Effect::new(move |_| {
-        if let (Some(Ok(())), Some(locale)) = (value.get(), locale) {
+        if let (true, Some(locale)) = (choosing.done(), locale) {
             locale.set(chosen.get_untracked());
         }
     });
@@ -138,11 +139,11 @@ fn Language() -> impl IntoView {
         .collect();
     view! {
         <Section title=words.shell_language()>
-            <Outcome refusal=refusal_of(choosing) notices=false />
-            <ActionForm action=choosing attr:class=CLASS>
+            <Outcome refusal=choosing.refusal() notices=false />
+            <ActForm act=choosing class=CLASS>
                 <RadioRows legend=words.mail_language()>{rows}</RadioRows>
                 <div><Button submit=true busy=choosing.pending()>{words.shell_change_language()}</Button></div>
-            </ActionForm>
+            </ActForm>
         </Section>
     }
     .into_any()

@@ -10,7 +10,7 @@ use crate::{
     refusal::{Field, Refusal, Rule},
     ui::{Banner, Tone},
 };
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 /// Something that was done. Its code stands in the address as `done`.
@@ -141,7 +141,7 @@ pub fn go_on(path: &str, notice: Notice) {
 }
 
 /// Sends a reader without scripts to a page that isn't the app's, such as a bank's. With scripts the page itself leaves:
-/// see [`follow`].
+/// see [`super::act::Act::send`].
 #[cfg(feature = "ssr")]
 pub fn leave(url: &str) {
     use http::{header, request::Parts};
@@ -161,39 +161,6 @@ pub fn leave(url: &str) {
 
 /// What an action answered: the address of a page outside the app to go on to, or nothing.
 pub type Away = Option<String>;
-
-/// Goes on to the page outside the app that an action answered with.
-pub fn follow<S>(action: ServerAction<S>)
-where
-    S: ServerFn<Output = Away, Error = Refusal> + Clone + Send + Sync + 'static,
-{
-    let value = action.value();
-    Effect::new(move |_| {
-        let url = value.with(|value| match value {
-            Some(Ok(url)) => url.clone(),
-            _ => None,
-        });
-        if let Some(url) = url {
-            // A browser refuses only addresses that are none; the reader then stays, and nothing is lost.
-            let _ = window().location().set_href(&url);
-        }
-    });
-}
-
-/// Why an action was refused, if it was.
-pub fn refusal_of<S>(action: ServerAction<S>) -> Signal<Option<Refusal>>
-where
-    S: ServerFn<Error = Refusal> + Clone + Send + Sync + 'static,
-    S::Output: Send + Sync + 'static,
-{
-    let value = action.value();
-    Signal::derive(move || {
-        value.with(|value| match value {
-            Some(Err(refusal)) => Some(refusal.clone()),
-            _ => None,
-        })
-    })
-}
 
 /// What came of the last act on a page: its refusal, else the notice that the address names.
 #[component]

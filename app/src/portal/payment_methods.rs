@@ -1,9 +1,10 @@
 //! Payment methods: which there are, which one pays, and taking one away.
 
 use super::{
-    loaded::{Loaded, load},
+    act::{Act, ActForm, Done},
+    loaded::{Loaded, Question, load},
     method::{Life, Method, expiry, life, spoken},
-    outcome::{Outcome, refusal_of},
+    outcome::Outcome,
     refused::NotFound,
 };
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     port::PaymentMethodCard,
     refusal::Refusal,
     ui::{Badge, Button, ButtonKind, EmptyState, Glyph, LinkButton, Page, PageHeader, Tone},
+    wire::Packed,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -39,7 +41,7 @@ pub struct PaymentMethods {
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "payment-methods")]
+#[server(prefix = "/api/portal", endpoint = "payment-methods", output = Packed)]
 pub async fn load_payment_methods() -> Result<PaymentMethods, Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
     Ok(PaymentMethods {
@@ -52,46 +54,46 @@ pub async fn load_payment_methods() -> Result<PaymentMethods, Refusal> {
 ///
 /// # Errors
 /// As every server function of the portal.
-#[server(prefix = "/api/portal", endpoint = "make-default")]
+#[server(prefix = "/api/portal", endpoint = "make-default", output = Packed)]
 pub async fn make_default(
     /// Which.
     id: String,
-) -> Result<(), Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on};
     let (portal, viewer) = crate::viewer::signed_in()?;
     let id = id.parse().map_err(|_| Refusal::NotFound)?;
     portal.make_default(&viewer, &id).await?;
     go_on(HERE, Notice::DefaultChanged);
-    Ok(())
+    Ok(None)
 }
 
 /// Forgets a payment method.
 ///
 /// # Errors
 /// As every server function of the portal; [`Refusal::LastPaymentMethod`] while a subscription needs it.
-#[server(prefix = "/api/portal", endpoint = "remove-payment-method")]
+#[server(prefix = "/api/portal", endpoint = "remove-payment-method", output = Packed)]
 pub async fn remove_payment_method(
     /// Which.
     id: String,
-) -> Result<(), Refusal> {
+) -> Done {
     use super::outcome::{Notice, go_on};
     let (portal, viewer) = crate::viewer::signed_in()?;
     let id = id.parse().map_err(|_| Refusal::NotFound)?;
     portal.remove_payment_method(&viewer, &id).await?;
     go_on(HERE, Notice::CardRemoved);
-    Ok(())
+    Ok(None)
 }
 
 /// The list.
 #[component]
 pub fn PaymentMethodsPage() -> impl IntoView {
-    let making = ServerAction::<MakeDefault>::new();
-    let resource = load(move || making.version().get(), |_| load_payment_methods());
+    let making = Act::of::<MakeDefault>();
+    let resource = load::<LoadPaymentMethods>(move || Question::plain().after(&[making]));
     view! { <Loaded resource=resource view=move |page| view! { <List page=page making=making /> }.into_any() /> }
 }
 
 #[component]
-fn List(page: PaymentMethods, making: ServerAction<MakeDefault>) -> impl IntoView {
+fn List(page: PaymentMethods, making: Act) -> impl IntoView {
     let words = words();
     let PaymentMethods { now, methods } = page;
     let add = move || view! { <LinkButton kind=ButtonKind::Primary href="/portal/payment-methods/new">{words.methods_add()}</LinkButton> };
@@ -103,7 +105,7 @@ fn List(page: PaymentMethods, making: ServerAction<MakeDefault>) -> impl IntoVie
     view! {
         <Page>
             <PageHeader title=words.methods_title() lead=words.methods_lead() />
-            <Outcome refusal=refusal_of(making) />
+            <Outcome refusal=making.refusal() />
             <div class=CLASS>
                 {if empty {
                     view! {
@@ -123,11 +125,7 @@ fn List(page: PaymentMethods, making: ServerAction<MakeDefault>) -> impl IntoVie
 }
 
 #[component]
-fn Row(
-    method: PaymentMethodCard,
-    now: Timestamp,
-    making: ServerAction<MakeDefault>,
-) -> impl IntoView {
+fn Row(method: PaymentMethodCard, now: Timestamp, making: Act) -> impl IntoView {
     let words = words();
     let (id, card) = (method.method.id.to_string(), method.method.card.clone());
     let name = spoken(words, &card);
@@ -143,10 +141,10 @@ fn Row(
             {method.is_default.then(|| view! { <Badge tone=Tone::Positive>{words.methods_default()}</Badge> })}
             <span class="acts">
                 {(!method.is_default && usable).then(|| view! {
-                    <ActionForm action=making>
+                    <ActForm act=making>
                         <input r#type="hidden" name="id" value=id />
                         <Button kind=ButtonKind::Text submit=true busy=making.pending() attr:aria-label=to_default>{words.methods_make_default()}</Button>
-                    </ActionForm>
+                    </ActForm>
                 })}
                 {method.removable.then(|| view! {
                     <LinkButton kind=ButtonKind::Text href=remove attr:aria-label=to_remove>{words.methods_remove()}</LinkButton>
@@ -182,9 +180,9 @@ pub fn Until(
 /// Asks before a payment method is forgotten.
 #[component]
 pub fn RemovePaymentMethodPage() -> impl IntoView {
-    let removing = ServerAction::<RemovePaymentMethod>::new();
+    let removing = Act::of::<RemovePaymentMethod>();
     let params = use_params_map();
-    let resource = load(|| (), |()| load_payment_methods());
+    let resource = load::<LoadPaymentMethods>(Question::plain);
     let show = move |page: PaymentMethods| {
         let id = params
             .with_untracked(|params| params.get("id"))
@@ -204,25 +202,21 @@ pub fn RemovePaymentMethodPage() -> impl IntoView {
 }
 
 #[component]
-fn Remove(
-    method: PaymentMethodCard,
-    now: Timestamp,
-    removing: ServerAction<RemovePaymentMethod>,
-) -> impl IntoView {
+fn Remove(method: PaymentMethodCard, now: Timestamp, removing: Act) -> impl IntoView {
     let words = words();
     let card = method.method.card.clone();
     let above = (HERE.to_owned(), words.methods_title().to_owned());
     view! {
         <Page>
             <PageHeader title=words.methods_remove_title() lead=words.methods_remove_lead() above=above />
-            <Outcome refusal=refusal_of(removing) />
+            <Outcome refusal=removing.refusal() />
             <div class=CLASS>
                 <Method card=card.clone()><Until card=card now=now /></Method>
-                <ActionForm action=removing attr:class="acts">
+                <ActForm act=removing class="acts">
                     <input r#type="hidden" name="id" value=method.method.id.to_string() />
                     <LinkButton href=HERE>{words.methods_keep()}</LinkButton>
                     <Button kind=ButtonKind::Danger submit=true busy=removing.pending()>{words.methods_remove()}</Button>
-                </ActionForm>
+                </ActForm>
             </div>
         </Page>
     }

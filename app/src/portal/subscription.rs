@@ -1,6 +1,6 @@
 //! A subscription on the first page: what it is, what it costs and when, and what can be done with it.
 
-use super::{home::Acts, method::Method, say};
+use super::{act::ActForm, home::Acts, method::Method, say};
 use crate::{
     locale::words,
     port::{ItemRow, SubscriptionCard},
@@ -124,17 +124,17 @@ fn Choices(subscription: SubscriptionCard, acts: Acts) -> impl IntoView {
         view! {
             <div class="choices">
                 {may.keep.then(|| view! {
-                    <ActionForm action=acts.keep>
+                    <ActForm act=acts.keep>
                         <input r#type="hidden" name="subscription" value=id.get_value() />
                         <Button submit=true busy=acts.keep.pending()>{words.home_keep()}</Button>
-                    </ActionForm>
+                    </ActForm>
                 })}
                 {may.change.then(|| view! { <LinkButton href=format!("{path}/change")>{words.home_change()}</LinkButton> })}
                 {may.undo_change.then(|| view! {
-                    <ActionForm action=acts.undo>
+                    <ActForm act=acts.undo>
                         <input r#type="hidden" name="subscription" value=id.get_value() />
                         <Button submit=true busy=acts.undo.pending()>{words.home_undo()}</Button>
-                    </ActionForm>
+                    </ActForm>
                 })}
                 {may.cancel.then(|| view! { <LinkButton href=format!("{path}/cancel") kind=ButtonKind::Text>{words.home_cancel()}</LinkButton> })}
             </div>

@@ -61,7 +61,7 @@ async fn with_status(response: Response) -> Response {
     let Ok(body) = axum::body::to_bytes(body, REFUSAL_BYTES_MAX).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, Notice::Broken).into_response();
     };
-    let refusal: Refusal = serde_json::from_slice(&body).unwrap_or(Refusal::Unavailable);
+    let refusal: Refusal = app::wire::unpack(&body).unwrap_or(Refusal::Unavailable);
     parts.status = StatusCode::from_u16(refusal.status()).unwrap_or(parts.status);
     Response::from_parts(parts, Body::from(body))
 }

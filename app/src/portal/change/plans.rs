@@ -8,7 +8,10 @@ use super::{
 use crate::{
     locale::words,
     port::{ChangePage, Plan},
-    portal::outcome::{Outcome, refusal_of},
+    portal::{
+        act::{Act, ActForm},
+        outcome::Outcome,
+    },
     ui::{
         Amount, Button, ButtonKind, Disclosure, Page, PageHeader, RadioRow, RadioRows, Segment,
         Segments, Stepper, Summary,
@@ -59,7 +62,7 @@ pub fn Plans(page: ChangePage, base: Item, first: Choice) -> impl IntoView {
         page: Arc::new(page),
         base: Arc::new(base),
     };
-    let quoting = ServerAction::<QuoteChange>::new();
+    let quoting = Act::of::<QuoteChange>();
     let path = format!(
         "/portal/subscriptions/{}/change",
         offer.page.subscription.id
@@ -76,15 +79,15 @@ pub fn Plans(page: ChangePage, base: Item, first: Choice) -> impl IntoView {
     view! {
         <Page>
             <PageHeader title=words.home_change() lead=lead above=("/portal".to_owned(), words.shell_home().to_owned()) />
-            <Outcome refusal=refusal_of(quoting) />
-            <ActionForm action=quoting attr:class=concat!("change ", style_sheet!("app/src/portal/change/plans.css"))>
+            <Outcome refusal=quoting.refusal() />
+            <ActForm act=quoting class=concat!("change ", style_sheet!("app/src/portal/change/plans.css"))>
                 {hidden}
                 <Rhythms offer=offer.clone() />
                 <PlanRows offer=offer.clone() />
                 <Units offer=offer.clone() />
                 <button class="recompute without-scripts" formmethod="get" formaction=path>{words.change_show()}</button>
                 <Come offer=offer busy=quoting.pending() />
-            </ActionForm>
+            </ActForm>
         </Page>
     }
 }

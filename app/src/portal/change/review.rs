@@ -1,23 +1,24 @@
 //! The quote that binds, and its confirmation. What stands here is what is charged.
 
 use super::{
-    load_quote, subscription_of_path,
+    LoadQuote,
     terms::{TermsSummary, Why, consequence},
 };
 use crate::{
     locale::words,
     port::{ChangePage, ItemRow, QuotePage},
     portal::{
-        loaded::{Loaded, load},
+        act::{Act, ActForm, Done},
+        loaded::{Loaded, Question, load},
         method::Method,
-        outcome::{Away, Outcome, follow, refusal_of},
+        outcome::Outcome,
         say,
     },
-    refusal::Refusal,
     ui::{
         Amount, Banner, Button, ButtonKind, Fact, Facts, LinkButton, Page, PageHeader, Section,
         Summary, Tone,
     },
+    wire::Packed,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -28,12 +29,12 @@ use perennial::{calendar::Cadence, id::QuoteId, money::Money};
 /// Answers with the bank's page where the customer has to prove who they are.
 ///
 /// # Errors
-/// [`Refusal::Stale`] when it would cost something else by now; nothing is changed then.
-#[server(prefix = "/api/portal", endpoint = "confirm")]
+/// [`crate::refusal::Refusal::Stale`] when it would cost something else by now; nothing is changed then.
+#[server(prefix = "/api/portal", endpoint = "confirm", output = Packed)]
 pub async fn confirm(
     /// Which quote.
     quote: QuoteId,
-) -> Result<Away, Refusal> {
+) -> Done {
     use crate::{
         port::Settled,
         portal::outcome::{Notice, go_on, leave},
@@ -61,17 +62,10 @@ pub async fn confirm(
 #[component]
 pub fn Review() -> impl IntoView {
     let params = use_params_map();
-    let subscription = subscription_of_path();
-    let quote = move || {
-        let id = params
-            .with(|params| params.get("quote"))
-            .unwrap_or_default();
-        QuoteId::parse(&id).map_err(|_| Refusal::NotFound)
-    };
-    let page = load(
-        move || (subscription.get(), quote()),
-        |(subscription, quote)| async move { load_quote(subscription?, quote?).await },
-    );
+    let page = load::<LoadQuote>(move || {
+        let part = |name| params.with(|params| params.get(name)).unwrap_or_default();
+        Question::new(vec![("subscription", part("id")), ("quote", part("quote"))])
+    });
     view! { <Loaded resource=page view=|(page, from)| view! { <Quoted page=page from=from /> }.into_any() /> }
 }
 
@@ -90,8 +84,7 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
         .iter()
         .find_map(|row| row.cadence)
         .unwrap_or(Cadence::MONTHLY);
-    let confirming = ServerAction::<Confirm>::new();
-    follow(confirming);
+    let confirming = Act::of::<Confirm>();
     let back = format!("/portal/subscriptions/{}/change", quote.subscription);
     let lead = consequence(words, &quote.terms, every, now);
     let due = Money::new(quote.terms.due_now_minor, quote.terms.currency);
@@ -116,7 +109,7 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
     view! {
         <Page>
             <PageHeader title=words.change_review_title() lead=lead above=(back.clone(), words.home_change().to_owned()) />
-            <Outcome refusal=refusal_of(confirming) />
+            <Outcome refusal=confirming.refusal() />
             <Facts>
                 <Fact name=words.change_before()>{rows(&before)}</Fact>
                 <Fact name=words.change_after()>{rows(&after)}</Fact>
@@ -130,7 +123,7 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
                 }.into_any()
             } else {
                 view! {
-                    <ActionForm action=confirming>
+                    <ActForm act=confirming>
                         <input r#type="hidden" name="quote" value=id />
                         <Summary>
                             <TermsSummary terms=quote.terms every=every now=now />
@@ -142,7 +135,7 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
                             <p class="quiet"><small>{until}</small></p>
                             {consent}
                         </Summary>
-                    </ActionForm>
+                    </ActForm>
                 }.into_any()
             }}
         </Page>

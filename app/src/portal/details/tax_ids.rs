@@ -1,9 +1,12 @@
 //! Tax numbers: which there are, adding one, taking one away.
 
-use super::{AddTaxId, CLASS, DetailsShown, RemoveTaxId};
+use super::{CLASS, DetailsShown};
 use crate::{
     locale::words,
-    portal::outcome::{Faults, Outcome, focus, refusal_of, typed},
+    portal::{
+        act::{Act, ActForm},
+        outcome::{Faults, Outcome, focus, typed},
+    },
     refusal::{Field as Input, Rule},
     ui::{Button, ButtonKind, Disclosure, FieldFrame, Section, described_by},
 };
@@ -89,15 +92,11 @@ pub fn kinds(locale: crate::locale::Locale, country: &str) -> Vec<(String, Strin
 
 /// The list, and the form to add one.
 #[component]
-pub fn TaxIds(
-    shown: DetailsShown,
-    adding: ServerAction<AddTaxId>,
-    removing: ServerAction<RemoveTaxId>,
-) -> impl IntoView {
+pub fn TaxIds(shown: DetailsShown, adding: Act, removing: Act) -> impl IntoView {
     let words = words();
     let may = shown.details.editable.contains(&CustomerField::TaxId);
     let full = shown.tax_ids.len() >= Customer::TAX_IDS_MAX;
-    let (add, remove) = (refusal_of(adding), refusal_of(removing));
+    let (add, remove) = (adding.refusal(), removing.refusal());
     let refusal = Signal::derive(move || add.get().or_else(|| remove.get()));
     let none = shown.tax_ids.is_empty();
     let refused = add.get_untracked().is_some();
@@ -110,10 +109,10 @@ pub fn TaxIds(
                 <li>
                     <span class="number">{value}<small>{kind}</small></span>
                     {may.then(|| view! {
-                        <ActionForm action=removing>
+                        <ActForm act=removing>
                             <input r#type="hidden" name="id" value=id />
                             <Button kind=ButtonKind::Text submit=true busy=removing.pending() attr:aria-label=of>{words.methods_remove()}</Button>
-                        </ActionForm>
+                        </ActForm>
                     })}
                 </li>
             }
@@ -137,9 +136,9 @@ pub fn TaxIds(
 }
 
 #[component]
-fn Add(kinds: Vec<(String, String, String)>, adding: ServerAction<AddTaxId>) -> impl IntoView {
+fn Add(kinds: Vec<(String, String, String)>, adding: Act) -> impl IntoView {
     let words = words();
-    let faults = Faults::new(refusal_of(adding));
+    let faults = Faults::new(adding.refusal());
     let (kind_error, value_error) = (faults.of(Input::TaxIdType), faults.of(Input::TaxIdValue));
     let first = kinds.first().map(|(_, _, example)| example.clone());
     let example = RwSignal::new(first.unwrap_or_default());
@@ -171,7 +170,7 @@ fn Add(kinds: Vec<(String, String, String)>, adding: ServerAction<AddTaxId>) -> 
         }
     };
     view! {
-        <ActionForm action=adding attr:class=CLASS>
+        <ActForm act=adding class=CLASS>
             <FieldFrame id="kind" label=words.details_tax_type() error=kind_error>
                 <select
                     class="input"
@@ -201,7 +200,7 @@ fn Add(kinds: Vec<(String, String, String)>, adding: ServerAction<AddTaxId>) -> 
                 />
             </FieldFrame>
             <div><Button submit=true busy=adding.pending() on:pointerdown=move |_| faults.press() on:click=send>{words.details_tax_save()}</Button></div>
-        </ActionForm>
+        </ActForm>
     }
     .into_any()
 }

@@ -1,10 +1,10 @@
 //! Paying an open invoice: with what, and the amount on the button.
 
-use super::PayInvoice;
 use crate::{
     locale::words,
     port::{InvoicePage, PaymentMethodCard},
     portal::{
+        act::{Act, ActForm},
         method::{Life, Method, expiry, life, spoken},
         payment_methods::Until,
     },
@@ -15,7 +15,7 @@ use perennial::{calendar::Timestamp, money::Money};
 
 /// The form; a link to the bank while it waits for a proof of identity, or to a card's form while there is none.
 #[component]
-pub fn Pay(page: InvoicePage, paying: ServerAction<PayInvoice>) -> impl IntoView {
+pub fn Pay(page: InvoicePage, paying: Act) -> impl IntoView {
     let words = words();
     let id = page.invoice.id.to_string();
     if let Some(url) = page.challenge {
@@ -42,14 +42,14 @@ pub fn Pay(page: InvoicePage, paying: ServerAction<PayInvoice>) -> impl IntoView
         .into_any();
     }
     view! {
-        <ActionForm action=paying attr:class="pay">
+        <ActForm act=paying class="pay">
             <input r#type="hidden" name="id" value=id />
             <Choice methods=page.payment_methods now=page.now />
             <div class="acts">
                 <Button kind=ButtonKind::Primary submit=true busy=paying.pending()>{words.invoice_pay(&amount)}</Button>
                 <LinkButton kind=ButtonKind::Text href=add>{words.invoice_other_card()}</LinkButton>
             </div>
-        </ActionForm>
+        </ActForm>
     }
     .into_any()
 }
