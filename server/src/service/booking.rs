@@ -16,7 +16,7 @@ use super::balance::BalanceTransaction;
 use super::{Engine, Refused};
 use crate::rendering;
 use crate::store::document::{self, Document, Stored};
-use crate::store::{Scope, Tx};
+use crate::store::{Scope, Tx, event};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -179,6 +179,45 @@ impl<'a> Booking<'a> {
         Ok(stored)
     }
 
+    /// Adds new rows and tells of them, in two statements.
+    ///
+    /// # Errors
+    /// When an id is taken or the database fails.
+    pub async fn insert_all<T: Told>(&mut self, values: Vec<T>) -> Result<(), Refused> {
+        let (engine, now) = (self.engine, self.engine.now());
+        let connection = self.tx.connection();
+        let rows =
+            document::insert_many(&engine.store, connection, self.scope, values, now).await?;
+        match T::CREATED {
+            Some(kind) => self.tell_all(kind, &rows).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Saves rows that changed. What happened to them is told under its own name.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
+    pub async fn save_all_quietly<T: Told>(
+        &mut self,
+        rows: &mut [Stored<T>],
+    ) -> Result<(), Refused> {
+        Ok(document::update_many(self.tx.connection(), self.scope, rows).await?)
+    }
+
+    /// Takes rows away, and tells of it as `kind`.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
+    pub async fn delete_all<T: Told>(
+        &mut self,
+        kind: &str,
+        rows: &[Stored<T>],
+    ) -> Result<(), Refused> {
+        document::delete_many(self.tx.connection(), self.scope, rows).await?;
+        self.tell_all(kind, rows).await
+    }
+
     /// Saves a row if anything about it changed, and tells what.
     ///
     /// # Errors
@@ -224,6 +263,16 @@ impl<'a> Booking<'a> {
     pub async fn tell<T: Told>(&mut self, kind: &str, noun: &T) -> Result<(), Refused> {
         let object = noun.render(self.scope.livemode, self.engine.now());
         self.emit(kind, object, None).await
+    }
+
+    async fn tell_all<T: Told>(&mut self, kind: &str, rows: &[Stored<T>]) -> Result<(), Refused> {
+        let (engine, scope, now) = (self.engine, self.scope, self.engine.now());
+        let told = rows.iter().map(|row| {
+            let object = row.value.render(scope.livemode, now);
+            engine.event(kind, object, None)
+        });
+        let told: Vec<_> = told.collect();
+        Ok(event::append_many(&engine.store, self.tx.connection(), scope, &told).await?)
     }
 
     async fn emit(

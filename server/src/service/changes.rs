@@ -285,9 +285,7 @@ impl Prepared {
     ) -> Result<Made, Refused> {
         let mut made = Made { claim: None };
         save_subscription(booking, &mut ground.subscription).await?;
-        for item in self.pending {
-            booking.insert(item).await?;
-        }
+        booking.insert_all(self.pending).await?;
         if let Some(invoice) = self.invoice {
             let invoice = booking.insert(invoice).await?;
             book_taken(booking, ground.pending, &self.taken, &invoice.id).await?;

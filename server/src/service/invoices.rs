@@ -12,7 +12,7 @@ use perennial::quote::{Upcoming, upcoming};
 use perennial::subscription::{CollectionMethod, PauseBehavior, Subscription};
 
 use super::balance::{BalanceTransaction, BalanceTransactionKind};
-use super::booking::{Booking, Edit};
+use super::booking::Booking;
 use super::books::Parts;
 use super::find::values;
 use super::payments::{self, PaymentResult};
@@ -255,9 +255,7 @@ pub(crate) async fn book_issued(
     issued: &Issued,
 ) -> Result<(), Refused> {
     booking.tell("invoice.finalized", invoice).await?;
-    for entry in &issued.entries {
-        booking.insert(entry.clone()).await?;
-    }
+    booking.insert_all(issued.entries.clone()).await?;
     if let Some(intent) = &issued.intent {
         booking.insert(intent.clone()).await?;
     }
@@ -284,15 +282,12 @@ pub(crate) async fn book_taken(
     taken: &[InvoiceItemId],
     invoice: &InvoiceId,
 ) -> Result<(), Refused> {
-    for row in pending {
-        if !taken.contains(&row.id) {
-            continue;
-        }
-        let mut item = Edit::of(row);
-        item.invoice = Some(invoice.clone());
-        booking.save_quietly(&mut item).await?;
+    let mut rows = pending;
+    rows.retain(|row| taken.contains(&row.id));
+    for row in &mut rows {
+        row.invoice = Some(invoice.clone());
     }
-    Ok(())
+    booking.save_all_quietly(&mut rows).await
 }
 
 /// A transition that our own rules had made sure of.

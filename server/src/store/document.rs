@@ -175,17 +175,77 @@ pub async fn insert<T: Document>(
             revision: 1,
             sort,
         }),
-        // A place in a list that another process took at this moment: the next one is free.
-        Err(error) if super::is_sort_clash(constraint(&error)) => Err(StoreError::Conflict {
-            kind: T::KIND,
-            id: value.key().to_owned(),
-        }),
-        Err(error) if is_unique(&error) => Err(StoreError::Exists {
-            kind: T::KIND,
-            id: value.key().to_owned(),
-        }),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(not_inserted::<T>(error, value.key())),
     }
+}
+
+/// Writes several new ones in one statement.
+///
+/// # Errors
+/// [`StoreError::Exists`] when a key or a unique column is taken; none is written then.
+pub async fn insert_many<T: Document>(
+    store: &Store,
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    values: Vec<T>,
+    now: Timestamp,
+) -> Result<Vec<Stored<T>>, StoreError> {
+    let Some(first) = values.first() else {
+        return Ok(Vec::new());
+    };
+    let sql = insert_many_sql::<T>(first.columns().len(), values.len());
+    let rows: Vec<Stored<T>> = values
+        .into_iter()
+        .map(|value| Stored {
+            value,
+            revision: 1,
+            sort: store.sort(now),
+        })
+        .collect();
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode());
+    for row in &rows {
+        query = query
+            .bind(row.value.key().to_owned())
+            .bind(row.sort)
+            .bind(encode(&row.value)?);
+        query = bind_columns(query, &row.value);
+    }
+    match query.execute(connection).await {
+        Ok(_) => Ok(rows),
+        Err(error) => Err(not_inserted::<T>(error, &keys(&rows))),
+    }
+}
+
+/// The statement of [`insert_many`]: `$1` merchant, `$2` livemode, then for each row its id, sort, body
+/// and columns.
+fn insert_many_sql<T: Document>(columns: usize, rows: usize) -> String {
+    let width = columns + 3;
+    let row = |row: usize| {
+        let (id, rest) = (3 + row * width, 4 + row * width..3 + (row + 1) * width);
+        let rest: Vec<String> = rest.map(|number| format!("${number}")).collect();
+        format!("($1, $2, ${id}, 1, {})", rest.join(", "))
+    };
+    let values: Vec<String> = (0..rows).map(row).collect();
+    let head = T::INSERT.split(" values ").next().unwrap_or_default();
+    format!("{head} values {}", values.join(", "))
+}
+
+fn not_inserted<T: Document>(error: sqlx::Error, id: &str) -> StoreError {
+    let (kind, id) = (T::KIND, id.to_owned());
+    match error {
+        // A place in a list that another process took at this moment: the next one is free.
+        error if super::is_sort_clash(constraint(&error)) => StoreError::Conflict { kind, id },
+        error if is_unique(&error) => StoreError::Exists { kind, id },
+        error => error.into(),
+    }
+}
+
+/// The keys of several, for an error.
+fn keys<T: Document>(rows: &[Stored<T>]) -> String {
+    let keys: Vec<&str> = rows.iter().map(|row| row.value.key()).collect();
+    keys.join(", ")
 }
 
 fn constraint(error: &sqlx::Error) -> Option<&str> {
@@ -250,11 +310,7 @@ pub async fn update_many<T: Document>(
     if done.rows_affected() != rows.len() as u64 {
         return Err(StoreError::Conflict {
             kind: T::KIND,
-            id: rows
-                .iter()
-                .map(|row| row.value.key())
-                .collect::<Vec<_>>()
-                .join(", "),
+            id: keys(rows),
         });
     }
     for row in rows {
@@ -318,6 +374,39 @@ pub async fn delete<T: Document>(
         return Err(StoreError::Conflict {
             kind: T::KIND,
             id: stored.value.key().to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Deletes several that were read before, in one statement.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when one of the rows changed since; the transaction must not be kept then.
+pub async fn delete_many<T: Document>(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    rows: &[Stored<T>],
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let row = |row: usize| format!("(id = ${} and revision = ${})", 3 + row * 2, 4 + row * 2);
+    let these: Vec<String> = (0..rows.len()).map(row).collect();
+    let sql = T::SELECT
+        .replace("select body, revision, sort from", "delete from")
+        .replace("id = $3", &format!("({})", these.join(" or ")));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode());
+    for row in rows {
+        query = query.bind(row.value.key()).bind(row.revision);
+    }
+    let done = query.execute(connection).await?;
+    if done.rows_affected() != rows.len() as u64 {
+        return Err(StoreError::Conflict {
+            kind: T::KIND,
+            id: keys(rows),
         });
     }
     Ok(())

@@ -342,8 +342,5 @@ pub const TAX_RATES_BY_IDS: &str = "select body, revision, sort from tax_rate \
 pub const COUPONS_BY_IDS: &str = "select body, revision, sort from coupon \
     where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
     $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
-/// Takes a waiting item away (`$3` id, `$4` revision).
-pub const INVOICE_ITEM_DELETE: &str = "delete from invoice_item \
-    where merchant = $1 and livemode = $2 and id = $3 and revision = $4 and invoice is null";
 /// Forgets quotes that ended before `$1`, of all merchants.
 pub const QUOTES_PRUNE: &str = "delete from quote where expires_at < $1";

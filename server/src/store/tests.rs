@@ -371,13 +371,19 @@ async fn many_rows_are_saved_together_or_not_at_all() {
             livemode: true,
             ..scope.clone()
         };
-        let mut rows = Vec::new();
+        let people = ["Ada", "Bob", "Cleo"].map(customer);
         let mut tx = store.begin().await.unwrap();
-        for name in ["Ada", "Bob", "Cleo"] {
-            let own = document::insert(&store, tx.connection(), &scope, customer(name), NOW);
-            rows.push(own.await.unwrap());
-        }
+        let made = document::insert_many(&store, tx.connection(), &scope, people.to_vec(), NOW);
+        let mut rows = made.await.unwrap();
         tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let twice = vec![customer("Dora"), people[0].clone()];
+        let refused = document::insert_many(&store, tx.connection(), &scope, twice, NOW).await;
+        assert!(
+            matches!(refused, Err(StoreError::Exists { .. })),
+            "{refused:?}"
+        );
+        drop(tx);
         let stale = rows.clone();
         let emails = [
             Some("ada@example.com".to_owned()),
@@ -422,6 +428,28 @@ async fn many_rows_are_saved_together_or_not_at_all() {
         let mut read = store.read().await.unwrap();
         let found = document::load(&mut read, &scope, rows[0].id.as_str()).await;
         assert_eq!(found.unwrap().as_ref(), Some(&rows[0]));
+        drop(read);
+
+        let mut tx = store.begin().await.unwrap();
+        let refused = document::delete_many(tx.connection(), &scope, &stale).await;
+        assert!(refused.unwrap_err().is_conflict());
+        drop(tx);
+        let mut tx = store.begin().await.unwrap();
+        document::delete_many(tx.connection(), &scope, &rows[1..])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let mut read = store.read().await.unwrap();
+        let page = PageRequest::first(10);
+        let left: document::Page<Customer> =
+            document::list(&mut read, &scope, nouns::CUSTOMERS, &page, &[])
+                .await
+                .unwrap();
+        assert_eq!(
+            left.rows,
+            rows[..1],
+            "none of the refused was written either"
+        );
     })
     .await;
 }

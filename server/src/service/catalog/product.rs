@@ -209,7 +209,7 @@ impl Engine {
                 .retrying(|| async move {
                     let mut tx = self.store.begin().await?;
                     let connection = tx.connection();
-                    let mut found = document::list::<Price>(
+                    let found = document::list::<Price>(
                         &mut *connection,
                         scope,
                         nouns::PRICES,
@@ -217,12 +217,13 @@ impl Engine {
                         filter,
                     )
                     .await?;
-                    for price in &mut found.rows {
-                        if price.value.product_name != product.name {
-                            price.value.product_name.clone_from(&product.name);
-                            document::update(&mut *connection, scope, price).await?;
-                        }
+                    let named = |price: &Stored<Price>| price.product_name == product.name;
+                    let mut other = found.rows.clone();
+                    other.retain(|price| !named(price));
+                    for price in &mut other {
+                        price.product_name.clone_from(&product.name);
                     }
+                    document::update_many(&mut *connection, scope, &mut other).await?;
                     tx.commit().await?;
                     Ok(found)
                 })

@@ -76,9 +76,7 @@ impl Engine {
             booking.save_quietly(intent).await?;
             booking.tell("payment_intent.canceled", &**intent).await?;
         }
-        for entry in entries {
-            booking.insert(entry).await?;
-        }
+        booking.insert_all(entries).await?;
         books.write(&mut booking).await?;
         booking.commit().await?;
         Ok(books.invoice.into_row())

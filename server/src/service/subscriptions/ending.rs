@@ -1,7 +1,7 @@
 //! Ending subscriptions, at once or with their period, and taking that back.
 
 use perennial::id::SubscriptionId;
-use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
+use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
     CancelNow, Cancellation, Event, Feedback, Status, Subscription, SubscriptionError,
 };
@@ -12,8 +12,8 @@ use crate::service::find::values;
 use crate::service::invoices::{Collect, book_issued, book_taken};
 use crate::service::payments::Claim;
 use crate::service::{Engine, Refused};
-use crate::store::document::{Document as _, Stored};
-use crate::store::{Scope, StoreError, nouns};
+use crate::store::Scope;
+use crate::store::document::Stored;
 
 /// How a subscription is ended at once.
 #[derive(Clone, Debug, Default)]
@@ -99,15 +99,11 @@ impl Engine {
             booking.save(invoice).await?;
         }
         let mut claim = None;
-        for item in brought.pending {
-            booking.insert(item).await?;
-        }
-        for row in pending
-            .iter()
-            .filter(|row| brought.dropped.contains(&row.id))
-        {
-            drop_item(&mut booking, scope, row).await?;
-        }
+        booking.insert_all(brought.pending).await?;
+        let (dropped, pending): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|row| brought.dropped.contains(&row.id));
+        booking.delete_all("invoiceitem.deleted", &dropped).await?;
         if let (Some(invoice), Some(issued)) = (invoice, issued) {
             let invoice = booking.insert(invoice).await?;
             book_taken(&mut booking, pending, &brought.taken, &invoice.id).await?;
@@ -214,24 +210,4 @@ impl Engine {
         .await?;
         Ok(())
     }
-}
-
-/// Takes a waiting item away for good.
-async fn drop_item(
-    booking: &mut Booking<'_>,
-    scope: &Scope,
-    row: &Stored<InvoiceItem>,
-) -> Result<(), Refused> {
-    let done = sqlx::query(nouns::INVOICE_ITEM_DELETE)
-        .bind(scope.merchant.as_str())
-        .bind(scope.mode())
-        .bind(row.id.as_str())
-        .bind(row.revision)
-        .execute(booking.connection())
-        .await?;
-    if done.rows_affected() != 1 {
-        let (kind, id) = (InvoiceItem::KIND, row.id.to_string());
-        return Err(StoreError::Conflict { kind, id }.into());
-    }
-    booking.tell("invoiceitem.deleted", &row.value).await
 }
