@@ -20,8 +20,11 @@ impl Arrival {
 }
 
 /// The merchant's name, for the document's title. Empty until it is known.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Merchant(pub RwSignal<String>);
+///
+/// Counted, not kept in the arena: the server asks for the title when the page is rendered, and by then its thread may
+/// work in the arena of somebody else's page.
+#[derive(Clone, Debug, Default)]
+pub struct Merchant(pub ArcRwSignal<String>);
 
 /// The column of a page. Its parts stand apart by white space.
 #[component]
@@ -49,6 +52,15 @@ fn focus_when_there(heading: leptos::web_sys::HtmlHeadingElement, frames: u8) {
         let _ = heading.focus();
     } else if frames > 0 {
         request_animation_frame(move || focus_when_there(heading, frames - 1));
+    }
+}
+
+/// A text as `<Title>` takes it: it writes the server's HTML without escaping.
+fn in_title(text: String) -> String {
+    if cfg!(feature = "ssr") {
+        text.replace('&', "&amp;").replace('<', "&lt;")
+    } else {
+        text
     }
 }
 
@@ -80,12 +92,12 @@ pub fn PageHeader(
     });
     let (words, merchant, page) = (words(), use_context::<Merchant>(), title.clone());
     // Asked for when all of the page is there, and so is the merchant's name.
-    let document = move || match merchant
-        .map(|merchant| merchant.0.get())
-        .filter(|name| !name.is_empty())
-    {
-        Some(merchant) => words.shell_title(&merchant, &page),
-        None => page.clone(),
+    let document = move || {
+        let merchant = merchant.as_ref().map(|merchant| merchant.0.get());
+        in_title(match merchant.filter(|name| !name.is_empty()) {
+            Some(merchant) => words.shell_title(&merchant, &page),
+            None => page.clone(),
+        })
     };
     view! {
         <Title text=document />

@@ -1,5 +1,6 @@
 //! What a browser gets.
 
+mod crowd;
 mod doors;
 mod logs;
 
