@@ -7,11 +7,13 @@
 
 pub mod document;
 pub mod event;
+pub mod holdings;
 pub mod idempotency;
 pub mod installation;
 pub mod key;
 pub mod listing;
 pub mod nouns;
+mod reader;
 mod writer;
 
 use std::sync::Arc;
@@ -21,21 +23,24 @@ use std::time::Duration;
 use perennial::calendar::Timestamp;
 use perennial::id::MerchantId;
 use sqlx::any::AnyPoolOptions;
-use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection};
 
 use crate::clock::{Entropy as _, SeededEntropy, SystemEntropy};
+pub use reader::Reading;
+use reader::{Lent, Readers};
 use writer::{Writer, WriterTx};
 
 /// The migrations, embedded.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// Connections that only read (SQLite) or all connections (Postgres).
+/// Connections to Postgres.
 const POOL_CONNECTIONS_MAX: u32 = 16;
+/// After such a rest, a connection to Postgres is asked whether it still lives before it is used.
+const TRUSTED_REST: Duration = Duration::from_secs(1);
 /// Places for new rows in one second of the clock.
 const MICROS: i64 = 1_000_000;
 /// How long a request may wait for a connection.
-const ACQUIRE_SECONDS_MAX: u64 = 10;
+const ACQUIRE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whose rows: part of every key, every query and every index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,11 +130,19 @@ fn is_sort_clash(constraint: Option<&str>) -> bool {
 /// Unique indexes with `sort` that are named after what they serve.
 const SORTS_BY_CUSTOMER: [&str; 2] = ["balance_transaction_customer", "portal_session_customer"];
 
+/// Where connections come from.
+#[derive(Clone)]
+enum Database {
+    /// One writer beside several readers.
+    Sqlite { writer: Writer, readers: Readers },
+    /// A pool for everything.
+    Postgres(AnyPool),
+}
+
 /// The database.
 #[derive(Clone)]
 pub struct Store {
-    pool: AnyPool,
-    writer: Option<Writer>,
+    database: Database,
     newest_sort: Arc<AtomicI64>,
     /// Sets this process apart from others that write at the same time.
     lane: u128,
@@ -146,8 +159,7 @@ impl Store {
             let pool = pool_options().connect(url).await?;
             MIGRATIONS.run(&pool).await?;
             return Ok(Self {
-                pool,
-                writer: None,
+                database: Database::Postgres(pool),
                 newest_sort: Arc::default(),
                 lane: SystemEntropy.bits(),
             });
@@ -169,15 +181,11 @@ impl Store {
         let mut connection = AnyConnection::connect(&url).await?;
         prepare_sqlite(&mut connection, false).await?;
         MIGRATIONS.run(&mut connection).await?;
-        let pool = pool_options()
-            // A file does not hang up; asking each time whether it is there costs a hop of threads.
-            .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(prepare_sqlite(connection, true)))
-            .connect(&url)
-            .await?;
         Ok(Self {
-            pool,
-            writer: Some(Writer::new(connection)),
+            database: Database::Sqlite {
+                writer: Writer::new(connection),
+                readers: Readers::new(url),
+            },
             newest_sort: Arc::default(),
             lane: SystemEntropy.bits(),
         })
@@ -187,8 +195,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database is out of reach.
-    pub async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
-        Ok(self.pool.acquire().await?)
+    pub async fn read(&self) -> Result<Reading, StoreError> {
+        Ok(Reading(match &self.database {
+            Database::Sqlite { readers, .. } => {
+                Lent::Reader(readers.take(ACQUIRE_PATIENCE).await?)
+            }
+            Database::Postgres(pool) => Lent::Pooled(pool.acquire().await?),
+        }))
     }
 
     /// Starts a transaction. Dropping it undoes everything. Never call a gateway inside one.
@@ -196,9 +209,9 @@ impl Store {
     /// # Errors
     /// When the database is out of reach.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(match &self.writer {
-            Some(writer) => Tx(Inner::Shared(writer.begin().await?)),
-            None => Tx(Inner::Own(self.pool.begin().await?)),
+        Ok(match &self.database {
+            Database::Sqlite { writer, .. } => Tx(Inner::Shared(writer.begin().await?)),
+            Database::Postgres(pool) => Tx(Inner::Own(pool.begin().await?)),
         })
     }
 
@@ -235,17 +248,30 @@ impl Store {
 
     /// Lets the last writes finish and closes.
     pub async fn close(&self) {
-        if let Some(writer) = &self.writer {
-            writer.close().await;
+        match &self.database {
+            Database::Sqlite { writer, readers } => {
+                writer.close().await;
+                readers.close().await;
+            }
+            Database::Postgres(pool) => pool.close().await,
         }
-        self.pool.close().await;
     }
 }
 
 fn pool_options() -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(POOL_CONNECTIONS_MAX)
-        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+        .acquire_timeout(ACQUIRE_PATIENCE)
+        // It was asked when it was given back; asking again costs a page two ways to the server.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_REST {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }
 
 async fn prepare_sqlite(

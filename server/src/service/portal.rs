@@ -31,13 +31,12 @@ use perennial::customer::{Customer, MailPreferences};
 use perennial::id::{InvoiceId, PaymentMethodId, QuoteId, SubscriptionId};
 use perennial::portal::Features;
 use perennial::subscription::{Feedback, Subscription};
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection};
+use sqlx::AnyConnection;
 
 use super::portal_sessions::Visit;
 use super::{Engine, Refused};
-use crate::store::Scope;
 use crate::store::document::{self, Column, Document, PageRequest, Stored};
+use crate::store::{Reading, Scope};
 use refusing::{No, answer};
 
 /// The portal over the engine.
@@ -113,7 +112,7 @@ impl Visitor {
     }
 
     /// A connection to read with. One page reads all it needs with one.
-    async fn read(&self) -> Result<PoolConnection<Any>, No> {
+    async fn read(&self) -> Result<Reading, No> {
         Ok(self.engine.store.read().await?)
     }
 

@@ -474,7 +474,8 @@ pub struct Page<T> {
 }
 
 /// The statements of a list: `$1` merchant, `$2` livemode, `$3` the cursor's id or null, `$4` the
-/// limit, `$5 …` the filter.
+/// limit, `$5 …` the filter. Limits are cast: a bare parameter after `limit` makes SQLite parse and
+/// plan the statement anew each time it runs.
 #[derive(Clone, Copy, Debug)]
 pub struct ListSql {
     /// Rows older than the cursor, newest first.
@@ -495,7 +496,7 @@ macro_rules! list_sql {
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3))",
                 $filter,
-                " order by sort desc limit $4"
+                " order by sort desc limit cast($4 as bigint)"
             ),
             newer: concat!(
                 "select body, revision, sort from ",
@@ -504,7 +505,7 @@ macro_rules! list_sql {
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3)",
                 $filter,
-                " order by sort asc limit $4"
+                " order by sort asc limit cast($4 as bigint)"
             ),
         }
     };

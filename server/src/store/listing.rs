@@ -16,7 +16,7 @@ macro_rules! listing {
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3))",
                 $filter,
-                " order by sort desc limit $4"
+                " order by sort desc limit cast($4 as bigint)"
             ),
             newer: concat!(
                 "select body, revision, sort from ",
@@ -26,7 +26,7 @@ macro_rules! listing {
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3)",
                 $filter,
-                " order by sort asc limit $4"
+                " order by sort asc limit cast($4 as bigint)"
             ),
         }
     };

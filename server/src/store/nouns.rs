@@ -297,7 +297,9 @@ pub const PORTAL_CONFIGURATION_DEFAULT: &str = "select body, revision, sort from
 pub const PRICES_OF_PRODUCTS: &str = "select body, revision, sort from price \
     where merchant = $1 and livemode = $2 and product in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
     and active = 1 order by sort limit 400";
-/// Up to ten products (`$3` to `$12`).
+/// How many products [`PRODUCTS_BY_IDS`] names.
+pub const FEW_PRODUCTS_MAX: usize = 10;
+/// Up to ten products (`$3` to `$12`); unused places are ''.
 pub const PRODUCTS_BY_IDS: &str = "select body, revision, sort from product \
     where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 /// How many products [`MANY_PRODUCTS_BY_IDS`] names.

@@ -3,6 +3,7 @@
 //! A page holds no secret that an attacker could measure by its packed size: visits live in
 //! cookies, and posts are told by headers.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -10,8 +11,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use flate2::Compression;
 use flate2::write::GzEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::assets::{Coding, choose};
 use super::notice::Notice;
@@ -22,6 +23,14 @@ const PACKED_BYTES_MIN: usize = 1_024;
 const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Of 1 to 9: beyond this, a page takes longer to pack than its last hundred bytes to send.
 const LEVEL: u32 = 4;
+/// As far back as packing looks for what repeats: 2 to the power of this, in bytes.
+const WINDOW_BITS: u8 = 15;
+
+thread_local! {
+    /// Its tables are many times the size of a page; making them anew takes longer than packing one.
+    static PACKER: RefCell<Compress> =
+        RefCell::new(Compress::new_gzip(Compression::new(LEVEL), WINDOW_BITS));
+}
 
 /// Packs pages for browsers that take them so.
 pub async fn pack(request: Request, next: Next) -> Response {
@@ -45,7 +54,7 @@ pub async fn pack(request: Request, next: Next) -> Response {
         }
     };
     let packed = (plain.len() >= PACKED_BYTES_MIN)
-        .then(|| gzip(&plain, LEVEL))
+        .then(|| pack_page(&plain))
         .flatten();
     let Some(packed) = packed else {
         return Response::from_parts(parts, Body::from(plain));
@@ -62,6 +71,23 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT_ENCODING);
     let accepted = accepted.and_then(|value| value.to_str().ok());
     choose(accepted.unwrap_or_default(), false, true) == Coding::Gzip
+}
+
+/// Packs a page; `None` if the packer fails, which it has no reason to.
+fn pack_page(plain: &[u8]) -> Option<Bytes> {
+    PACKER.with_borrow_mut(|packer| {
+        packer.reset();
+        let mut packed = Vec::with_capacity(plain.len() / 2);
+        loop {
+            packed.reserve(PACKED_BYTES_MIN);
+            let read = usize::try_from(packer.total_in()).ok()?;
+            let rest = plain.get(read..)?;
+            let status = packer.compress_vec(rest, &mut packed, FlushCompress::Finish);
+            if status.ok()? == Status::StreamEnd {
+                return Some(packed.into());
+            }
+        }
+    })
 }
 
 /// Packs bytes; `None` if memory can't be written to, which does not happen.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use app::port::{Attention, Frame, Home, PaymentMethodCard, Sections, SubscriptionCard};
+use app::port::{
+    Attention, Frame, Home, InvoiceRow, PaymentMethodCard, Sections, SubscriptionCard,
+};
 use perennial::calendar::Timestamp;
 use perennial::card::Expiry;
 use perennial::catalog::Product;
@@ -19,6 +21,7 @@ use super::refusing::{No, reason};
 use super::rows::{self, Facts};
 use super::{Refused, Visitor};
 use crate::store::document::{self, Column, Stored};
+use crate::store::holdings::{self, Most};
 use crate::store::nouns;
 use crate::web::style::name_of;
 
@@ -30,6 +33,8 @@ const OPEN_INVOICES_MAX: u32 = 20;
 const INVOICES_SHOWN: u32 = 3;
 /// The most payment methods of one customer.
 const METHODS_MAX: u32 = 50;
+/// The most amounts that wait for one customer's next invoice.
+const PENDING_MAX: u32 = 250;
 /// How long an ended subscription is shown, in seconds.
 const ENDED_SECONDS: i64 = 90 * 86_400;
 /// A trial that ends within so many seconds asks for attention.
@@ -39,6 +44,8 @@ const TRIAL_SOON_SECONDS: i64 = 7 * 86_400;
 pub(super) struct Standing {
     pub subscriptions: Vec<Stored<Subscription>>,
     pub open: Vec<Invoice>,
+    /// The newest, none where the merchant doesn't show them.
+    pub invoices: Vec<InvoiceRow>,
     pub methods: Vec<PaymentMethodCard>,
     pub pending: Vec<InvoiceItem>,
     pub products: HashMap<ProductId, Product>,
@@ -72,12 +79,6 @@ impl Visitor {
     pub(super) async fn home(&self) -> Result<Home, No> {
         let mut read = self.read().await?;
         let standing = self.standing(&mut read).await?;
-        let invoices: Vec<Stored<Invoice>> = if self.features().invoice_history {
-            let sql = nouns::INVOICES_BY_CUSTOMER_FINAL;
-            self.newest(&mut read, sql, INVOICES_SHOWN, &[]).await?
-        } else {
-            Vec::new()
-        };
         let intent = self.waiting_intent(&mut read, &standing.open).await?;
         drop(read);
         let subscriptions = self.cards(&standing)?;
@@ -88,7 +89,7 @@ impl Visitor {
             now: self.now,
             attention,
             subscriptions,
-            invoices: invoices.iter().map(|row| rows::invoice(row)).collect(),
+            invoices: standing.invoices,
             payment_methods: standing.methods,
             details: self.details_of(customer),
             balance: balance.map(|currency| Money::new(customer.balance_minor, currency)),
@@ -97,27 +98,23 @@ impl Visitor {
 
     /// Reads everything, in a fixed number of statements.
     pub(super) async fn standing(&self, read: &mut AnyConnection) -> Result<Standing, No> {
-        let (scope, id) = (self.scope(), &self.customer().id);
-        let of_customer = [Column::text(id)];
-        let sql = nouns::SUBSCRIPTIONS_BY_CUSTOMER;
-        let subscriptions: Vec<Stored<Subscription>> =
-            self.newest(read, sql, SUBSCRIPTIONS_MAX, &[]).await?;
-        let sql = nouns::INVOICES_BY_CUSTOMER_STATUS;
-        let open: Vec<Stored<Invoice>> = self
-            .newest(read, sql, OPEN_INVOICES_MAX, &[Column::text("open")])
-            .await?;
-        let sql = nouns::PAYMENT_METHODS_BY_CUSTOMER;
-        let methods = self.newest(read, sql, METHODS_MAX, &[]).await?;
-        let needed = rows::needs_method(&subscriptions);
-        let sql = nouns::INVOICE_ITEMS_PENDING;
-        let pending: Vec<Stored<InvoiceItem>> =
-            document::select(read, scope, sql, &of_customer).await?;
-        let products = self.products(read, &subscriptions).await?;
+        let history = self.features().invoice_history;
+        let most = Most {
+            subscriptions: SUBSCRIPTIONS_MAX,
+            open: OPEN_INVOICES_MAX,
+            invoices: if history { INVOICES_SHOWN } else { 0 },
+            methods: METHODS_MAX,
+            pending: PENDING_MAX,
+        };
+        let has = holdings::load(read, self.scope(), &self.customer().id, most).await?;
+        let needed = rows::needs_method(&has.subscriptions);
+        let products = self.products(read, &has.subscriptions).await?;
         Ok(Standing {
-            methods: rows::methods(methods, self.customer(), needed),
-            subscriptions,
-            open: open.into_iter().map(|row| row.value).collect(),
-            pending: pending.into_iter().map(|row| row.value).collect(),
+            methods: rows::methods(has.methods, self.customer(), needed),
+            subscriptions: has.subscriptions,
+            open: has.open.into_iter().map(|row| row.value).collect(),
+            invoices: has.invoices.iter().map(|row| rows::invoice(row)).collect(),
+            pending: has.pending.into_iter().map(|row| row.value).collect(),
             products,
         })
     }
@@ -151,9 +148,13 @@ impl Visitor {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
+        let (sql, places) = if ids.len() <= nouns::FEW_PRODUCTS_MAX {
+            (nouns::PRODUCTS_BY_IDS, nouns::FEW_PRODUCTS_MAX)
+        } else {
+            (nouns::MANY_PRODUCTS_BY_IDS, nouns::PRODUCTS_BY_IDS_MAX)
+        };
         let mut filter: Vec<Column> = ids.iter().map(Column::text).collect();
-        filter.resize(nouns::PRODUCTS_BY_IDS_MAX, Column::text(""));
-        let sql = nouns::MANY_PRODUCTS_BY_IDS;
+        filter.resize(places, Column::text(""));
         let found: Vec<Stored<Product>> =
             document::select(read, self.scope(), sql, &filter).await?;
         let found = found
