@@ -17,7 +17,7 @@ test: ## Set up and run every test: Rust on both databases, the API, the browser
 lint: ## rustfmt, and clippy with warnings denied, for the server and for the browser
 	@tools/lint.sh
 
-bench: ## Measure; see benches/ and server/benches/
+bench: ## Measure the release build: portal, API, databases, memory
 	@tools/bench.sh
 
 setup: ## Only install and build the tools that the above need

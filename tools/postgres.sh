@@ -6,9 +6,11 @@ postgres_run() { # as somebody who is not root: Postgres refuses root
     if [ "$(id -u)" -eq 0 ]; then (cd / && runuser -u postgres -- "$@"); else "$@"; fi
 }
 
-# Prints nothing; sets postgres_url.
+# Prints nothing; sets postgres_url. An argument replaces the options that make it quick and careless, as tests want it.
 postgres_start() {
     local programs port attempt
+    # Nothing here outlives the tests, so nothing waits for the disk.
+    local options=${1:--c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400}
     programs=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
     if [ -z "$programs" ]; then programs=$(dirname "$(command -v initdb)"); fi
     postgres_folder=$(mktemp -d)
@@ -18,9 +20,8 @@ postgres_start() {
         --encoding UTF8 --locale C.UTF-8 --no-sync >"$setup_log" 2>&1 || return 1
     for attempt in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 20000))
-        # Nothing here outlives the tests, so nothing waits for the disk.
         if postgres_run "$programs/pg_ctl" --pgdata "$postgres_folder/data" --wait --silent --log "$postgres_folder/log" \
-            --options "-p $port -k $postgres_folder -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400" \
+            --options "-p $port -k $postgres_folder -c listen_addresses=127.0.0.1 $options" \
             start >>"$setup_log" 2>&1; then
             postgres_url=postgres://perennial@127.0.0.1:$port/postgres
             return 0

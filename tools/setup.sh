@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings a machine to where Perennial can be built (`setup.sh run`) or also tested (`setup.sh test`).
+# Brings a machine to where Perennial can be built (`setup.sh run`), also tested (`test`) or measured (`bench`).
 # Asks before it installs nothing: what is there is used, what is missing is installed, and a second call takes no time.
 . "$(dirname "$0")/steps.sh"
 
@@ -204,6 +204,7 @@ c_compiler
 case $purpose in
     run) site_tool; wasm_opt ;;
     test) node_and_npm; site_tool; wasm_opt; browser; postgres ;;
+    bench) site_tool; wasm_opt; postgres ;;
     lint) ;;
-    *) fail "usage: tools/setup.sh [run|test|lint]" ;;
+    *) fail "usage: tools/setup.sh [run|test|bench|lint]" ;;
 esac

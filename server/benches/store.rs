@@ -1,4 +1,4 @@
-//! How fast the store is, on a file in the current folder's disk: commits a second by the number of
+//! How fast the store is, on a file on the disk of `target/`: commits a second by the number of
 //! writers (they share commits), and reads while writers write. Set `BENCH_DATABASE_URL` to measure
 //! another database. Prints one line a figure; nothing is asserted.
 #![expect(
@@ -29,7 +29,7 @@ const ROUND: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() {
-    let folder = std::path::PathBuf::from("target/bench");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("store");
     let _ = std::fs::remove_dir_all(&folder);
     let url = std::env::var("BENCH_DATABASE_URL")
         .unwrap_or_else(|_| format!("sqlite:{}/store.db", folder.display()));
