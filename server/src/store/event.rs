@@ -168,7 +168,7 @@ pub async fn search(
         "select id, type, object, created, body, request, idempotency_key from event \
          where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 and {beyond}\
          select sort from event where merchant = $1 and livemode = $2 and id = $3)){of_kinds} \
-         order by sort {order} limit $4"
+         order by sort {order} limit cast($4 as bigint)"
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(scope.merchant.as_str())
