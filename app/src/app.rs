@@ -17,6 +17,12 @@ use leptos_router::{
     path,
 };
 
+// The gallery is for those who build the pages; in a release there is none.
+#[cfg(debug_assertions)]
+use portal::gallery::Gallery;
+#[cfg(not(debug_assertions))]
+use portal::refused::NotFound as Gallery;
+
 /// Everything there is to see.
 ///
 /// The server gives [`crate::locale::Words`] in context; the browser takes the language from the document. Changing the language
@@ -61,7 +67,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/portal/subscriptions/:id/change") view=portal::change::Change ssr=SsrMode::Async />
             <Route path=path!("/portal/subscriptions/:id/change/:quote") view=portal::change::Review ssr=SsrMode::Async />
             <Route path=path!("/portal/signed-out") view=portal::refused::SignedOut ssr=SsrMode::Async />
-            <Route path=path!("/portal/gallery") view=portal::gallery::Gallery ssr=SsrMode::Async />
+            <Route path=path!("/portal/gallery") view=Gallery ssr=SsrMode::Async />
         </FlatRoutes>
     }
 }

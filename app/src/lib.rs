@@ -27,6 +27,17 @@ pub use shell::shell;
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
-    leptos::mount::hydrate_body(App);
-    shell::mark_ready();
+    let path = leptos::prelude::window().location().pathname();
+    // It can only have been set already, to the same.
+    let _ = any_spawner::Executor::init_wasm_bindgen();
+    leptos::task::spawn_local(async move {
+        // Where its part does not come, the page stays as the server sent it, which is enough to go on.
+        if portal::part::preload(&path.unwrap_or_default())
+            .await
+            .is_ok()
+        {
+            leptos::mount::hydrate_body(App);
+            shell::mark_ready();
+        }
+    });
 }

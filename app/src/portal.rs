@@ -7,6 +7,7 @@ pub mod card_form;
 pub mod change;
 pub mod details;
 pub mod frame;
+#[cfg(any(debug_assertions, test))]
 pub mod gallery;
 pub mod home;
 pub mod invoice;
@@ -15,6 +16,8 @@ pub mod loaded;
 pub mod mail;
 pub mod method;
 pub mod outcome;
+#[cfg(feature = "hydrate")]
+pub mod part;
 pub mod payment_methods;
 pub mod refused;
 pub mod say;

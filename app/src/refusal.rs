@@ -130,6 +130,13 @@ pub enum Rule {
     TooMany(u32),
 }
 
+/// A part of the download that didn't come.
+impl From<wasm_split_helpers::SplitLoaderError> for Refusal {
+    fn from(_: wasm_split_helpers::SplitLoaderError) -> Self {
+        Self::Offline
+    }
+}
+
 impl leptos::server_fn::error::FromServerFnError for Refusal {
     type Encoder = crate::wire::Wire;
 

@@ -4,7 +4,7 @@
 use super::{
     act::{Act, ActForm, Done},
     change::subscription_of_path,
-    loaded::{Loaded, load},
+    loaded::{Arrived, Loaded, Shown, load},
     outcome::Outcome,
     say,
 };
@@ -21,6 +21,7 @@ use crate::{
 use leptos::prelude::*;
 use perennial::{id::SubscriptionId, portal::CancelMode, subscription::Feedback};
 use stylers_macro::style_sheet;
+use wasm_split_helpers::wasm_split;
 
 /// The most characters of a comment.
 const COMMENT_CHARS_MAX: u32 = 500;
@@ -104,7 +105,14 @@ fn reason_text(words: Words, reason: Feedback) -> &'static str {
 #[component]
 pub fn Cancel() -> impl IntoView {
     let page = load::<LoadCancel>(subscription_of_path());
-    view! { <Loaded resource=page view=|page| view! { <Consequences page=page /> }.into_any() /> }
+    view! { <Loaded resource=page view=cancel_shown /> }
+}
+
+/// What it shows.
+#[wasm_split(changing, fallible, preload(preload_cancel))]
+pub(super) fn cancel_shown(arrived: Arrived<CancelPage>) -> Shown {
+    let page = arrived.read()?;
+    Ok(view! { <Consequences page=page /> }.into_any())
 }
 
 #[component]

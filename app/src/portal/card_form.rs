@@ -4,7 +4,7 @@ mod typing;
 
 use super::{
     act::{Act, ActForm, Done},
-    loaded::{Loaded, Question, load},
+    loaded::{Arrived, Loaded, Question, Shown, load},
     outcome::{Faults, Outcome, focus},
 };
 use crate::{
@@ -27,6 +27,7 @@ use perennial::{
 };
 use serde::{Deserialize, Serialize};
 use stylers_macro::style_sheet;
+use wasm_split_helpers::wasm_split;
 
 const CLASS: &str = concat!("card-form ", style_sheet!("app/src/portal/card_form.css"));
 
@@ -151,7 +152,14 @@ pub fn rule_of(fault: CardFault) -> (Field, Rule) {
 pub fn AddCardPage() -> impl IntoView {
     let adding = Act::of::<AddCard>();
     let resource = load::<LoadCardForm>(Question::plain);
-    view! { <Loaded resource=resource view=move |form| view! { <Form form=form adding=adding /> }.into_any() /> }
+    view! { <Loaded resource=resource view=move |form| card_form_shown(form, adding) /> }
+}
+
+/// What it shows.
+#[wasm_split(paying, fallible, preload(preload_card_form))]
+pub(super) fn card_form_shown(arrived: Arrived<CardForm>, adding: Act) -> Shown {
+    let form = arrived.read()?;
+    Ok(view! { <Form form=form adding=adding /> }.into_any())
 }
 
 /// The inputs of the form, in its order.

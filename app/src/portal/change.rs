@@ -11,10 +11,12 @@ mod terms;
 mod tests;
 
 pub use review::Review;
+#[cfg(feature = "hydrate")]
+pub(super) use review::preload_quote;
 
 use super::{
     act::Done,
-    loaded::{Loaded, Question, load},
+    loaded::{Arrived, Loaded, Question, Shown, load},
 };
 use crate::{
     port::{ChangePage, QuotePage},
@@ -23,8 +25,12 @@ use crate::{
 };
 use choice::Choice;
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::{
+    hooks::{use_params_map, use_query_map},
+    params::ParamsMap,
+};
 use perennial::id::{QuoteId, SubscriptionId, SubscriptionItemId};
+use wasm_split_helpers::wasm_split;
 
 /// Loads all that the choice needs.
 ///
@@ -115,16 +121,17 @@ pub(super) fn subscription_of_path() -> impl Fn() -> Question + Send + Sync {
 pub fn Change() -> impl IntoView {
     let page = load::<LoadChange>(subscription_of_path());
     let query = use_query_map();
-    let show = move |page: ChangePage| {
-        let asked = query.get_untracked();
-        let base = choice::item(&page, asked.get("item").as_deref()).cloned();
-        let Some(base) = base else {
-            return view! { <super::refused::Refused refusal=Refusal::NotAllowed /> }.into_any();
-        };
-        let quantity = asked.get("quantity").and_then(|typed| typed.parse().ok());
-        let (plan, every) = (asked.get("plan"), asked.get("every"));
-        let first = Choice::read(&page, &base, plan.as_deref(), every.as_deref(), quantity);
-        view! { <plans::Plans page=page base=base first=first /> }.into_any()
-    };
-    view! { <Loaded resource=page view=show /> }
+    view! { <Loaded resource=page view=move |page| change_shown(page, query.get_untracked()) /> }
+}
+
+/// What it shows; `asked` is the choice that the address carries.
+#[wasm_split(changing, fallible, preload(preload_change))]
+pub(super) fn change_shown(arrived: Arrived<ChangePage>, asked: ParamsMap) -> Shown {
+    let page = arrived.read()?;
+    let base = choice::item(&page, asked.get("item").as_deref()).cloned();
+    let base = base.ok_or(Refusal::NotAllowed)?;
+    let quantity = asked.get("quantity").and_then(|typed| typed.parse().ok());
+    let (plan, every) = (asked.get("plan"), asked.get("every"));
+    let first = Choice::read(&page, &base, plan.as_deref(), every.as_deref(), quantity);
+    Ok(view! { <plans::Plans page=page base=base first=first /> }.into_any())
 }

@@ -10,7 +10,7 @@ mod tax_ids;
 
 use super::{
     act::{Act, ActForm, Done},
-    loaded::{Loaded, Question, load},
+    loaded::{Arrived, Loaded, Question, Shown, load},
     outcome::{Faults, Outcome, focus, typed},
 };
 use crate::{
@@ -27,6 +27,7 @@ use perennial::portal::CustomerField;
 use serde::{Deserialize, Serialize};
 use stylers_macro::style_sheet;
 use tax_ids::TaxIds;
+use wasm_split_helpers::wasm_split;
 
 const CLASS: &str = concat!("details ", style_sheet!("app/src/portal/details.css"));
 
@@ -188,11 +189,18 @@ pub fn DetailsPage() -> impl IntoView {
     };
     let question = move || Question::plain().after(&[acts.save, acts.add, acts.remove]);
     let resource = load::<LoadDetails>(question);
-    view! { <Loaded resource=resource view=move |shown| view! { <Shown shown=shown acts=acts /> }.into_any() /> }
+    view! { <Loaded resource=resource view=move |details| details_shown(details, acts) /> }
+}
+
+/// What it shows.
+#[wasm_split(about, fallible, preload(preload_details))]
+pub(super) fn details_shown(arrived: Arrived<DetailsShown>, acts: Acts) -> Shown {
+    let shown = arrived.read()?;
+    Ok(view! { <Whole shown=shown acts=acts /> }.into_any())
 }
 
 #[component]
-fn Shown(shown: DetailsShown, acts: Acts) -> impl IntoView {
+fn Whole(shown: DetailsShown, acts: Acts) -> impl IntoView {
     let words = words();
     let editable = &shown.details.editable;
     let may = |field| editable.contains(&field);

@@ -21,6 +21,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use perennial::id::SubscriptionId;
+use std::future::ready;
 use stylers_macro::style_sheet;
 
 /// Loads the first page, and the customer's address in lines, in the reader's language.
@@ -90,7 +91,7 @@ pub fn Home() -> impl IntoView {
     });
     let (keep, undo) = (acts.keep.refusal(), acts.undo.refusal());
     let refusal = Signal::derive(move || keep.get().or_else(|| undo.get()));
-    view! { <Loaded resource=home view=move |(home, address)| show(home, address, acts, refusal) /> }
+    view! { <Loaded resource=home view=move |home| ready(home.read().map(|(home, address)| show(home, address, acts, refusal))) /> }
 }
 
 fn show(

@@ -5,7 +5,7 @@ mod pay;
 
 use super::{
     act::{Act, Done},
-    loaded::{Loaded, Question, load},
+    loaded::{Arrived, Loaded, Question, Shown, load},
     outcome::Outcome,
 };
 use crate::{
@@ -22,6 +22,7 @@ use pay::Pay;
 use perennial::{invoice::InvoiceStatus, money::Money};
 use serde::{Deserialize, Serialize};
 use stylers_macro::style_sheet;
+use wasm_split_helpers::wasm_split;
 
 /// An invoice, and what only the server can write of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,11 +108,18 @@ pub fn InvoiceView() -> impl IntoView {
     let params = use_params_map();
     let id = move || params.with(|params| params.get("id")).unwrap_or_default();
     let resource = load::<LoadInvoice>(move || Question::of("id", id()).after(&[paying]));
-    view! { <Loaded resource=resource view=move |shown| view! { <Shown shown=shown paying=paying /> }.into_any() /> }
+    view! { <Loaded resource=resource view=move |invoice| invoice_shown(invoice, paying) /> }
+}
+
+/// What it shows.
+#[wasm_split(paying, fallible, preload(preload_invoice))]
+pub(super) fn invoice_shown(arrived: Arrived<InvoiceShown>, paying: Act) -> Shown {
+    let shown = arrived.read()?;
+    Ok(view! { <Whole shown=shown paying=paying /> }.into_any())
 }
 
 #[component]
-fn Shown(shown: InvoiceShown, paying: Act) -> impl IntoView {
+fn Whole(shown: InvoiceShown, paying: Act) -> impl IntoView {
     let words = words();
     let invoice = &shown.page.invoice;
     let title = title(words, invoice.number.as_deref());

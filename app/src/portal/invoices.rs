@@ -1,7 +1,7 @@
 //! The billing history: a list one can scan, newest first.
 
 use super::{
-    loaded::{Loaded, Question, load},
+    loaded::{Arrived, Loaded, Question, Shown, load},
     say,
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use stylers_macro::style_sheet;
+use wasm_split_helpers::wasm_split;
 
 /// Loads a part of the list.
 ///
@@ -38,7 +39,13 @@ pub fn InvoicesPage() -> impl IntoView {
     let query = use_query_map();
     let after = move || query.with(|query| query.get("after")).unwrap_or_default();
     let resource = load::<LoadInvoices>(move || Question::of("after", after()));
-    view! { <Loaded resource=resource view=show /> }
+    view! { <Loaded resource=resource view=invoices_shown /> }
+}
+
+/// What it shows.
+#[wasm_split(paying, fallible, preload(preload_invoices))]
+pub(super) fn invoices_shown(arrived: Arrived<InvoiceList>) -> Shown {
+    Ok(show(arrived.read()?))
 }
 
 fn show(list: InvoiceList) -> AnyView {

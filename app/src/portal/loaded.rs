@@ -31,7 +31,30 @@ impl<T: DeserializeOwned> Loading<T> {
     /// # Errors
     /// Why it cannot be had.
     pub async fn arrived(self) -> Result<T, Refusal> {
-        self.packed.await.and_then(|packed| read(&packed))
+        Arrived::new(self.packed.await?).read()
+    }
+}
+
+/// What a page shows, as it came.
+pub struct Arrived<T> {
+    packed: Vec<u8>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Arrived<T> {
+    fn new(packed: Vec<u8>) -> Self {
+        let of = PhantomData;
+        Self { packed, of }
+    }
+}
+
+impl<T: DeserializeOwned> Arrived<T> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] for a message of another version of the product.
+    pub fn read(self) -> Result<T, Refusal> {
+        unpack(&self.packed).map_err(|_| Refusal::Unavailable)
     }
 }
 
@@ -133,28 +156,30 @@ fn bring(question: Box<dyn Fn() -> Question + Send + Sync>, ask: Ask) -> Resourc
     Resource::new_with_options(question, fetch, true)
 }
 
-fn read<T: DeserializeOwned>(packed: &[u8]) -> Result<T, Refusal> {
-    // A message that can't be read is one of another version: the page that shows the refusal offers to load anew.
-    unpack(packed).map_err(|_| Refusal::Unavailable)
-}
-
 /// Shows `view` of what `resource` brings; the page's skeleton before, the refusal instead. While it is brought anew, the
 /// page stays as it was.
+///
+/// The view may itself have to come first, with its part of the download.
 #[component]
-pub fn Loaded<T>(
+pub fn Loaded<T, F>(
     /// What the page shows.
     resource: Loading<T>,
     /// How it shows it.
-    view: impl Fn(T) -> AnyView + Send + Sync + 'static,
+    view: impl Fn(Arrived<T>) -> F + Send + Sync + 'static,
 ) -> impl IntoView
 where
-    T: DeserializeOwned + 'static,
+    T: 'static,
+    F: Future<Output = Shown> + Send + 'static,
 {
-    let show = move |packed: &[u8]| read(packed).map(&view);
+    let show = move |packed| -> Showing { Box::pin(view(Arrived::new(packed))) };
     waiting(resource.packed, Arc::new(show))
 }
 
-type Show = Arc<dyn Fn(&[u8]) -> Result<AnyView, Refusal> + Send + Sync>;
+/// A page, or why it can't be shown.
+pub type Shown = Result<AnyView, Refusal>;
+
+type Showing = Pin<Box<dyn Future<Output = Shown> + Send>>;
+type Show = Arc<dyn Fn(Vec<u8>) -> Showing + Send + Sync>;
 
 fn waiting(packed: Resource<Answer, Wire>, show: Show) -> AnyView {
     let fallback = || view! { <Page><Skeleton lines=5 /></Page> };
@@ -163,7 +188,10 @@ fn waiting(packed: Resource<Answer, Wire>, show: Show) -> AnyView {
             {move || {
                 let show = show.clone();
                 Suspend::new(async move {
-                    let shown = packed.await.and_then(|packed| show(&packed));
+                    let shown = match packed.await {
+                        Ok(packed) => show(packed).await,
+                        Err(refusal) => Err(refusal),
+                    };
                     shown.unwrap_or_else(|refusal| view! { <Refused refusal=refusal /> }.into_any())
                 })
             }}

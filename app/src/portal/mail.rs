@@ -3,7 +3,7 @@
 use super::{
     act::{Act, ActForm, Done},
     frame::ChooseLanguage,
-    loaded::{Loaded, Question, load},
+    loaded::{Arrived, Loaded, Question, Shown, load},
     outcome::Outcome,
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
 use leptos::prelude::*;
 use perennial::customer::MailPreferences;
 use stylers_macro::style_sheet;
+use wasm_split_helpers::wasm_split;
 
 const CLASS: &str = concat!("mail ", style_sheet!("app/src/portal/mail.css"));
 
@@ -74,11 +75,18 @@ pub async fn save_mail(
 pub fn MailPage() -> impl IntoView {
     let saving = Act::of::<SaveMail>();
     let resource = load::<LoadMail>(move || Question::plain().after(&[saving]));
-    view! { <Loaded resource=resource view=move |mail| view! { <Shown mail=mail saving=saving /> }.into_any() /> }
+    view! { <Loaded resource=resource view=move |mail| mail_shown(mail, saving) /> }
+}
+
+/// What it shows.
+#[wasm_split(about, fallible, preload(preload_mail))]
+pub(super) fn mail_shown(arrived: Arrived<MailPreferences>, saving: Act) -> Shown {
+    let mail = arrived.read()?;
+    Ok(view! { <Choices mail=mail saving=saving /> }.into_any())
 }
 
 #[component]
-fn Shown(mail: MailPreferences, saving: Act) -> impl IntoView {
+fn Choices(mail: MailPreferences, saving: Act) -> impl IntoView {
     let words = words();
     let always = [
         words.mail_always_payments(),

@@ -2,7 +2,7 @@
 
 use super::{
     act::{Act, ActForm, Done},
-    loaded::{Loaded, Question, load},
+    loaded::{Arrived, Loaded, Question, Shown, load},
     method::{Life, Method, expiry, life, spoken},
     outcome::Outcome,
     refused::NotFound,
@@ -19,6 +19,7 @@ use leptos_router::hooks::use_params_map;
 use perennial::{calendar::Timestamp, payment::Card};
 use serde::{Deserialize, Serialize};
 use stylers_macro::style_sheet;
+use wasm_split_helpers::wasm_split;
 
 const CLASS: &str = concat!(
     "payment-methods ",
@@ -89,7 +90,14 @@ pub async fn remove_payment_method(
 pub fn PaymentMethodsPage() -> impl IntoView {
     let making = Act::of::<MakeDefault>();
     let resource = load::<LoadPaymentMethods>(move || Question::plain().after(&[making]));
-    view! { <Loaded resource=resource view=move |page| view! { <List page=page making=making /> }.into_any() /> }
+    view! { <Loaded resource=resource view=move |page| payment_methods_shown(page, making) /> }
+}
+
+/// What it shows.
+#[wasm_split(paying, fallible, preload(preload_payment_methods))]
+pub(super) fn payment_methods_shown(arrived: Arrived<PaymentMethods>, making: Act) -> Shown {
+    let page = arrived.read()?;
+    Ok(view! { <List page=page making=making /> }.into_any())
 }
 
 #[component]
@@ -183,22 +191,28 @@ pub fn RemovePaymentMethodPage() -> impl IntoView {
     let removing = Act::of::<RemovePaymentMethod>();
     let params = use_params_map();
     let resource = load::<LoadPaymentMethods>(Question::plain);
-    let show = move |page: PaymentMethods| {
-        let id = params
+    let id = move || {
+        params
             .with_untracked(|params| params.get("id"))
-            .unwrap_or_default();
-        let found = page
-            .methods
-            .into_iter()
-            .find(|method| method.method.id.as_str() == id);
-        match found {
-            Some(method) => {
-                view! { <Remove method=method now=page.now removing=removing /> }.into_any()
-            }
-            None => view! { <NotFound /> }.into_any(),
-        }
+            .unwrap_or_default()
     };
-    view! { <Loaded resource=resource view=show /> }
+    view! { <Loaded resource=resource view=move |page| remove_shown(page, id(), removing) /> }
+}
+
+/// What it shows.
+#[wasm_split(paying, fallible, preload(preload_remove))]
+pub(super) fn remove_shown(arrived: Arrived<PaymentMethods>, id: String, removing: Act) -> Shown {
+    let page = arrived.read()?;
+    let found = page
+        .methods
+        .into_iter()
+        .find(|method| method.method.id.as_str() == id);
+    Ok(match found {
+        Some(method) => {
+            view! { <Remove method=method now=page.now removing=removing /> }.into_any()
+        }
+        None => view! { <NotFound /> }.into_any(),
+    })
 }
 
 #[component]

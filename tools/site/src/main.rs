@@ -89,7 +89,7 @@ fn pack(order: &Order) -> Outcome<()> {
     remove(&fresh)?;
     let pkg = fresh.join("pkg");
     fs::create_dir_all(&pkg)?;
-    bind(order, wasm, &fresh.join("bound"), &pkg)?;
+    bind(order, &wasm, &fresh.join("bound"), &pkg)?;
     if order.compress {
         let mut work = files_under(&pkg)?
             .into_iter()
@@ -115,7 +115,7 @@ fn stamp(order: &Order, wasm: &[u8], public: &[(PathBuf, Vec<u8>)]) -> String {
         order.compress,
         order.wasm_opt.is_some()
     );
-    if let Ok(packer) = env::current_exe().and_then(fs::read) {
+    if let Ok(packer) = packer() {
         stamp += &format!("packer {}\n", hash(&packer));
     }
     stamp += &format!("wasm {}\n", hash(wasm));
@@ -123,6 +123,11 @@ fn stamp(order: &Order, wasm: &[u8], public: &[(PathBuf, Vec<u8>)]) -> String {
         stamp += &format!("public {} {}\n", path.display(), hash(bytes));
     }
     stamp
+}
+
+/// This program: another one may pack another way.
+fn packer() -> std::io::Result<Vec<u8>> {
+    fs::read(env::current_exe()?)
 }
 
 /// What the module may use: what Rust compiles to (rustc's book, wasm32-unknown-unknown), and every browser has. With
@@ -138,9 +143,31 @@ const FEATURES: [&str; 7] = [
 ];
 
 /// Writes the JavaScript side of the wasm module, optimises the module, and names both by their contents.
-fn bind(order: &Order, wasm: Vec<u8>, scratch: &Path, pkg: &Path) -> Outcome<()> {
+fn bind(order: &Order, wasm: &[u8], scratch: &Path, pkg: &Path) -> Outcome<()> {
+    // All of it is made from these, and names each other by this.
+    let made_of = format!(
+        "{} {} {}",
+        order.compress,
+        hash(wasm),
+        order.wasm_opt.is_some()
+    );
+    let hash = hash(&[made_of.as_bytes(), &packer()?].concat());
+    let (script, folder) = (format!("app.{hash}.js"), format!("parts.{hash}"));
+    let parts = pkg.join(&folder);
+    let main = scratch.join("main.wasm");
+    fs::create_dir_all(scratch)?;
+    let mut split = wasm_split_cli_support::Options::new(wasm);
+    split.output_dir = &parts;
+    split.main_out_path = &main;
+    let main_module = format!("../{script}");
+    split.main_module = &main_module;
+    split.link_name = "./parts.js";
+    let split = wasm_split_cli_support::transform(split)
+        .map_err(|error| format!("wasm-split: {error:#}"))?;
     Bindgen::new()
-        .input_bytes("app", wasm)
+        .input_path(&main)
+        .out_name("app")
+        .keep_lld_exports(true)
         .web(true)?
         .typescript(false)
         .remove_producers_section(true)
@@ -148,19 +175,41 @@ fn bind(order: &Order, wasm: Vec<u8>, scratch: &Path, pkg: &Path) -> Outcome<()>
         .generate(scratch)
         .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
     let module = scratch.join("app_bg.wasm");
-    if order.compress {
-        let small =
-            snip::snip(&fs::read(&module)?, NEVER_CALLED).ok_or("the wasm can't be read")?;
-        fs::write(&module, small)?;
+    for module in split.split_modules.iter().chain([&module]) {
+        shrink(order, module)?;
     }
+    let wasm = fs::read(&module)?;
+    let wasm_name = format!("app.{hash}.wasm");
+    let text = fs::read_to_string(scratch.join("app.js"))?
+        .replace("app_bg.wasm", &wasm_name)
+        .replace(
+            "from \"./parts.js\"",
+            &format!("from \"./{folder}/parts.js\""),
+        );
+    fs::write(pkg.join(&wasm_name), wasm)?;
+    fs::write(pkg.join(script), text)?;
+    // Small scripts that crates bring along are imported by the main one, from folders that carry a hash already.
+    if scratch.join("snippets").exists() {
+        fs::rename(scratch.join("snippets"), pkg.join("snippets"))?;
+    }
+    remove(scratch)
+}
+
+/// Makes a module small: without what is never called, optimised, without names.
+fn shrink(order: &Order, module: &Path) -> Outcome<()> {
+    if !order.compress {
+        return Ok(());
+    }
+    let small = snip::snip(&fs::read(module)?, NEVER_CALLED).ok_or("the wasm can't be read")?;
+    fs::write(module, small)?;
     if let Some(program) = &order.wasm_opt {
         // Measured: -Oz and -Os make a smaller file, but one that brotli packs 7 % worse than before.
         let status = Command::new(program)
             .arg("-O1")
             .args(FEATURES)
-            .arg(&module)
+            .arg(module)
             .arg("-o")
-            .arg(&module)
+            .arg(module)
             .status();
         if !status
             .map_err(|error| format!("{}: {error}", program.display()))?
@@ -169,19 +218,7 @@ fn bind(order: &Order, wasm: Vec<u8>, scratch: &Path, pkg: &Path) -> Outcome<()>
             return Err("wasm-opt failed".into());
         }
     }
-    let wasm = fs::read(&module)?;
-    let wasm_name = format!("app.{}.wasm", hash(&wasm));
-    let script = fs::read_to_string(scratch.join("app.js"))?.replace("app_bg.wasm", &wasm_name);
-    fs::write(pkg.join(&wasm_name), wasm)?;
-    fs::write(
-        pkg.join(format!("app.{}.js", hash(script.as_bytes()))),
-        script,
-    )?;
-    // Small scripts that crates bring along are imported by the main one, from folders that carry a hash already.
-    if scratch.join("snippets").exists() {
-        fs::rename(scratch.join("snippets"), pkg.join("snippets"))?;
-    }
-    remove(scratch)
+    Ok(())
 }
 
 /// Writes a `.br` and a `.gz` beside each path, on as many threads as there are files; a twin that saves nothing is left out.

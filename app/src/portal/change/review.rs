@@ -9,7 +9,7 @@ use crate::{
     port::{ChangePage, ItemRow, QuotePage},
     portal::{
         act::{Act, ActForm, Done},
-        loaded::{Loaded, Question, load},
+        loaded::{Arrived, Loaded, Question, Shown, load},
         method::Method,
         outcome::Outcome,
         say,
@@ -23,6 +23,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use perennial::{calendar::Cadence, id::QuoteId, money::Money};
+use wasm_split_helpers::wasm_split;
 
 /// Makes the change at exactly the quoted price.
 ///
@@ -66,7 +67,14 @@ pub fn Review() -> impl IntoView {
         let part = |name| params.with(|params| params.get(name)).unwrap_or_default();
         Question::new(vec![("subscription", part("id")), ("quote", part("quote"))])
     });
-    view! { <Loaded resource=page view=|(page, from)| view! { <Quoted page=page from=from /> }.into_any() /> }
+    view! { <Loaded resource=page view=quote_shown /> }
+}
+
+/// What it shows.
+#[wasm_split(changing, fallible, preload(preload_quote))]
+pub(in crate::portal) fn quote_shown(arrived: Arrived<(QuotePage, ChangePage)>) -> Shown {
+    let (page, from) = arrived.read()?;
+    Ok(view! { <Quoted page=page from=from /> }.into_any())
 }
 
 #[component]
