@@ -73,6 +73,7 @@ test('a plan is changed with the keyboard alone', async (t) => {
   await tabTo(page, (at) => at.name === say('change.review'));
   await arrive(page, new RegExp(`^${changePath(who)}/.`), () => page.keyboard.press('Enter'));
   await page.getByRole('heading', { level: 1, name: say('change.review_title') }).waitFor();
+  await page.waitForFunction(() => document.activeElement.localName === 'h1');
   await tabTo(page, (at) => at.tag === 'button' && /^Pay €/.test(at.name));
   await arrive(page, '/portal', () => page.keyboard.press('Enter'));
   await page.getByRole('status').filter({ hasText: say('done.plan_changed') }).waitFor();
