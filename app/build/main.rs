@@ -36,7 +36,7 @@ fn make() -> Result<(), String> {
     write(&out.join("wire.rs"), &fingerprint::generate(&root)?)?;
     write(
         &out.join("words.rs"),
-        &words::generate(&root.join("locales"))?,
+        &words::generate(&root.join("locales"), styles::fingerprint)?,
     )
 }
 

@@ -23,6 +23,12 @@ const RULES: [(&str, &[&str], &str); 3] = [
 /// Separates the forms of a plural in the generated table.
 const FORM: char = '\u{1f}';
 
+/// Separates the texts in the file that a browser loads.
+const TEXT: char = '\u{1e}';
+
+/// What the server compiles in, and a browser loads.
+const SERVER_ONLY: &str = "#[cfg(not(target_family = \"wasm\"))] ";
+
 #[derive(Clone)]
 struct Entry {
     /// Argument names in alphabetical order, without `count`.
@@ -43,8 +49,8 @@ struct Language {
     entries: BTreeMap<String, Entry>,
 }
 
-/// Returns the text of `words.rs`.
-pub fn generate(folder: &Path) -> Result<String, String> {
+/// Returns the text of `words.rs`; `hash` makes names that change with their contents.
+pub fn generate(folder: &Path, hash: fn(&[u8]) -> u64) -> Result<String, String> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files: Vec<_> = fs::read_dir(folder)
         .map_err(|error| format!("cannot list {}: {error}", folder.display()))?
@@ -82,7 +88,7 @@ pub fn generate(folder: &Path) -> Result<String, String> {
         "rtl",
         reversed,
     ));
-    Ok(write(&english, &languages))
+    Ok(write(&english, &languages, hash))
 }
 
 fn language(file: &str, text: &str) -> Result<Language, String> {
@@ -321,7 +327,7 @@ fn reversed(text: &str) -> String {
     out
 }
 
-fn write(english: &Language, languages: &[Language]) -> String {
+fn write(english: &Language, languages: &[Language], hash: fn(&[u8]) -> u64) -> String {
     let mut out = String::new();
     let gate = |language: &Language| {
         if language.pseudo {
@@ -395,27 +401,35 @@ fn write(english: &Language, languages: &[Language]) -> String {
     method(
         "Its texts, in the order of the keys.",
         &format!(
-            "const fn table(self) -> &'static [&'static str; {}]",
+            "{SERVER_ONLY}const fn table(self) -> &'static [&'static str; {}]",
             english.entries.len()
         ),
         &|l| format!("&{}", variant(&l.tag).to_uppercase()),
+    );
+    method(
+        "Where a browser finds its texts: a path that changes with them.",
+        "pub const fn path(self) -> &'static str",
+        &|l| {
+            let hash = hash(whole(l, english).as_bytes());
+            format!("\"/words/{}.{hash:016x}.txt\"", l.tag)
+        },
+    );
+    method(
+        "Its texts as a browser loads them, in the order of the keys.",
+        &format!("{SERVER_ONLY}pub const fn file(self) -> &'static str"),
+        &|l| format!("{:?}", whole(l, english)),
     );
     out.push_str("}\n\n");
     for language in languages {
         let _ = writeln!(
             out,
-            "{}static {}: [&str; {}] = [",
+            "{SERVER_ONLY}{}static {}: [&str; {}] = [",
             gate(language),
             variant(&language.tag).to_uppercase(),
             language.entries.len()
         );
-        for (key, entry) in &language.entries {
-            let forms: Vec<String> = entry
-                .forms
-                .iter()
-                .map(|form| numbered(form, &english.entries[key].arguments))
-                .collect();
-            let _ = writeln!(out, "    {:?},", forms.join(&FORM.to_string()));
+        for text in texts(language, english) {
+            let _ = writeln!(out, "    {text:?},");
         }
         out.push_str("];\n\n");
     }
@@ -425,6 +439,21 @@ fn write(english: &Language, languages: &[Language]) -> String {
     }
     out.push_str("}\n");
     out
+}
+
+/// The texts of a language in the order of the keys, with their arguments numbered.
+fn texts(language: &Language, english: &Language) -> Vec<String> {
+    let text = |(key, entry): (&String, &Entry)| {
+        let numbered = |form: &String| numbered(form, &english.entries[key].arguments);
+        let forms: Vec<String> = entry.forms.iter().map(numbered).collect();
+        forms.join(&FORM.to_string())
+    };
+    language.entries.iter().map(text).collect()
+}
+
+/// The file that a browser loads.
+fn whole(language: &Language, english: &Language) -> String {
+    texts(language, english).join(&TEXT.to_string())
 }
 
 /// Writes the method of one key. Arguments come in alphabetical order, so that a translation cannot change it.

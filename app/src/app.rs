@@ -73,7 +73,7 @@ fn Pages() -> impl IntoView {
 }
 
 /// The language to begin with: the server's choice, which the document carries to the browser.
-fn first_locale() -> Locale {
+pub fn first_locale() -> Locale {
     if cfg!(feature = "ssr") {
         return words().locale();
     }
@@ -92,6 +92,18 @@ fn tell_document(locale: Locale) {
             let _ = root.set_attribute(name, value);
         }
     }
+}
+
+/// Shows everything in another language, as soon as its texts are there. Without them it stays in this one.
+pub fn change_language(locale: RwSignal<Locale>, chosen: Locale) {
+    #[cfg(target_family = "wasm")]
+    leptos::task::spawn_local(async move {
+        if crate::locale::loading::bring(chosen).await.is_ok() {
+            locale.set(chosen);
+        }
+    });
+    #[cfg(not(target_family = "wasm"))]
+    locale.set(chosen);
 }
 
 /// The language of the page, to change it.

@@ -31,10 +31,13 @@ pub fn hydrate() {
     // It can only have been set already, to the same.
     let _ = any_spawner::Executor::init_wasm_bindgen();
     leptos::task::spawn_local(async move {
-        // Where its part does not come, the page stays as the server sent it, which is enough to go on.
-        if portal::part::preload(&path.unwrap_or_default())
-            .await
-            .is_ok()
+        // Both are on their way already, for the page names them. Where one does not come, the page stays as the server
+        // sent it, which is enough to go on.
+        let words = locale::loading::bring(app::first_locale()).await;
+        if words.is_ok()
+            && portal::part::preload(&path.unwrap_or_default())
+                .await
+                .is_ok()
         {
             leptos::mount::hydrate_body(App);
             shell::mark_ready();

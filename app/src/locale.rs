@@ -13,6 +13,9 @@ use perennial::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+#[cfg(target_family = "wasm")]
+pub mod loading;
+
 include!(concat!(env!("OUT_DIR"), "/words.rs"));
 
 /// Separates the forms of a plural in a generated text.
@@ -123,8 +126,14 @@ impl Words {
         self.locale
     }
 
+    #[cfg(not(target_family = "wasm"))]
     fn text(self, at: usize) -> &'static str {
         self.locale.table().get(at).copied().unwrap_or_default()
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn text(self, at: usize) -> &'static str {
+        loading::text(self.locale, at)
     }
 
     fn filled(self, at: usize, arguments: &[&str]) -> String {

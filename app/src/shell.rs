@@ -53,6 +53,7 @@ mod document {
         view! {
             <link rel="modulepreload" href=js.to_owned() />
             <link rel="preload" href=wasm.to_owned() r#as="fetch" r#type="application/wasm" crossorigin="" />
+            <link rel="preload" href=words().locale().path() r#as="fetch" r#type="text/plain" crossorigin="" />
             <script r#type="module" nonce=use_nonce()>
                 {script}
             </script>

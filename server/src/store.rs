@@ -197,9 +197,7 @@ impl Store {
     /// When the database is out of reach.
     pub async fn read(&self) -> Result<Reading, StoreError> {
         Ok(Reading(match &self.database {
-            Database::Sqlite { readers, .. } => {
-                Lent::Reader(readers.take(ACQUIRE_PATIENCE).await?)
-            }
+            Database::Sqlite { readers, .. } => Lent::Reader(readers.take(ACQUIRE_PATIENCE).await?),
             Database::Postgres(pool) => Lent::Pooled(pool.acquire().await?),
         }))
     }

@@ -19,7 +19,7 @@ fn generate(name: &str, other: &str) -> Result<String, String> {
     for (file, text) in [("en.json", ENGLISH), ("xx.json", other)] {
         fs::write(folder.join(file), text).map_err(|error| error.to_string())?;
     }
-    generator::generate(&folder)
+    generator::generate(&folder, |_| 0)
 }
 
 /// The other language, with the part under `home` given.

@@ -5,7 +5,7 @@ use super::{
     loaded::Loading,
 };
 use crate::{
-    app::use_locale,
+    app::{change_language, use_locale},
     locale::{Locale, words},
     port::Frame,
     refusal::Refusal,
@@ -215,7 +215,7 @@ fn LanguageChoice() -> impl IntoView {
                     let tag = event.target().value();
                     if let (Some(locale), Some(chosen)) = (locale, Locale::from_tag(&tag)) {
                         choosing.send(format!("tag={}", chosen.tag()));
-                        locale.set(chosen);
+                        change_language(locale, chosen);
                     }
                 }
             >

@@ -7,7 +7,7 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
-    app::use_locale,
+    app::{change_language, use_locale},
     locale::{Locale, words},
     refusal::Refusal,
     ui::{Button, ButtonKind, Checkbox, Page, PageHeader, RadioRow, RadioRows, Section},
@@ -134,7 +134,7 @@ fn Language() -> impl IntoView {
     let (locale, chosen) = (use_locale(), RwSignal::new(words.locale()));
     Effect::new(move |_| {
         if let (true, Some(locale)) = (choosing.done(), locale) {
-            locale.set(chosen.get_untracked());
+            change_language(locale, chosen.get_untracked());
         }
     });
     let rows: Vec<_> = Locale::offered()

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use app::locale::Locale;
 use app::style::{CSS, CSS_HASH};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use perennial::id::MerchantId;
 use perennial::theme::{Appearance, Theme};
 use sha2::{Digest, Sha256};
@@ -26,6 +27,7 @@ const ASK_AGAIN: &str = "public, no-cache";
 /// The slowest and smallest of gzip's levels.
 const BEST: u32 = 9;
 const CSS_TYPE: &str = "text/css; charset=utf-8";
+const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
 /// How a merchant's pages look and what may surround them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,24 +130,31 @@ pub fn sheet_path() -> String {
     format!("/style/app.{CSS_HASH}.css")
 }
 
-/// The route of the pages' own sheet, packed once.
+/// The routes of the pages' own sheet, and of the texts of each language for browsers.
 pub fn router() -> Router {
-    let packed = gzip(CSS.as_bytes(), BEST);
-    let answer = move |headers: HeaderMap| {
+    let sheet = Router::new().route(&sheet_path(), for_ever(CSS_TYPE, CSS));
+    Locale::ALL.iter().fold(sheet, |router, locale| {
+        router.route(locale.path(), for_ever(TEXT_TYPE, locale.file()))
+    })
+}
+
+/// Answers with a text under a name that changes with it, packed once.
+fn for_ever(content_type: &'static str, text: &'static str) -> MethodRouter {
+    let packed = gzip(text.as_bytes(), BEST);
+    get(move |headers: HeaderMap| {
         let packed = packed.clone().filter(|_| accepts_gzip(&headers));
         async move {
             let all = [
-                (header::CONTENT_TYPE, CSS_TYPE),
+                (header::CONTENT_TYPE, content_type),
                 (header::CACHE_CONTROL, FOR_EVER),
                 (header::VARY, "Accept-Encoding"),
             ];
             match packed {
                 Some(packed) => (all, [(header::CONTENT_ENCODING, "gzip")], packed).into_response(),
-                None => (all, CSS).into_response(),
+                None => (all, text).into_response(),
             }
         }
-    };
-    Router::new().route(&sheet_path(), get(answer))
+    })
 }
 
 /// A merchant's tokens: `/theme/{merchant}/{hash}.css`. An old name gets today's tokens, which are
