@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Serves the demo from a debug build, and rebuilds and restarts it whenever a source file changes.
+# Serves the demo from a debug build, and rebuilds and restarts it whenever a source file changes. Open pages load
+# themselves anew then.
 . "$(dirname "$0")/steps.sh"
 
 listen=${PERENNIAL_LISTEN:-127.0.0.1:3000}

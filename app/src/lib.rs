@@ -11,6 +11,8 @@ pub mod locale;
 pub mod port;
 pub mod portal;
 pub mod refusal;
+#[cfg(all(debug_assertions, feature = "hydrate"))]
+mod reloading;
 pub mod shell;
 pub mod site;
 #[cfg(feature = "ssr")]
@@ -41,6 +43,8 @@ pub fn hydrate() {
         {
             leptos::mount::hydrate_body(App);
             shell::mark_ready();
+            #[cfg(debug_assertions)]
+            reloading::watch();
         }
     });
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -111,7 +111,7 @@ pub fn router(web: Web, gateway: Router) -> Router {
     .layer(from_fn_with_state(state.clone(), limits::guard_calls))
     .layer(CatchPanicLayer::custom(notice::PanickedCall));
     let machines = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/theme/{merchant}/{file}", get(style::theme))
         .with_state(state.clone());
@@ -131,6 +131,17 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .layer(from_fn(packing::pack))
         .layer(from_fn_with_state(state.clone(), headers::secure))
         .layer(from_fn_with_state(state, request::trace))
+}
+
+/// That this process lives; in a debug build also which process it is, by which pages under development see that there
+/// is a new one.
+async fn alive() -> Response {
+    let mut answer = "ok\n".into_response();
+    if cfg!(debug_assertions) {
+        let process = HeaderValue::from(std::process::id());
+        answer.headers_mut().insert("x-process", process);
+    }
+    answer
 }
 
 /// Whether this process can do its work: its database answers.
