@@ -128,6 +128,9 @@ pub struct SetupIntent {
     /// Whether it is to pay by default once it is saved.
     #[serde(default)]
     pub make_default: bool,
+    /// The invoice that the customer is about to pay with it, if any.
+    #[serde(default)]
+    pub invoice: Option<InvoiceId>,
     /// When its newest attempt was sent.
     #[serde(default)]
     pub attempted_at: Option<Timestamp>,

@@ -256,6 +256,8 @@ pub struct InvoiceRow {
     pub remaining: Money,
     /// The products on it, in order, each once.
     pub products: Vec<String>,
+    /// Whether it bills a change of a subscription in mid-period.
+    pub of_change: bool,
 }
 
 /// A part of a longer list.
@@ -540,12 +542,14 @@ mod ssr {
         fn keep<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()>;
         /// Saved payment methods, the default first.
         fn payment_methods<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>>;
-        /// Saves a card; the first one becomes the default.
+        /// Saves a card; the first one becomes the default. Where the bank asks for a proof first, the customer comes
+        /// back to the invoice that they were about to pay, if any.
         fn add_card<'a>(
             &'a self,
             viewer: &'a Viewer,
             card: CardInput,
             make_default: bool,
+            invoice: Option<InvoiceId>,
         ) -> Answer<'a, Added>;
         /// Pays with this one from now on.
         fn make_default<'a>(

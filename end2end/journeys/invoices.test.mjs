@@ -41,6 +41,27 @@ for (const { way, options } of WAYS) {
     assertTidy(page);
   });
 
+  test(`a card that the bank must confirm leads back to the invoice, ${way}`, async (t) => {
+    for (const { answer, notice } of [
+      { answer: 'fail', notice: 'done.card_not_confirmed' },
+      { answer: 'approve', notice: 'done.card_added' },
+    ]) {
+      const who = await shop.customer({ card: 'pm_card_chargeCustomerFail' });
+      const [invoice] = await invoicesOf(who);
+      const path = `/portal/invoices/${invoice.id}`;
+      const page = await shop.visit(who, { t, path, ...options });
+      await arrive(page, '/portal/payment-methods/new', () => page.getByRole('link', { name: say('invoice.other_card') }).click());
+      const card = { number: '4000 0025 0000 3155', expiry: '12 / 40', cvc: '123', name: 'Ada Lovelace' };
+      for (const [field, text] of Object.entries(card)) await page.locator(`#${field}`).fill(text);
+      const save = page.getByRole('button', { name: say('card.save') });
+      await Promise.all([page.waitForURL(/\/sandbox\/challenge\//), save.click()]);
+      await arrive(page, path, () => page.locator(`button[value=${answer}]`).click());
+      await page.getByText(say(notice)).waitFor();
+      await page.getByRole('button', { name: say('invoice.pay', { amount: '€12.00' }) }).waitFor();
+      assertTidy(page);
+    }
+  });
+
   test(`an open invoice is paid, ${way}, once`, async (t) => {
     const who = await shop.customer({ card: 'pm_card_chargeCustomerFail' });
     const good = await shop.stripe.paymentMethods.attach('pm_card_mastercard', { customer: who.id });

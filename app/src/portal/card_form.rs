@@ -93,12 +93,17 @@ pub async fn add_card(
     if !faults.is_empty() {
         return Err(Refusal::Invalid(faults));
     }
-    match portal.add_card(&viewer, card, make_default).await? {
+    let invoice = InvoiceId::parse(&invoice).ok();
+    let back = match &invoice {
+        Some(invoice) => format!("/portal/invoices/{invoice}"),
+        None => "/portal/payment-methods".to_owned(),
+    };
+    match portal
+        .add_card(&viewer, card, make_default, invoice)
+        .await?
+    {
         Added::Saved(_) => {
-            match InvoiceId::parse(&invoice) {
-                Ok(invoice) => go_on(&format!("/portal/invoices/{invoice}"), Notice::CardAdded),
-                Err(_) => go_on("/portal/payment-methods", Notice::CardAdded),
-            }
+            go_on(&back, Notice::CardAdded);
             Ok(None)
         }
         Added::Challenge { url } => {

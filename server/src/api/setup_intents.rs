@@ -70,6 +70,7 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
     let new = NewSetupIntent {
         customer,
         payment_method: method(&call, named).await?,
+        invoice: None,
         metadata,
     };
     let engine = &call.api.engine;

@@ -217,8 +217,13 @@ impl Portal for PortalService {
         viewer: &'a Viewer,
         card: CardInput,
         make_default: bool,
+        invoice: Option<InvoiceId>,
     ) -> Answer<'a, Added> {
-        ask!(self, viewer, |visitor| visitor.add_card(card, make_default))
+        ask!(self, viewer, |visitor| visitor.add_card(
+            card,
+            make_default,
+            invoice
+        ))
     }
 
     fn make_default<'a>(&'a self, viewer: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()> {

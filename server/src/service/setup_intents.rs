@@ -1,7 +1,7 @@
 //! Setup intents: a payment method is saved for charges while the customer is away.
 
 use perennial::customer::Customer;
-use perennial::id::{CustomerId, PaymentMethodId, SetupIntentId};
+use perennial::id::{CustomerId, InvoiceId, PaymentMethodId, SetupIntentId};
 use perennial::metadata::Metadata;
 use perennial::payment::{Decline, Outcome, PaymentMethod, SetupIntent, SetupStatus};
 
@@ -22,6 +22,8 @@ pub struct NewSetupIntent {
     pub customer: Option<CustomerId>,
     /// What is to be saved, if that is known already.
     pub payment_method: Option<PaymentMethodId>,
+    /// The invoice that the customer is about to pay with it, if any.
+    pub invoice: Option<InvoiceId>,
     /// The merchant's own keys.
     pub metadata: Metadata,
 }
@@ -71,6 +73,7 @@ impl Engine {
             last_error: None,
             challenge: None,
             make_default: false,
+            invoice: new.invoice,
             attempted_at: None,
             metadata: new.metadata,
             created: now,

@@ -65,13 +65,13 @@ pub async fn saved(
     let Some(seen) = Seen::of(request.extensions()) else {
         return Redirect::to("/portal").into_response();
     };
-    let outcome = match SetupIntentId::parse(&id) {
+    let (outcome, invoice) = match SetupIntentId::parse(&id) {
         Ok(id) => {
             let portal = PortalService::new(web.engine, Some(seen.clone()));
             let default = wishes.default == Some(1);
             portal.finish_setup(&viewer(&seen), &id, default).await
         }
-        Err(_) => Err(Refusal::NotFound),
+        Err(_) => (Err(Refusal::NotFound), None),
     };
     let done = match outcome {
         Ok(Added::Saved(_)) => "card-added",
@@ -81,5 +81,10 @@ pub async fn saved(
             "card-not-confirmed"
         }
     };
-    Redirect::to(&format!("/portal/payment-methods?done={done}")).into_response()
+    // Back to what the customer was about to do.
+    let page = match invoice {
+        Some(invoice) => format!("/portal/invoices/{invoice}"),
+        None => "/portal/payment-methods".to_owned(),
+    };
+    Redirect::to(&format!("{page}?done={done}")).into_response()
 }

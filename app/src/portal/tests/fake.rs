@@ -134,6 +134,7 @@ pub fn rows() -> Vec<InvoiceRow> {
             } else {
                 vec!["Team".to_owned()]
             },
+            of_change: false,
         }
     })
     .collect()
@@ -437,6 +438,7 @@ impl Portal for Fake {
         _: &'a Viewer,
         card: CardInput,
         make_default: bool,
+        _: Option<InvoiceId>,
     ) -> Answer<'a, Added> {
         self.done(
             format!("add {} default {make_default}", card.name),

@@ -2,7 +2,7 @@
 
 use app::port::{Added, CardInput, PaymentMethodCard};
 use app::refusal::{Field, Refusal, Rule};
-use perennial::id::PaymentMethodId;
+use perennial::id::{InvoiceId, PaymentMethodId};
 use perennial::payment::{BillingDetails, PaymentMethod, SetupStatus};
 use perennial::subscription::Subscription;
 
@@ -48,7 +48,12 @@ impl Visitor {
         ))
     }
 
-    pub(super) async fn add_card(&self, card: CardInput, make_default: bool) -> Result<Added, No> {
+    pub(super) async fn add_card(
+        &self,
+        card: CardInput,
+        make_default: bool,
+        invoice: Option<InvoiceId>,
+    ) -> Result<Added, No> {
         self.may_manage_cards()?;
         let details = self.read_card(&card)?;
         let customer = self.customer();
@@ -65,6 +70,7 @@ impl Visitor {
         let new = NewSetupIntent {
             customer: Some(customer.id.clone()),
             payment_method: Some(method.id.clone()),
+            invoice,
             ..NewSetupIntent::default()
         };
         let intent = engine.create_setup_intent(scope, new).await?;

@@ -25,23 +25,25 @@ impl PortalService {
         finish.await.map_err(No::shown)
     }
 
-    /// What became of a card that waited for the customer's proof.
-    ///
-    /// # Errors
-    /// [`Refusal::Declined`] when the bank or the customer said no.
+    /// What became of a card that waited for the customer's proof ([`Refusal::Declined`] when the bank or the customer
+    /// said no), and the invoice that was to be paid with it.
     pub async fn finish_setup(
         &self,
         viewer: &Viewer,
         id: &SetupIntentId,
         make_default: bool,
-    ) -> Result<Added, Refusal> {
-        let finish = async {
-            self.visitor(viewer)
-                .await?
-                .finish_setup(id, make_default)
-                .await
+    ) -> (Result<Added, Refusal>, Option<InvoiceId>) {
+        let begin = async {
+            let visitor = self.visitor(viewer).await?;
+            let intent = visitor.own_setup(id).await?;
+            Ok((visitor, intent))
         };
-        finish.await.map_err(No::shown)
+        let (visitor, intent) = match begin.await.map_err(No::shown) {
+            Ok(own) => own,
+            Err(refusal) => return (Err(refusal), None),
+        };
+        let outcome = visitor.finish_setup(id, make_default).await;
+        (outcome.map_err(No::shown), intent.invoice.clone())
     }
 }
 
@@ -60,14 +62,19 @@ impl Visitor {
         Ok((settled(result), invoice))
     }
 
-    async fn finish_setup(&self, id: &SetupIntentId, make_default: bool) -> Result<Added, No> {
+    /// The customer's own set-up.
+    async fn own_setup(&self, id: &SetupIntentId) -> Result<Stored<SetupIntent>, No> {
         let mut read = self.read().await?;
         let found: Option<Stored<SetupIntent>> =
             document::load(&mut read, self.scope(), id.as_str()).await?;
         drop(read);
         let customer = self.customer();
         let own = found.filter(|intent| intent.customer.as_ref() == Some(&customer.id));
-        own.ok_or(Refusal::NotFound)?;
+        Ok(own.ok_or(Refusal::NotFound)?)
+    }
+
+    async fn finish_setup(&self, id: &SetupIntentId, make_default: bool) -> Result<Added, No> {
+        let customer = self.customer();
         let (engine, scope) = (&self.engine, self.scope());
         let intent = engine.finish_setup_intent(scope, id).await?;
         match (intent.status, &intent.payment_method, &intent.challenge) {

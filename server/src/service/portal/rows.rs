@@ -10,7 +10,7 @@ use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::catalog::Product;
 use perennial::customer::Customer;
 use perennial::id::{PaymentMethodId, ProductId};
-use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
+use perennial::invoice::{BillingReason, Invoice, InvoiceItem, InvoiceStatus};
 use perennial::money::Money;
 use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
@@ -265,6 +265,7 @@ pub(super) fn invoice(invoice: &Invoice) -> InvoiceRow {
             0
         }),
         products,
+        of_change: invoice.billing_reason == BillingReason::SubscriptionUpdate,
     }
 }
 

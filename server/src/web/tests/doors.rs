@@ -365,7 +365,8 @@ async fn a_card_is_proved_at_the_bank_and_saved() {
             cvc: "123".to_owned(),
             name: "Ada".to_owned(),
         };
-        let Added::Challenge { url } = portal.add_card(&viewer, card, true).await.unwrap() else {
+        let Added::Challenge { url } = portal.add_card(&viewer, card, true, None).await.unwrap()
+        else {
             panic!("no challenge");
         };
         let cookie = site.get(&site.link(&customer).await, "").await.cookie();

@@ -39,7 +39,7 @@ async fn the_first_card_pays_and_others_wait() {
         let (portal, viewer) = house.enter(&customer).await;
         let add = async |number: &str, default| {
             portal
-                .add_card(&viewer, card(number), default)
+                .add_card(&viewer, card(number), default, None)
                 .await
                 .unwrap()
         };
@@ -138,7 +138,7 @@ async fn refused_cards_name_their_fields() {
         ];
         for (card, expected) in cases {
             let last4: String = card.number.chars().rev().take(4).collect();
-            let refused = portal.add_card(&viewer, card, true).await.err();
+            let refused = portal.add_card(&viewer, card, true, None).await.err();
             assert_eq!(refused, Some(expected), "{last4}");
         }
         assert_eq!(portal.payment_methods(&viewer).await.unwrap(), []);
@@ -158,21 +158,21 @@ async fn a_card_that_asks_for_a_proof() {
             (ChallengeAnswer::Approved, true),
         ] {
             let added = portal
-                .add_card(&viewer, card("4000002760003184"), true)
+                .add_card(&viewer, card("4000002760003184"), true, None)
                 .await;
             let Added::Challenge { url } = added.unwrap() else {
                 panic!("no challenge");
             };
             let intent = newest_setup(&house).await;
             assert_eq!(intent.status, SetupStatus::RequiresAction);
-            let waiting = portal.finish_setup(&viewer, &intent.id, true).await;
+            let (waiting, _) = portal.finish_setup(&viewer, &intent.id, true).await;
             assert_eq!(waiting, Ok(Added::Challenge { url: url.clone() }));
             world
                 .bank
                 .answer_challenge(&world.scope, &url, answer)
                 .await
                 .unwrap();
-            let outcome = portal.finish_setup(&viewer, &intent.id, true).await;
+            let (outcome, _) = portal.finish_setup(&viewer, &intent.id, true).await;
             let cards = portal.payment_methods(&viewer).await.unwrap();
             if saved {
                 assert_eq!(outcome, Ok(Added::Saved(cards[0].method.id.clone())));
@@ -186,8 +186,8 @@ async fn a_card_that_asks_for_a_proof() {
         let stranger = world.customer().await;
         let (portal, viewer) = house.enter(&stranger).await;
         let intent = newest_setup(&house).await;
-        let refused = portal.finish_setup(&viewer, &intent.id, true).await.err();
-        assert_eq!(refused, Some(Refusal::NotFound));
+        let refused = portal.finish_setup(&viewer, &intent.id, true).await;
+        assert_eq!(refused, (Err(Refusal::NotFound), None));
     })
     .await;
 }

@@ -189,7 +189,7 @@ async fn what_is_switched_off_is_not_allowed() {
             ),
             (
                 "add_card",
-                portal.add_card(&viewer, card(), true).await.err(),
+                portal.add_card(&viewer, card(), true, None).await.err(),
             ),
             ("details", portal.details(&viewer).await.err()),
             (
