@@ -126,8 +126,12 @@ site_tool() {
     if [ ! -x "$cache/site-$key" ]; then
         note "building the tool that packs the browser half, once (about 1 minute)"
         mkdir -p "$cache"
-        CARGO_TARGET_DIR="$cache/target" cargo build --quiet --release --locked -p site
-        cp "$cache/target/release/site" "$cache/site-$key.$$"
+        # Clones that build at the same time must not take each other's for their own.
+        (
+            if have flock; then exec 9>"$cache/lock"; flock 9; fi
+            CARGO_TARGET_DIR="$cache/target" cargo build --quiet --release --locked -p site
+            cp "$cache/target/release/site" "$cache/site-$key.$$"
+        )
         mv "$cache/site-$key.$$" "$cache/site-$key"
     fi
     ln -sfn "$cache/site-$key" "$root/.tools/bin/site"

@@ -33,14 +33,14 @@ pub fn hydrate() {
     // It can only have been set already, to the same.
     let _ = any_spawner::Executor::init_wasm_bindgen();
     leptos::task::spawn_local(async move {
-        // Both are on their way already, for the page names them. Where one does not come, the page stays as the server
+        // All are on their way already, for the page names them. Where one does not come, the page stays as the server
         // sent it, which is enough to go on.
         let words = locale::loading::bring(app::first_locale()).await;
-        if words.is_ok()
-            && portal::part::preload(&path.unwrap_or_default())
-                .await
-                .is_ok()
-        {
+        let part = match portal::part::Part::at(&path.unwrap_or_default()) {
+            Some(part) => part.bring().await,
+            None => Ok(()),
+        };
+        if words.is_ok() && part.is_ok() {
             leptos::mount::hydrate_body(App);
             shell::mark_ready();
             #[cfg(debug_assertions)]

@@ -16,7 +16,6 @@ pub mod loaded;
 pub mod mail;
 pub mod method;
 pub mod outcome;
-#[cfg(feature = "hydrate")]
 pub mod part;
 pub mod payment_methods;
 pub mod refused;

@@ -17,6 +17,7 @@ mod document {
     use crate::{App, locale::words, site::SiteAssets};
     use leptos::{nonce::use_nonce, prelude::*};
     use leptos_meta::MetaTags;
+    use std::iter;
 
     /// The whole document of any page. Needs [`SiteAssets`] and [`crate::locale::Words`] in context; without them the
     /// page is English and bare.
@@ -35,7 +36,7 @@ mod document {
                     {assets.theme_css.clone().map(|href| view! { <link rel="stylesheet" href=href /> })}
                     <link rel="preload" href="/fonts/inter-5-latin.woff2" r#as="font" r#type="font/woff2" crossorigin="" />
                     <link rel="icon" href="/icons/icon.svg" r#type="image/svg+xml" />
-                    {assets.js.clone().zip(assets.wasm.clone()).map(|(js, wasm)| start(&js, &wasm))}
+                    {assets.js.clone().zip(assets.wasm.clone()).map(|(js, wasm)| start(&js, &wasm, &assets.parts))}
                     <MetaTags />
                 </head>
                 <body>
@@ -46,13 +47,18 @@ mod document {
     }
 
     /// The script that starts the wasm. A browser that refuses it still has the whole page.
-    fn start(js: &str, wasm: &str) -> impl IntoView + use<> {
+    fn start(js: &str, wasm: &str, parts: &[String]) -> impl IntoView + use<> {
         let script = format!(
             "import start,{{hydrate}} from {js:?};start({{module_or_path:{wasm:?}}}).then(hydrate)"
         );
+        // All at once, rather than each when the one before it asks for it.
+        let modules = iter::once(wasm).chain(parts.iter().map(String::as_str));
+        let modules: Vec<_> = modules
+            .map(|path| view! { <link rel="preload" href=path.to_owned() r#as="fetch" r#type="application/wasm" crossorigin="" /> })
+            .collect();
         view! {
             <link rel="modulepreload" href=js.to_owned() />
-            <link rel="preload" href=wasm.to_owned() r#as="fetch" r#type="application/wasm" crossorigin="" />
+            {modules}
             <link rel="preload" href=words().locale().path() r#as="fetch" r#type="text/plain" crossorigin="" />
             <script r#type="module" nonce=use_nonce()>
                 {script}

@@ -8,6 +8,8 @@ pub struct SiteAssets {
     pub js: Option<String>,
     /// The wasm that `js` starts.
     pub wasm: Option<String>,
+    /// What the page needs beside `wasm`: the files of the part it is in, see [`crate::portal::part`].
+    pub parts: Vec<String>,
     /// The stylesheet of [`crate::style::CSS`].
     pub css: String,
     /// The merchant's own tokens, a sheet of custom properties.

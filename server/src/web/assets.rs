@@ -25,6 +25,9 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Other names stay when their contents change: a day old at most, then asked for again by their tag.
 const FOR_A_DAY: &str = "public, max-age=86400";
 
+/// The end of the path of the list of parts, which `tools/site` writes beside their files.
+const PARTS: &str = "/parts.txt";
+
 /// A file as the build script embeds it.
 struct Embedded {
     path: &'static str,
@@ -48,6 +51,11 @@ pub struct Bundle {
 /// The browser half of the pages, or none where it was not built: pages then stay plain HTML.
 pub fn bundle() -> Option<Bundle> {
     site().bundle()
+}
+
+/// The paths of the files that a part of the pages consists of, beside the first wasm; none where there is no such part.
+pub fn part(name: &str) -> &'static [String] {
+    site().parts.get(name).map_or(&[], Vec::as_slice)
 }
 
 /// Routes for `/pkg/…` and for every file of `public/`, to be merged into the server's.
@@ -125,6 +133,8 @@ struct Asset {
 /// Every file by its path.
 struct Site {
     assets: HashMap<&'static str, Asset>,
+    /// The paths of the files of each part, by its name.
+    parts: HashMap<&'static str, Vec<String>>,
 }
 
 impl Site {
@@ -145,8 +155,10 @@ impl Site {
                 },
             )
         });
+        let list = files.iter().find(|file| file.path.ends_with(PARTS));
         Self {
             assets: assets.collect(),
+            parts: list.map(parts).unwrap_or_default(),
         }
     }
 
@@ -221,6 +233,18 @@ impl Site {
         *answer.body_mut() = Body::from(body.unwrap_or(file.body));
         answer
     }
+}
+
+/// Reads the list of parts: on each line the name of one and those of its files.
+fn parts(list: &Embedded) -> HashMap<&'static str, Vec<String>> {
+    let folder = list.path.strip_suffix(PARTS).unwrap_or_default();
+    let text = std::str::from_utf8(list.body).unwrap_or_default();
+    let part = |line: &'static str| {
+        let mut names = line.split_ascii_whitespace();
+        let name = names.next()?;
+        Some((name, names.map(|file| format!("{folder}/{file}")).collect()))
+    };
+    text.lines().filter_map(part).collect()
 }
 
 /// Whether a list of entity tags, as in `If-None-Match`, names this one (RFC 9110 §13.1.2, weak comparison).

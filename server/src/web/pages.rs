@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::port::Portal;
+use app::portal::part::Part;
 use app::refusal::Refusal;
 use app::site::SiteAssets;
 use app::viewer::Viewer;
@@ -76,7 +77,8 @@ fn context(web: Web) -> impl Fn() + Clone + Send + Sync + 'static {
         let brand = setting.and_then(Setting::brand);
         let locale = setting.map_or(app::locale::Locale::En, Setting::locale);
         provide_context(locale.words());
-        provide_context(site(brand));
+        let path = parts.as_ref().map(|parts| parts.uri.path());
+        provide_context(site(brand, path.unwrap_or_default()));
         provide_context::<Option<Viewer>>(visit.as_deref().map(viewer));
         let portal: Arc<dyn Portal> = Arc::new(PortalService::new(web.engine.clone(), visit));
         provide_context(portal);
@@ -88,12 +90,13 @@ fn context(web: Web) -> impl Fn() + Clone + Send + Sync + 'static {
     }
 }
 
-/// The files that the document loads.
-fn site(brand: Option<&Brand>) -> SiteAssets {
+/// The files that the document at `path` loads.
+fn site(brand: Option<&Brand>, path: &str) -> SiteAssets {
     let bundle = assets::bundle();
     SiteAssets {
         js: bundle.map(|bundle| bundle.js.to_owned()),
         wasm: bundle.map(|bundle| bundle.wasm.to_owned()),
+        parts: Part::at(path).map_or_else(Vec::new, |part| assets::part(part.name()).to_vec()),
         css: sheet_path(),
         theme_css: brand.map(|brand| brand.theme_css.clone()),
         appearance: brand.and_then(|brand| brand.appearance),

@@ -5,6 +5,7 @@
 //! contents, so they may be cached for ever), their `.br` and `.gz` twins, and a copy with twins of those public files
 //! that compression makes smaller.
 
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -183,6 +184,7 @@ fn bind(order: &Order, wasm: &[u8], scratch: &Path, pkg: &Path) -> Outcome<()> {
         .demangle(false)
         .generate(scratch)
         .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
+    fs::write(parts.join("parts.txt"), list(&split.prefetch_map))?;
     let module = scratch.join("app_bg.wasm");
     for module in split.split_modules.iter().chain([&module]) {
         shrink(order, module)?;
@@ -213,6 +215,16 @@ fn without_comments(script: &str) -> String {
         !comment && !line.is_empty()
     });
     lines.fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// Which files each part needs, one part a line, so that the server can tell a browser before the script does.
+fn list(parts: &HashMap<String, Vec<String>>) -> String {
+    let parts: BTreeMap<_, _> = parts.iter().collect();
+    let line = |(name, files): (&String, &Vec<String>)| {
+        let files = files.iter().map(|file| format!(" {file}.wasm"));
+        format!("{name}{}\n", files.collect::<String>())
+    };
+    parts.into_iter().map(line).collect()
 }
 
 /// Makes a module small: without what is never called, optimised, without names.

@@ -15,6 +15,12 @@ static FILES: &[Embedded] = &[
         gzip: Some(b"gz"),
     },
     Embedded {
+        path: "/pkg/parts.0c/parts.txt",
+        body: b"about chunk_4.wasm split_about.wasm\npaying split_paying.wasm\n",
+        brotli: None,
+        gzip: None,
+    },
+    Embedded {
         path: "/fonts/text.woff2",
         body: b"font",
         brotli: None,
@@ -41,6 +47,20 @@ fn header_of<'a>(answer: &'a Response, name: &str) -> &'a str {
         .headers()
         .get(name)
         .map_or("", |value| value.to_str().unwrap())
+}
+
+#[test]
+fn the_list_of_parts_names_their_files() {
+    #[track_caller]
+    fn check(name: &str, expected: &[&str]) {
+        let site = Site::new(FILES);
+        let found = site.parts.get(name).map_or(&[][..], Vec::as_slice);
+        assert_eq!(found, expected, "{name}");
+    }
+    let about = "/pkg/parts.0c/chunk_4.wasm";
+    check("about", &[about, "/pkg/parts.0c/split_about.wasm"]);
+    check("paying", &["/pkg/parts.0c/split_paying.wasm"]);
+    check("nothing", &[]);
 }
 
 #[test]
