@@ -22,7 +22,8 @@ for (const { way, options } of WAYS) {
     await review(page, who);
     assert.equal(await due(page), previewed, 'the quote says something else than the preview');
     await confirm(page, say('change.confirm_paying', { amount: previewed }), '/portal');
-    await page.getByRole('status').filter({ hasText: say('done.plan_changed') }).waitFor();
+    const done = page.getByRole('status').filter({ hasText: say('done.plan_changed') });
+    await done.filter({ hasText: say('done.plan_changed_paid', { amount: previewed }) }).waitFor();
     await page.getByRole('heading', { level: 3, name: 'Team' }).waitFor();
 
     const [newest, first, ...more] = await invoicesOf(who);

@@ -12,7 +12,7 @@ use crate::{
     ui::{Glyph, Icon, Merchant},
     wire::Packed,
 };
-use leptos::prelude::*;
+use leptos::{html, prelude::*, wasm_bindgen::JsCast, web_sys::HtmlElement};
 use leptos_router::hooks::use_location;
 use stylers_macro::style_sheet;
 
@@ -114,6 +114,15 @@ fn Head(frame: Frame) -> impl IntoView {
         (true, "/portal/mail", words.shell_mail(), Glyph::Mail),
     ];
     let path = use_location().pathname;
+    let out = move || is_signed_out(&path.get());
+    let strip = NodeRef::<html::Nav>::new();
+    Effect::new(move |_| {
+        path.track();
+        if let Some(strip) = strip.get() {
+            // Once the links have heard where the reader is.
+            request_animation_frame(move || show_section(&strip));
+        }
+    });
     let here = move |href: &'static str| {
         let path = path.get();
         let path = path.trim_end_matches('/');
@@ -148,12 +157,26 @@ fn Head(frame: Frame) -> impl IntoView {
     view! {
         <div class="mark">
             <a class="brand" href="/portal">{mark}</a>
-            <bdi class="who">{frame.customer_name.clone()}</bdi>
+            <bdi class="who" hidden=out>{frame.customer_name.clone()}</bdi>
         </div>
         {(!frame.livemode).then(|| view! { <p class="test">{words.shell_test_mode()}</p> })}
-        <nav aria-label=words.shell_sections()>
+        <nav aria-label=words.shell_sections() node_ref=strip hidden=out>
             <ul role="list">{links}</ul>
         </nav>
+    }
+}
+
+/// Whether the page says that the visit is over: the merchant stays, what belonged to the customer goes.
+fn is_signed_out(path: &str) -> bool {
+    path.trim_end_matches('/') == "/portal/signed-out"
+}
+
+/// Brings the section where the reader is into the middle of the strip, where that is longer than the window is wide.
+fn show_section(strip: &HtmlElement) {
+    let here = strip.query_selector("[aria-current]").ok().flatten();
+    if let Some(link) = here.and_then(|link| link.dyn_into::<HtmlElement>().ok()) {
+        strip
+            .set_scroll_left(link.offset_left() - (strip.client_width() - link.offset_width()) / 2);
     }
 }
 
@@ -179,12 +202,13 @@ fn Foot(frame: Option<Frame>) -> impl IntoView {
             .collect::<Vec<_>>()
     });
     let signing_out = Act::of::<SignOut>();
+    let (path, known) = (use_location().pathname, frame.is_some());
     view! {
         {back}
         <LanguageChoice />
         <div class="small">
             {legal}
-            {frame.is_some().then(|| view! {
+            {move || (known && !is_signed_out(&path.get())).then(|| view! {
                 <ActForm act=signing_out>
                     <button r#type="submit">{words.shell_sign_out()}</button>
                 </ActForm>

@@ -5,13 +5,13 @@ use super::{
     attention::AttentionBanner,
     loaded::{Loaded, Question, load},
     method::Method,
-    outcome::Outcome,
+    outcome::{Notice, Outcome},
     say,
     subscription::SubscriptionPart,
 };
 use crate::{
     locale::{Words, words},
-    port::{Home as Shown, InvoiceRow},
+    port::{Attention, Home as Shown, InvoiceRow},
     refusal::Refusal,
     ui::{
         Amount, Badge, Cell, Date, EmptyState, Fact, Facts, Glyph, Page, PageHeader, Section, Table,
@@ -20,7 +20,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
-use perennial::id::SubscriptionId;
+use perennial::{id::SubscriptionId, invoice::InvoiceStatus};
 use std::future::ready;
 use stylers_macro::style_sheet;
 
@@ -48,7 +48,7 @@ pub async fn keep(
 ) -> Done {
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.keep(&viewer, &subscription).await?;
-    super::outcome::go_on("/portal", super::outcome::Notice::Kept);
+    super::outcome::go_on("/portal", Notice::Kept);
     Ok(None)
 }
 
@@ -63,7 +63,7 @@ pub async fn undo_change(
 ) -> Done {
     let (portal, viewer) = crate::viewer::signed_in()?;
     portal.undo_change(&viewer, &subscription).await?;
-    super::outcome::go_on("/portal", super::outcome::Notice::ChangeUndone);
+    super::outcome::go_on("/portal", Notice::ChangeUndone);
     Ok(None)
 }
 
@@ -103,6 +103,7 @@ fn show(
     let words = words();
     let now = home.now;
     let lead = lead(words, &home);
+    let paid = paid_just_now(words, &home).map(|detail| (Notice::PlanChanged, detail));
     let none = home.subscriptions.is_empty();
     let subscriptions: Vec<_> = home
         .subscriptions
@@ -114,7 +115,7 @@ fn show(
         <Page><div class=concat!("home ", style_sheet!("app/src/portal/home.css"))>
             <div class="head">
                 <PageHeader title=words.shell_home() lead=lead />
-                <Outcome refusal=refusal />
+                <Outcome refusal=refusal nostrip:detail=paid />
                 {home.attention.clone().map(|attention| view! { <AttentionBanner attention=attention now=now /> })}
             </div>
             {if none {
@@ -130,8 +131,29 @@ fn show(
     .into_any()
 }
 
-/// Where the reader stands, in one sentence: the next payment of all.
+/// How long after a change it is still news what was paid for it.
+const NEWS_SECONDS: i64 = 600;
+
+/// What a change that has just been made cost, from the newest invoice: the address may say that something was done, never
+/// what it came to.
+fn paid_just_now(words: Words, home: &Shown) -> Option<String> {
+    let newest = home.invoices.first()?;
+    let news = home.now.0.saturating_sub(newest.date.0) < NEWS_SECONDS;
+    let paid = newest.status == InvoiceStatus::Paid && newest.total.minor > 0;
+    (newest.of_change && news && paid)
+        .then(|| words.done_plan_changed_paid(&words.money(newest.total)))
+}
+
+/// Where the reader stands, in one sentence: what is owed, else the next payment of all.
 fn lead(words: Words, home: &Shown) -> String {
+    if let Some(
+        Attention::PaymentFailed { amount, .. }
+        | Attention::NeedsAuthentication { amount, .. }
+        | Attention::InvoiceOpen { amount, .. },
+    ) = &home.attention
+    {
+        return words.home_lead_open(&words.money(*amount));
+    }
     let next = home
         .subscriptions
         .iter()
@@ -181,7 +203,9 @@ fn RecentInvoices(rows: Vec<InvoiceRow>) -> impl IntoView {
     ];
     view! {
         <Section title=words.home_recent_invoices() link=("/portal/invoices".to_owned(), words.home_all_invoices().to_owned())>
-            <Table caption=words.home_recent_invoices() heads=heads>{rows}</Table>
+            <div class="recent">
+                <Table caption=words.home_recent_invoices() heads=heads>{rows}</Table>
+            </div>
         </Section>
     }
 }

@@ -171,6 +171,9 @@ pub fn Outcome(
     /// Whether the notice of the address belongs here; another part of the page may show it instead.
     #[prop(default = true)]
     notices: bool,
+    /// What to say of one notice in place of its usual detail, where the page knows more.
+    #[prop(optional)]
+    detail: Option<(Notice, String)>,
 ) -> impl IntoView {
     let words = words();
     let query = use_query_map();
@@ -182,8 +185,10 @@ pub fn Outcome(
         let done = || {
             let code = query.with(|query| query.get("done")).filter(|_| notices)?;
             let notice = Notice::from_code(&code)?;
-            let (title, detail) = notice.say(words);
-            Some((notice.tone(), title.to_owned(), detail.to_owned()))
+            let (title, usual) = notice.say(words);
+            let known = detail.as_ref().filter(|(known, _)| *known == notice);
+            let detail = known.map_or_else(|| usual.to_owned(), |(_, detail)| detail.clone());
+            Some((notice.tone(), title.to_owned(), detail))
         };
         let shown = refused.or_else(done);
         shown.map(|(tone, title, detail)| {

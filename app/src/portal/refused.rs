@@ -3,9 +3,10 @@
 use crate::{
     locale::{Words, words},
     refusal::{DeclineReason, Refusal},
-    ui::{LinkButton, Page, PageHeader},
+    ui::{Glyph, Icon, LinkButton, Page, PageHeader},
 };
 use leptos::prelude::*;
+use stylers_macro::style_sheet;
 
 /// What a refusal means: what happened, then that nothing was lost and what to do.
 #[must_use]
@@ -62,6 +63,42 @@ pub fn advice(words: Words, reason: DeclineReason) -> &'static str {
     }
 }
 
+/// The drawing that goes with a refusal.
+#[must_use]
+pub const fn glyph(refusal: &Refusal) -> Glyph {
+    match refusal {
+        Refusal::SignedOut | Refusal::NotAllowed => Glyph::Lock,
+        Refusal::NotFound => Glyph::Document,
+        Refusal::Busy | Refusal::TooMany => Glyph::Clock,
+        _ => Glyph::Alert,
+    }
+}
+
+/// A whole page that says one thing.
+#[component]
+pub fn Statement(
+    /// The drawing over it.
+    glyph: Glyph,
+    /// What there is to say.
+    #[prop(into)]
+    title: String,
+    /// What to do about it.
+    #[prop(into)]
+    detail: String,
+    /// The way on.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <Page>
+            <div class=concat!("statement ", style_sheet!("app/src/portal/refused.css"))>
+                <span class="sign"><Icon glyph=glyph /></span>
+                <PageHeader title=title lead=detail />
+                {children()}
+            </div>
+        </Page>
+    }
+}
+
 /// A whole page that says why another is not shown.
 #[component]
 pub fn Refused(
@@ -71,7 +108,7 @@ pub fn Refused(
     answer_with(refusal.status());
     let words = words();
     let (title, detail) = explain(words, &refusal);
-    let action = match refusal {
+    let action = match &refusal {
         Refusal::SignedOut => None,
         Refusal::Offline | Refusal::Unavailable | Refusal::Busy | Refusal::TooMany => {
             Some(("", words.action_try_again()))
@@ -79,10 +116,9 @@ pub fn Refused(
         _ => Some(("/portal", words.action_to_overview())),
     };
     view! {
-        <Page>
-            <PageHeader title=title lead=detail />
-            {action.map(|(href, text)| view! { <div><LinkButton href=href>{text}</LinkButton></div> })}
-        </Page>
+        <Statement glyph=glyph(&refusal) title=title detail=detail>
+            {action.map(|(href, text)| view! { <LinkButton href=href>{text}</LinkButton> })}
+        </Statement>
     }
 }
 
@@ -97,9 +133,7 @@ pub fn NotFound() -> impl IntoView {
 pub fn SignedOut() -> impl IntoView {
     let words = words();
     view! {
-        <Page>
-            <PageHeader title=words.refused_left() lead=words.refused_left_detail() />
-        </Page>
+        <Statement glyph=Glyph::SignOut title=words.refused_left() detail=words.refused_left_detail()>{()}</Statement>
     }
 }
 

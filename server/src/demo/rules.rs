@@ -61,7 +61,7 @@ pub(super) async fn coupons(engine: &Engine, scope: &Scope) -> Result<(), Refuse
     let known = [
         (
             OFFER,
-            "20 % off your first year",
+            "Welcome to Halden",
             20,
             Duration::Repeating { months: 15 },
         ),

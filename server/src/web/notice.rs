@@ -4,9 +4,9 @@
 use std::any::Any;
 
 use app::locale::Words;
-use app::portal::refused::explain;
+use app::portal::refused::{Statement, explain, glyph};
 use app::refusal::Refusal;
-use app::ui::{LinkButton, Page, PageHeader};
+use app::ui::LinkButton;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::Request;
@@ -159,10 +159,9 @@ fn document(notice: Notice, words: Words, brand: Option<&Brand>) -> String {
         let action = action(notice, words, brand);
         view! {
             <main id="content">
-                <Page>
-                    <PageHeader title=heading lead=detail />
-                    {action.map(|(href, text)| view! { <div><LinkButton href=href>{text}</LinkButton></div> })}
-                </Page>
+                <Statement glyph=glyph(&notice.refusal()) title=heading detail=detail>
+                    {action.map(|(href, text)| view! { <LinkButton href=href>{text}</LinkButton> })}
+                </Statement>
             </main>
         }
         .to_html()

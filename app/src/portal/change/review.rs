@@ -112,7 +112,9 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
         view! { <Section title=words.change_why()><Why terms=terms subscription=subscription /></Section> }
     });
     let consent = terms_of_service_url.map(|href| view! { <p class="quiet"><a href=href target="_blank" rel="noopener">{words.shell_terms()}</a></p> });
-    let until = words.change_holds_until(&words.exactly(quote.expires_at));
+    let minutes = quote.expires_at.0.saturating_sub(now.0) / 60;
+    let holds = words.change_holds_minutes(u64::try_from(minutes).unwrap_or_default().max(1));
+    let until = words.exactly(quote.expires_at);
     let id = quote.id.to_string();
     view! {
         <Page>
@@ -140,7 +142,7 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
                                 <Button kind=ButtonKind::Primary submit=true busy=confirming.pending()>{label}</Button>
                                 <LinkButton href=back kind=ButtonKind::Text>{words.action_cancel()}</LinkButton>
                             </div>
-                            <p class="quiet"><small>{until}</small></p>
+                            <p class="quiet"><small title=until>{holds}</small></p>
                             {consent}
                         </Summary>
                     </ActForm>
