@@ -377,6 +377,9 @@ fn text_input(line: Line) -> AnyView {
         error,
         left,
     } = line;
+    // Without scripts, what the browser catches is not lost by asking the server. What depends on the country is left to
+    // the server: the reader may choose another one.
+    let required = kind == "email" && !value.is_empty();
     view! {
         <FieldFrame id=id label=label error=error>
             <input
@@ -385,6 +388,8 @@ fn text_input(line: Line) -> AnyView {
                 name=id
                 r#type=kind
                 value=value
+                maxlength=check::characters_max(id)
+                required=required
                 autocomplete=autocomplete
                 aria-describedby=described_by(id)
                 aria-invalid=move || error.with(Option::is_some).then_some("true")

@@ -20,6 +20,16 @@ const PHONE_CHARACTERS_MAX: usize = 32;
 /// How many digits a phone number has.
 const PHONE_DIGITS: core::ops::RangeInclusive<usize> = 4..=15;
 
+/// The most characters of the input with this id.
+pub(super) fn characters_max(id: &str) -> usize {
+    match id {
+        "name" => NAME_CHARACTERS_MAX,
+        "email" => EMAIL_CHARACTERS_MAX,
+        "phone" => PHONE_CHARACTERS_MAX,
+        _ => PART_CHARACTERS_MAX,
+    }
+}
+
 /// All that is wrong, at most one fault a field, among what may be edited.
 #[must_use]
 pub fn check(input: &DetailsInput, known: &Details) -> Vec<(Field, Rule)> {
