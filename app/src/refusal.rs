@@ -146,6 +146,14 @@ impl leptos::server_fn::error::FromServerFnError for Refusal {
         // answer is ours to mend.
         match error {
             ServerFnErrorErr::Request(_) => Self::Offline,
+            // What was sent has not the form of what is asked for. (In a browser it would be the answer.)
+            ServerFnErrorErr::Args(_)
+            | ServerFnErrorErr::MissingArg(_)
+            | ServerFnErrorErr::Deserialization(_)
+                if cfg!(feature = "ssr") =>
+            {
+                Self::Invalid(Vec::new())
+            }
             _ => Self::Unavailable,
         }
     }

@@ -11,7 +11,7 @@ pub mod paging;
 pub mod params;
 pub mod problem;
 
-mod authentication;
+pub mod authentication;
 mod coupons;
 mod customers;
 mod events;

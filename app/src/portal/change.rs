@@ -78,19 +78,42 @@ pub async fn quote_change(
     /// The rhythm afterwards, as `choice::code` writes it.
     #[server(default)]
     every: String,
-    /// Units afterwards; 0 keeps them.
+    /// Units afterwards, as typed; nothing keeps them.
     #[server(default)]
-    quantity: u64,
+    quantity: String,
 ) -> Done {
     use crate::{
         port::Wish,
         refusal::{Field, Rule},
     };
+    use std::cmp::Ordering;
     let (portal, viewer) = crate::viewer::signed_in()?;
     let page = portal.change_page(&viewer, &subscription).await?;
     let unknown = || Refusal::Invalid(vec![(Field::Price, Rule::Unknown)]);
     let base = choice::item(&page, Some(item.as_str())).ok_or_else(unknown)?;
-    let wanted = Choice::read(&page, base, Some(&plan), Some(&every), Some(quantity));
+    let asked = match quantity.trim() {
+        "" => None,
+        typed => Some(typed.parse().map_err(|_| {
+            let rule = if typed.bytes().all(|byte| byte.is_ascii_digit()) {
+                Rule::TooLarge(u64::MAX)
+            } else {
+                Rule::Malformed
+            };
+            Refusal::Invalid(vec![(Field::Quantity, rule)])
+        })?),
+    };
+    let wanted = Choice::read(&page, base, Some(&plan), Some(&every), asked);
+    if let Some(asked) = asked.filter(|units| *units > 0 && wanted.bounds(&page).is_some()) {
+        // A preview may move a quantity within its bounds; what binds is what was asked for, or nothing.
+        let rule = match asked.cmp(&wanted.quantity) {
+            Ordering::Equal => None,
+            Ordering::Greater => Some(Rule::TooLarge(wanted.quantity)),
+            Ordering::Less => Some(Rule::TooSmall(wanted.quantity)),
+        };
+        if let Some(rule) = rule {
+            return Err(Refusal::Invalid(vec![(Field::Quantity, rule)]));
+        }
+    }
     let price = wanted.price(&page).ok_or_else(unknown)?;
     let wish = Wish {
         item: Some(item),

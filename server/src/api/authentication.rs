@@ -41,7 +41,7 @@ fn refused(message: impl Into<String>) -> Problem {
 }
 
 /// The secret in the `Authorization` header.
-fn secret(headers: &HeaderMap) -> Option<String> {
+pub fn secret(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.split_once(' ')?;
     let rest = rest.trim();

@@ -3,6 +3,7 @@
 
 use app::port::{Added, Settled};
 use app::refusal::Refusal;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use perennial::id::{InvoiceId, PaymentIntentId, SetupIntentId};
@@ -59,7 +60,7 @@ pub async fn paid(State(web): State<Web>, Path(id): Path<String>, request: Reque
 pub async fn saved(
     State(web): State<Web>,
     Path(id): Path<String>,
-    Query(wishes): Query<Wishes>,
+    wishes: Result<Query<Wishes>, QueryRejection>,
     request: Request,
 ) -> Response {
     let Some(seen) = Seen::of(request.extensions()) else {
@@ -68,7 +69,7 @@ pub async fn saved(
     let (outcome, invoice) = match SetupIntentId::parse(&id) {
         Ok(id) => {
             let portal = PortalService::new(web.engine, Some(seen.clone()));
-            let default = wishes.default == Some(1);
+            let default = wishes.is_ok_and(|Query(wishes)| wishes.default == Some(1));
             portal.finish_setup(&viewer(&seen), &id, default).await
         }
         Err(_) => (Err(Refusal::NotFound), None),

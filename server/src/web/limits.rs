@@ -16,8 +16,8 @@ use perennial::calendar::Timestamp;
 
 use super::notice::Notice;
 use super::{FORM_BYTES_MAX, Web};
-use crate::api::exchange;
 use crate::api::problem::Problem;
+use crate::api::{authentication, exchange};
 
 /// A rate, and how much may come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,9 +86,7 @@ impl Bucket {
 impl Limits {
     /// Counts a request of `who`; false when it is one too many, which is then not counted.
     pub fn admit(&self, rate: Rate, who: impl Hash, now: Timestamp) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (rate.name, who).hash(&mut hasher);
-        let key = hasher.finish();
+        let key = key_of(rate, who);
         let mut buckets = self
             .0
             .lock()
@@ -108,6 +106,12 @@ impl Limits {
         buckets.insert(key, Bucket { fill, at, rate });
         true
     }
+}
+
+fn key_of(rate: Rate, who: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (rate.name, who).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The client's address, as far as it is known.
@@ -149,20 +153,24 @@ pub async fn guard(State(web): State<Web>, request: Request, next: Next) -> Resp
 
 /// Refuses calls of the API that come too often with one key, or from one address without any.
 pub async fn guard_calls(State(web): State<Web>, request: Request, next: Next) -> Response {
-    if web.config.limited {
-        let key = request.headers().get(header::AUTHORIZATION);
-        let address = address_of(&request, web.config.trust_proxy).filter(|_| key.is_none());
-        let who = (key.map(HeaderValue::as_bytes), address);
-        if !web.limits.admit(CALLS_OF_KEY, who, web.engine.now()) {
-            tracing::warn!(limit = CALLS_OF_KEY.name, "refused: too often");
-            let message = "Request rate limit exceeded. Slow down, and try again in a second.";
-            let problem = Problem::invalid(message)
-                .coded("rate_limit")
-                .status(StatusCode::TOO_MANY_REQUESTS);
-            return exchange::plain(&problem);
-        }
+    if !web.config.limited {
+        return next.run(request).await;
     }
-    next.run(request).await
+    // By the key itself: one key can be written in many ways.
+    let key = authentication::secret(request.headers());
+    let nobody = address_of(&request, web.config.trust_proxy).filter(|_| key.is_none());
+    if web
+        .limits
+        .admit(CALLS_OF_KEY, (key, nobody), web.engine.now())
+    {
+        return next.run(request).await;
+    }
+    tracing::warn!(limit = CALLS_OF_KEY.name, "refused: too often");
+    let message = "Request rate limit exceeded. Slow down, and try again in a second.";
+    let problem = Problem::invalid(message)
+        .coded("rate_limit")
+        .status(StatusCode::TOO_MANY_REQUESTS);
+    exchange::plain(&problem)
 }
 
 /// Reads what was posted to its end before anybody works with it: a form is short. One that is too long

@@ -10,7 +10,7 @@ use app::viewer::Viewer;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -48,8 +48,30 @@ pub async fn answer_function(State(web): State<Web>, request: Request) -> Respon
     if server_fn::axum::get_server_fn_service(path, method).is_none() {
         return (StatusCode::NOT_FOUND, Notice::NotFound).into_response();
     }
+    let request = with_own_referrer(request, web.config.public.origin());
     let answer = leptos_axum::handle_server_fns_with_context(context(web), request).await;
     with_status(answer.into_response()).await
+}
+
+/// Without scripts a reader goes back to where they came from: a page of this host, or else the first one.
+fn with_own_referrer(mut request: Request, origin: &str) -> Request {
+    let headers = request.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(from), Some(host)) = (text(header::REFERER), text(header::HOST)) else {
+        return request;
+    };
+    let rest = from.split_once("://").and_then(|(scheme, rest)| {
+        rest.strip_prefix(host)
+            .filter(|_| scheme.starts_with("http"))
+    });
+    if rest.is_some_and(|rest| rest.starts_with('/')) {
+        return request;
+    }
+    let scheme = origin.split("://").next().unwrap_or("http");
+    if let Ok(first) = HeaderValue::try_from(format!("{scheme}://{host}/portal")) {
+        request.headers_mut().insert(header::REFERER, first);
+    }
+    request
 }
 
 /// Gives a refusal the HTTP status that it means; `server_fn` sends 500 with each.

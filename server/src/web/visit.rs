@@ -169,7 +169,7 @@ fn cookie_name(https: bool) -> &'static str {
     }
 }
 
-/// The secret in the cookie, if it has the form of one.
+/// The first secret in a cookie of ours that has the form of one: another program on this host may have set its own.
 fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter();
     lines
@@ -177,9 +177,9 @@ fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
         .flat_map(|line| line.split(';'))
         .take(COOKIES_MAX)
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == cookie_name(https))
+        .filter(|(name, _)| *name == cookie_name(https))
         .map(|(_, value)| value)
-        .filter(|value| {
+        .find(|value| {
             value.len() == SECRET_CHARS && value.bytes().all(|byte| byte.is_ascii_hexdigit())
         })
 }

@@ -84,7 +84,8 @@ fn invalid(param: &str, code: Option<&str>) -> Refusal {
     let last = param.rsplit('[').next().unwrap_or(param);
     let field = match last.trim_end_matches(']') {
         "price" => Field::Price,
-        "quantity" => Field::Quantity,
+        // A change in the portal has one item, of which only the quantity can be beyond all measure.
+        "quantity" | "items" => Field::Quantity,
         "payment_method" | "default_payment_method" => Field::PaymentMethod,
         "number" => Field::CardNumber,
         "exp_month" | "exp_year" => Field::CardExpiry,
