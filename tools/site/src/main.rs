@@ -24,6 +24,9 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// functions that are equal the compiler keeps one, and its name may be that of a function which nobody calls.
 const NEVER_CALLED: &str = "hydrate_async28_$u7b$$u7b$closure$u7d$$u7d$17h";
 
+/// Part of the names of what is exported for streams from Rust to the browser, which the app never makes.
+const NEVER_ASKED: &str = "intounderlying";
+
 /// What the command line asks for.
 struct Order {
     wasm: PathBuf,
@@ -198,12 +201,30 @@ fn bind(order: &Order, wasm: &[u8], scratch: &Path, pkg: &Path) -> Outcome<()> {
             &format!("from \"./{folder}/parts.js\""),
         );
     fs::write(pkg.join(&wasm_name), wasm)?;
-    fs::write(pkg.join(script), without_comments(&text))?;
+    fs::write(pkg.join(script), without_comments(&without_streams(&text)))?;
     // Small scripts that crates bring along are imported by the main one, from folders that carry a hash already.
     if scratch.join("snippets").exists() {
         fs::rename(scratch.join("snippets"), pkg.join("snippets"))?;
     }
     remove(scratch)
+}
+
+/// The script without the classes that go with [`NEVER_ASKED`].
+fn without_streams(script: &str) -> String {
+    let mut out = String::new();
+    let mut rest = script;
+    while let Some((before, after)) = rest.split_once("export class IntoUnderlying") {
+        out += before;
+        let Some((_, after)) = after.split_once("\n}\n") else {
+            return script.to_owned();
+        };
+        let dispose = after.starts_with("if (Symbol.dispose)");
+        rest = match after.split_once('\n') {
+            Some((_, after)) if dispose => after,
+            _ => after,
+        };
+    }
+    out + rest
 }
 
 /// The script without its comments and indentation. Comments in it stand on lines of their own.
@@ -232,7 +253,8 @@ fn shrink(order: &Order, module: &Path) -> Outcome<()> {
     if !order.compress {
         return Ok(());
     }
-    let small = snip::snip(&fs::read(module)?, NEVER_CALLED).ok_or("the wasm can't be read")?;
+    let small = snip::snip(&fs::read(module)?, NEVER_CALLED, NEVER_ASKED)
+        .ok_or("the wasm can't be read")?;
     fs::write(module, small)?;
     if let Some(program) = &order.wasm_opt {
         let status = Command::new(program)

@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 
-/// The section of names and the like, of imports, and of bodies.
+/// The section of names and the like, of imports, of exports, and of bodies.
 const CUSTOM: u8 = 0;
 const IMPORT: u8 = 2;
+const EXPORT: u8 = 7;
 const CODE: u8 = 10;
 
 /// A body without local variables whose only instruction is `unreachable`.
@@ -18,9 +19,9 @@ const STOP: [u8; 3] = [0x00, 0x00, 0x0b];
 /// A future that awaits views is longer, and like no other.
 const BYTES_MIN: usize = 200;
 
-/// Returns the module without the bodies of functions whose name contains `part`, and without its names; `None` where
-/// the module does not read as one.
-pub fn snip(module: &[u8], part: &str) -> Option<Vec<u8>> {
+/// Returns the module without the bodies of functions whose name contains `part`, without its exports whose name contains
+/// `export`, and without its names; `None` where the module does not read as one.
+pub fn snip(module: &[u8], part: &str, export: &str) -> Option<Vec<u8>> {
     let mut out = module.get(..8)?.to_vec();
     let mut sections = Vec::new();
     let mut rest = Reader(module.get(8..)?);
@@ -39,6 +40,7 @@ pub fn snip(module: &[u8], part: &str) -> Option<Vec<u8>> {
     for (kind, body) in sections {
         match kind {
             CUSTOM => {}
+            EXPORT => section(&mut out, kind, &unexported(Reader(body), export)?),
             CODE => section(
                 &mut out,
                 kind,
@@ -62,10 +64,7 @@ fn without(
     write_number(&mut out, count);
     for index in imported..imported.checked_add(count)? {
         let body = code.sized()?;
-        let named = names.get(&index).is_some_and(|name| {
-            name.windows(part.len())
-                .any(|window| window == part.as_bytes())
-        });
+        let named = names.get(&index).is_some_and(|name| contains(name, part));
         let body = if named && body.len() >= BYTES_MIN {
             &STOP[..]
         } else {
@@ -75,6 +74,31 @@ fn without(
         out.extend_from_slice(body);
     }
     Some(out)
+}
+
+/// The export section, without what is so named.
+fn unexported(mut exports: Reader, part: &str) -> Option<Vec<u8>> {
+    let (mut count, mut kept) = (0, Vec::new());
+    for _ in 0..exports.number()? {
+        let (name, kind, index) = (exports.sized()?, exports.byte()?, exports.number()?);
+        if contains(name, part) {
+            continue;
+        }
+        count += 1;
+        write_number(&mut kept, u32::try_from(name.len()).ok()?);
+        kept.extend_from_slice(name);
+        kept.push(kind);
+        write_number(&mut kept, index);
+    }
+    let mut out = Vec::with_capacity(kept.len());
+    write_number(&mut out, count);
+    out.extend(kept);
+    Some(out)
+}
+
+fn contains(name: &[u8], part: &str) -> bool {
+    name.windows(part.len())
+        .any(|window| window == part.as_bytes())
 }
 
 /// The names of functions by index; `None` where the custom section is another one.
@@ -213,14 +237,14 @@ mod tests {
         };
         let long = module(nops);
         assert_eq!(code(&long), 2);
-        let snipped = snip(&long, "drop_").ok_or("unread")?;
+        let snipped = snip(&long, "drop_", "gone").ok_or("unread")?;
         assert_eq!(code(&snipped), 1);
         assert!(
             snipped.ends_with(&[3, 0, 0, 0x0b]),
             "the second one stops at once"
         );
-        assert_eq!(code(&snip(&long, "other").ok_or("unread")?), 2);
-        let short = snip(&module(3), "drop_").ok_or("unread")?;
+        assert_eq!(code(&snip(&long, "other", "gone").ok_or("unread")?), 2);
+        let short = snip(&module(3), "drop_", "gone").ok_or("unread")?;
         assert!(
             short.ends_with(&[5, 0, 1, 1, 1, 0x0b]),
             "a short one may be shared"
@@ -229,10 +253,26 @@ mod tests {
     }
 
     #[test]
+    fn exports_of_that_name_go() -> Result<(), &'static str> {
+        let mut module = b"\0asm\x01\0\0\0".to_vec();
+        super::section(
+            &mut module,
+            7,
+            b"\x03\x04gone\0\0\x04stay\0\x01\x07so_gone\0\x02",
+        );
+        let snipped = snip(&module, "drop_", "gone").ok_or("unread")?;
+        assert!(
+            snipped.ends_with(b"\x07\x08\x01\x04stay\0\x01"),
+            "{snipped:?}"
+        );
+        Ok(())
+    }
+
+    #[test]
     fn half_a_module_is_none() {
         let whole = module(40);
         for length in [0, 7, 12, 30, whole.len() - 1] {
-            assert_eq!(snip(&whole[..length], "drop_"), None, "{length}");
+            assert_eq!(snip(&whole[..length], "drop_", "gone"), None, "{length}");
         }
     }
 }
