@@ -12,6 +12,7 @@ use perennial::portal::{
     CancelMode, CancelRules, CustomerField, Features, PortalConfiguration, UpdateProduct,
 };
 use perennial::subscription::{Feedback, ProrationBehavior};
+use sqlx::AnyConnection;
 
 use super::{Engine, Refused};
 use crate::rendering;
@@ -132,39 +133,49 @@ impl Engine {
         &self,
         scope: &Scope,
     ) -> Result<Stored<PortalConfiguration>, Refused> {
-        if let Some(found) = self.find_default(scope).await? {
+        let mut connection = self.store.read().await?;
+        let found = find_default(&mut connection, scope).await?;
+        drop(connection);
+        if let Some(found) = found {
             return Ok(found);
         }
-        let mut configuration = self.new_configuration();
-        configuration.is_default = true;
-        configuration.features = default_features();
-        let show = rendering::portal_configuration;
-        let made = self
-            .create(
-                scope,
-                &configuration,
-                "billing_portal.configuration.created",
-                show,
-            )
-            .await;
-        match made {
-            // Somebody else made it at the same moment.
-            Err(Refused::Store(StoreError::Exists { .. })) => {
-                let found = self.find_default(scope).await?;
-                found.ok_or_else(|| Refused::Defect("no default configuration".to_owned()))
+        self.retrying(|| async {
+            match self.make_default_configuration(scope).await {
+                // Another process made it at the same moment: it is there to be read now.
+                Err(Refused::Store(StoreError::Exists { kind, id })) => {
+                    Err(StoreError::Conflict { kind, id }.into())
+                }
+                answer => answer,
             }
-            answer => answer,
-        }
+        })
+        .await
     }
 
-    async fn find_default(
+    /// Makes the default configuration if it is not there, in one transaction: what others have
+    /// written on the shared writer is seen only within it until it reaches the disk.
+    async fn make_default_configuration(
         &self,
         scope: &Scope,
-    ) -> Result<Option<Stored<PortalConfiguration>>, Refused> {
-        let mut connection = self.store.read().await?;
-        let sql = nouns::PORTAL_CONFIGURATION_DEFAULT;
-        let found = document::select(&mut connection, scope, sql, &[]).await?;
-        Ok(found.into_iter().next())
+    ) -> Result<Stored<PortalConfiguration>, Refused> {
+        let mut tx = self.store.begin().await?;
+        let connection = tx.connection();
+        let made = match find_default(connection, scope).await? {
+            Some(found) => found,
+            None => {
+                let mut new = self.new_configuration();
+                new.is_default = true;
+                new.features = default_features();
+                let now = self.now();
+                let made = document::insert(&self.store, connection, scope, new, now).await?;
+                let object = rendering::portal_configuration(&made, scope.livemode);
+                let kind = "billing_portal.configuration.created";
+                self.emit(connection, scope, kind, object, None).await?;
+                made
+            }
+        };
+        // Also when it was found: whoever wrote it may not have reached the disk yet.
+        tx.commit().await?;
+        Ok(made)
     }
 
     fn new_configuration(&self) -> PortalConfiguration {
@@ -294,6 +305,15 @@ fn check_product(
         seen.push((price.currency, cadence));
     }
     Ok(())
+}
+
+async fn find_default(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+) -> Result<Option<Stored<PortalConfiguration>>, Refused> {
+    let sql = nouns::PORTAL_CONFIGURATION_DEFAULT;
+    let found = document::select(connection, scope, sql, &[]).await?;
+    Ok(found.into_iter().next())
 }
 
 fn default_features() -> Features {
