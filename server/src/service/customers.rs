@@ -6,11 +6,13 @@ mod tax_ids;
 
 use perennial::customer::{Address, Customer, MailPreferences, Shipping, TaxExempt};
 use perennial::id::{CustomerId, PaymentMethodId};
+use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::metadata::MetadataChange;
 use perennial::payment::PaymentMethod;
 use perennial::subscription::Subscription;
 use sqlx::AnyConnection;
 
+use super::due::invoice_status_name;
 use super::find::found;
 use super::subscriptions::Cancel;
 use super::{Engine, Refused};
@@ -168,11 +170,13 @@ impl Engine {
         }
     }
 
-    /// Ends a customer's subscriptions and marks it as deleted: its invoices stay, and it can't be
-    /// billed or found in lists. If it stops halfway, deleting again goes on.
+    /// Ends a customer's subscriptions, gives up payments that wait for the customer's proof, and
+    /// marks it as deleted: its invoices stay, and it can't be billed or found in lists. If it stops
+    /// halfway, deleting again goes on.
     ///
     /// # Errors
-    /// When it is not there or was deleted before.
+    /// When it is not there or was deleted before; [`Refused::Gateway`] when a payment could not be
+    /// given up.
     pub async fn delete_customer(&self, scope: &Scope, id: &CustomerId) -> Result<(), Refused> {
         self.living_customer(scope, id).await?;
         loop {
@@ -191,7 +195,34 @@ impl Engine {
                 break;
             }
         }
+        for status in [InvoiceStatus::Open, InvoiceStatus::Uncollectible] {
+            self.give_up_all_payments(scope, id, status).await?;
+        }
         self.mark_deleted(scope, id).await
+    }
+
+    /// Gives up what is out on the customer's invoices in a status, page by page.
+    async fn give_up_all_payments(
+        &self,
+        scope: &Scope,
+        id: &CustomerId,
+        status: InvoiceStatus,
+    ) -> Result<(), Refused> {
+        let sql = nouns::INVOICES_BY_CUSTOMER_STATUS;
+        let filter = [Column::text(id), Column::text(invoice_status_name(status))];
+        let mut page = PageRequest::first(PageRequest::LIMIT_MAX);
+        loop {
+            let mut connection = self.store.read().await?;
+            let found: document::Page<Invoice> =
+                document::list(&mut connection, scope, sql, &page, &filter).await?;
+            drop(connection);
+            self.give_up_payments(scope, &found.rows).await?;
+            let last = found.rows.last().map(|row| row.id.to_string());
+            match last.filter(|_| found.has_more) {
+                Some(last) => page.starting_after = Some(last),
+                None => return Ok(()),
+            }
+        }
     }
 
     async fn live_subscriptions(

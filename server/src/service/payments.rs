@@ -194,16 +194,49 @@ impl Engine {
         self.ask_after(scope, id).await
     }
 
-    /// Makes sure that no attempt on an invoice is out any more.
+    /// Makes sure that no attempt on an invoice is out any more, unless nobody knows what became of
+    /// it. What the bank has taken already is recorded.
     pub(crate) async fn give_up_payment(
         &self,
         scope: &Scope,
         id: &InvoiceId,
     ) -> Result<(), Refused> {
         let schedule = Starter::Schedule;
-        self.clear_the_way(scope, id, None, schedule)
-            .await
-            .map(|_| ())
+        let result = self.clear_the_way(scope, id, None, schedule).await?;
+        // It was with the bank and came to the customer only now: nobody waits for their proof.
+        if let Some(PaymentResult::RequiresAction { .. }) = result {
+            self.clear_the_way(scope, id, None, schedule).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives up what is out on any of these invoices, so that no challenge that is still open can
+    /// take money for them later.
+    pub(crate) async fn give_up_payments(
+        &self,
+        scope: &Scope,
+        invoices: &[Stored<Invoice>],
+    ) -> Result<(), Refused> {
+        let ids = invoices.iter().filter_map(|row| {
+            let unpaid = matches!(
+                row.status,
+                InvoiceStatus::Open | InvoiceStatus::Uncollectible
+            );
+            let id = row.payment_intent.as_ref().filter(|_| unpaid)?;
+            Some(id.to_string())
+        });
+        let ids: Vec<String> = ids.collect();
+        let mut connection = self.store.read().await?;
+        let mut intents: Vec<Stored<PaymentIntent>> =
+            document::load_many(&mut connection, scope, &ids).await?;
+        drop(connection);
+        intents.retain(|intent| intent.status.is_out());
+        for intent in &intents {
+            if let Some(invoice) = &intent.invoice {
+                self.give_up_payment(scope, invoice).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The intent of an invoice, if it can be given up: not while it is being charged.

@@ -4,4 +4,5 @@ mod changing;
 mod living;
 mod renewing;
 mod starting;
+mod waiting;
 pub(crate) mod world;

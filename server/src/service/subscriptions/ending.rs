@@ -3,7 +3,8 @@
 use perennial::id::SubscriptionId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
-    CancelNow, Cancellation, Event, Feedback, Status, Subscription, SubscriptionError,
+    CancelNow, Cancellation, CancellationReason, Event, Feedback, Status, Subscription,
+    SubscriptionError,
 };
 
 use crate::service::booking::Booking;
@@ -29,16 +30,31 @@ pub struct Cancel {
 }
 
 impl Engine {
-    /// Ends a subscription at once.
+    /// Ends a subscription at once. Payments of it that wait for the customer's proof are given up
+    /// first, so that no money is taken for it afterwards; its open invoices stay open and no longer
+    /// move by themselves. One that never began ends as [`Status::IncompleteExpired`], its invoice
+    /// void.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] when there is none, or it is over already.
+    /// [`Refused::NotFound`] when there is none, or it is over already; [`Refused::Gateway`] when a
+    /// payment could not be given up: nothing has ended then.
     pub async fn cancel_subscription(
         &self,
         scope: &Scope,
         id: &SubscriptionId,
         cancel: Cancel,
     ) -> Result<Stored<Subscription>, Refused> {
+        let found: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        if found.status.is_final() {
+            return Err(Refused::not_found("subscription", id.as_str()));
+        }
+        let invoices = self.invoices_of(scope, id).await?;
+        self.give_up_payments(scope, &invoices).await?;
+        // Its first payment may have turned out to be there: then it ends as any other.
+        let found: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        if found.status == Status::Incomplete {
+            return self.cancel_incomplete(scope, id, &cancel).await;
+        }
         let claim = self
             .retrying(|| self.cancel_once(scope, id, &cancel))
             .await?;
@@ -46,6 +62,27 @@ impl Engine {
             self.send(scope, claim).await?;
         }
         self.find(scope, id.as_str()).await
+    }
+
+    /// Ends what never began, and keeps why.
+    async fn cancel_incomplete(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        cancel: &Cancel,
+    ) -> Result<Stored<Subscription>, Refused> {
+        self.expire_incomplete(scope, id).await?;
+        let now = self.now();
+        self.edit(scope, id, |own| {
+            own.canceled_at = Some(now);
+            own.cancellation = Some(Cancellation {
+                comment: cancel.comment.clone(),
+                feedback: cancel.feedback,
+                reason: Some(CancellationReason::CancellationRequested),
+            });
+            Ok(())
+        })
+        .await
     }
 
     async fn cancel_once(

@@ -1,0 +1,159 @@
+//! Challenges that stay open while other things happen, and what comes at the same moment.
+
+use perennial::id::{CustomerId, InvoiceId, SubscriptionId};
+use perennial::invoice::InvoiceStatus;
+use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::subscription::{Feedback, Status};
+use tokio::task::JoinSet;
+
+use super::world::{World, after, at};
+use crate::service::Refused;
+use crate::service::payments::PaymentResult;
+use crate::service::subscriptions::Cancel;
+use crate::store::Store;
+use crate::store::document::Stored;
+use crate::store::tests::both;
+
+/// The challenge of a customer who is here and pays.
+async fn challenge(world: &World, invoice: &InvoiceId) -> String {
+    match world.pay(invoice, None).await.unwrap() {
+        PaymentResult::RequiresAction { challenge_url, .. } => challenge_url,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn intent_of(world: &World, invoice: &InvoiceId) -> Stored<PaymentIntent> {
+    let invoice = world.find_invoice(invoice).await;
+    let intent = invoice.payment_intent.as_ref().unwrap();
+    world
+        .engine
+        .find(&world.scope, intent.as_str())
+        .await
+        .unwrap()
+}
+
+/// A subscription whose first payment waits for the customer's proof.
+async fn beginning(store: Store) -> (World, CustomerId, SubscriptionId) {
+    World::with_one(store, "pm_card_authenticationRequired").await
+}
+
+/// A subscription whose second payment does.
+async fn renewing(store: Store) -> (World, CustomerId, SubscriptionId) {
+    let (world, customer, id) = World::with_one(store, "pm_card_visa").await;
+    world
+        .card(&customer, "pm_card_authenticationRequired")
+        .await;
+    world.live_until(after(at(2026, 2, 28), 7_200)).await;
+    assert_eq!(world.status(&id).await, Status::PastDue);
+    (world, customer, id)
+}
+
+fn cancel() -> Cancel {
+    Cancel {
+        feedback: Some(Feedback::Unused),
+        ..Cancel::default()
+    }
+}
+
+/// Ends it while the challenge is open, then approves the challenge: nothing is taken.
+async fn check_given_up(
+    (world, customer, id): (World, CustomerId, SubscriptionId),
+    delete: bool,
+    expected: (Status, InvoiceStatus),
+) {
+    let invoice = world.latest(&id).await;
+    let before = world.charges().await;
+    let url = challenge(&world, &invoice.id).await;
+    let (engine, scope) = (&world.engine, &world.scope);
+    if delete {
+        engine.delete_customer(scope, &customer).await.unwrap();
+    } else {
+        let ended = engine.cancel_subscription(scope, &id, cancel()).await;
+        let ended = ended.unwrap();
+        assert_eq!(ended.status, expected.0);
+        let why = ended.cancellation.as_ref().unwrap();
+        assert_eq!(why.feedback, Some(Feedback::Unused));
+    }
+    world.approve(&url).await;
+    let intent = intent_of(&world, &invoice.id).await;
+    assert!(!intent.status.is_out(), "{:?}", intent.status);
+    let _ = world.finish(&intent.id).await.unwrap();
+    world.live_until(after(engine.now(), 40 * 86_400)).await;
+    assert_eq!(world.charges().await, before, "money after the end");
+    assert_eq!(world.status(&id).await, expected.0);
+    let invoice = world.find_invoice(&invoice.id).await;
+    assert_eq!(invoice.status, expected.1);
+    assert_eq!(invoice.next_payment_attempt, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_gives_up_the_challenges_that_are_open() {
+    for delete in [false, true] {
+        let expected = (Status::IncompleteExpired, InvoiceStatus::Void);
+        both(|store| async move { check_given_up(beginning(store).await, delete, expected).await })
+            .await;
+        let expected = (Status::Canceled, InvoiceStatus::Open);
+        both(|store| async move { check_given_up(renewing(store).await, delete, expected).await })
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_was_approved_before_the_end_is_recorded() {
+    both(|store| async move {
+        let (world, _, id) = beginning(store).await;
+        let invoice = world.latest(&id).await;
+        let url = challenge(&world, &invoice.id).await;
+        world.approve(&url).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        let ended = engine.cancel_subscription(scope, &id, cancel()).await;
+        assert_eq!(ended.unwrap().status, Status::Canceled);
+        let invoice = world.find_invoice(&invoice.id).await;
+        assert_eq!(invoice.status, InvoiceStatus::Paid);
+        let again = engine.cancel_subscription(scope, &id, cancel()).await;
+        assert!(matches!(again, Err(Refused::NotFound { .. })), "{again:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_with_the_period_gives_up_nothing() {
+    both(|store| async move {
+        let (world, _, id) = renewing(store).await;
+        let invoice = world.latest(&id).await;
+        let url = challenge(&world, &invoice.id).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        let ends = engine.cancel_at_period_end(scope, &id, None, None).await;
+        assert!(ends.unwrap().cancel_at.is_some());
+        world.approve(&url).await;
+        let intent = intent_of(&world, &invoice.id).await;
+        assert_eq!(intent.status, PaymentStatus::RequiresAction);
+        let paid = world.finish(&intent.id).await.unwrap();
+        assert!(matches!(paid, PaymentResult::Paid { .. }), "{paid:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_sessions_at_once_share_one_default_configuration() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let mut running = JoinSet::new();
+        for _ in 0..16 {
+            let (engine, scope) = (world.engine.clone(), world.scope.clone());
+            running.spawn(async move { engine.default_portal_configuration(&scope).await });
+        }
+        let mut ids: Vec<String> = Vec::new();
+        for made in running.join_all().await {
+            ids.push(made.unwrap().id.to_string());
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        let told = world.events().await;
+        let told = told
+            .iter()
+            .filter(|kind| kind.starts_with("billing_portal"));
+        assert_eq!(told.count(), 1);
+    })
+    .await;
+}
