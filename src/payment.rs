@@ -134,6 +134,10 @@ pub struct SetupIntent {
     /// When its newest attempt was sent.
     #[serde(default)]
     pub attempted_at: Option<Timestamp>,
+    /// When a worker asks the gateway next what became of it, while `requires_action`: the customer
+    /// may have answered and not come back.
+    #[serde(default)]
+    pub ask_at: Option<Timestamp>,
     /// The merchant's own keys.
     pub metadata: Metadata,
     /// When it was made.
@@ -198,6 +202,10 @@ pub struct PaymentIntent {
     pub created: Timestamp,
     /// When its newest attempt was sent.
     pub attempted_at: Option<Timestamp>,
+    /// When a worker asks the gateway next what became of it, while `requires_action`: the customer
+    /// may have answered and not come back.
+    #[serde(default)]
+    pub ask_at: Option<Timestamp>,
 }
 
 impl PaymentIntent {

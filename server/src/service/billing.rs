@@ -24,9 +24,6 @@ use super::{Engine, Refused};
 use crate::store::document::Stored;
 use crate::store::{Scope, key, nouns};
 
-/// How long a charge may be out before a worker asks what became of it, in seconds. Asking early
-/// does no harm: the key is the same.
-const ASK_AFTER_SECONDS: i64 = 15;
 /// Pieces of work that are under way at the same time.
 const CONCURRENT_MAX: usize = 8;
 /// Periods that one visit to a subscription may catch up on.
@@ -49,28 +46,27 @@ impl Engine {
     /// When the database is out of reach.
     pub async fn run_due(&self, now: Timestamp, limit: u32) -> Result<usize, Refused> {
         let mut done = 0;
-        let asked = Timestamp(now.0.saturating_sub(ASK_AFTER_SECONDS));
-        for (sql, until) in [
-            (nouns::PAYMENT_INTENTS_ASKED, asked),
-            (nouns::SETUP_INTENTS_ASKED, asked),
-            (nouns::SUBSCRIPTIONS_DUE, now),
-            (nouns::INVOICES_DUE, now),
+        for sql in [
+            nouns::PAYMENT_INTENTS_ASKED,
+            nouns::SETUP_INTENTS_ASKED,
+            nouns::SUBSCRIPTIONS_DUE,
+            nouns::INVOICES_DUE,
         ] {
-            let work = self.due_rows(sql, until, limit).await?;
+            let work = self.due_rows(sql, now, limit).await?;
             done += self.work_through(work).await;
         }
         Ok(done)
     }
 
-    /// Finds out what became of every charge and set-up that is out, however young: for a start, when
-    /// whoever sent them may be dead. Answers with how many were settled.
+    /// Asks after every charge and set-up that is out, however young, and after every challenge: for
+    /// a start, when whoever sent them may be dead. Answers with how many were asked after.
     ///
     /// # Errors
     /// When the database is out of reach.
     pub async fn settle_outstanding(&self, limit: u32) -> Result<usize, Refused> {
         let mut done = 0;
         for sql in [nouns::PAYMENT_INTENTS_ASKED, nouns::SETUP_INTENTS_ASKED] {
-            let work = self.due_rows(sql, self.now(), limit).await?;
+            let work = self.due_rows(sql, Timestamp(i64::MAX), limit).await?;
             done += self.work_through(work).await;
         }
         Ok(done)
@@ -152,7 +148,7 @@ impl Engine {
 
     async fn do_one(&self, piece: &Work) -> Result<(), Refused> {
         match piece {
-            Work::Intent(scope, id) => self.ask_after(scope, id).await.map(|_| ()),
+            Work::Intent(scope, id) => self.settle_payment(scope, id).await,
             Work::SetUp(scope, id) => self.settle_setup(scope, id).await,
             Work::Subscription(scope, id) => self.advance_subscription(scope, id).await,
             Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,

@@ -2,9 +2,21 @@
 
 use perennial::calendar::Timestamp;
 use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::payment::{PaymentIntent, PaymentStatus, SetupIntent, SetupStatus};
 use perennial::subscription::{Status, Subscription};
 
 use super::subscriptions::TRIAL_NOTICE_SECONDS;
+
+/// How long a charge may be out before a worker asks what became of it, in seconds. Asking early
+/// does no harm: the key is the same.
+const ASK_AFTER_SECONDS: i64 = 15;
+/// The first look after a challenge whose customer did not come back, in seconds.
+const CHALLENGE_SECONDS_MIN: i64 = 20;
+/// The longest pause between two looks in the first week, in seconds.
+const CHALLENGE_SECONDS_MAX: i64 = 3_600;
+/// From this age on, in seconds, a challenge is looked after once a day: hardly anybody answers then.
+const CHALLENGE_OLD_SECONDS: i64 = 7 * 86_400;
+const DAY_SECONDS: i64 = 86_400;
 
 /// Stripe's name of a status.
 #[must_use]
@@ -64,4 +76,43 @@ pub fn invoice_due_at(invoice: &Invoice) -> Option<Timestamp> {
         InvoiceStatus::Open => invoice.next_payment_attempt,
         InvoiceStatus::Paid | InvoiceStatus::Uncollectible | InvoiceStatus::Void => None,
     }
+}
+
+/// When the gateway is asked next what became of a charge: it may have no answer yet, or wait for
+/// the customer.
+#[must_use]
+pub fn payment_intent_due_at(intent: &PaymentIntent) -> Option<Timestamp> {
+    match intent.status {
+        PaymentStatus::Processing => intent.attempted_at.map(answer_due_at),
+        PaymentStatus::RequiresAction => intent.ask_at.or(intent.attempted_at),
+        _ => None,
+    }
+}
+
+/// When the gateway is asked next what became of a set-up.
+#[must_use]
+pub fn setup_intent_due_at(intent: &SetupIntent) -> Option<Timestamp> {
+    match intent.status {
+        SetupStatus::Processing => intent.attempted_at.map(answer_due_at),
+        SetupStatus::RequiresAction => intent.ask_at.or(intent.attempted_at),
+        _ => None,
+    }
+}
+
+fn answer_due_at(attempted_at: Timestamp) -> Timestamp {
+    Timestamp(attempted_at.0.saturating_add(ASK_AFTER_SECONDS))
+}
+
+/// The next look after a challenge of an attempt that was sent at `attempted_at`: soon at first, then
+/// each pause is as long as all before it, up to an hour in the first week and a day afterwards.
+#[must_use]
+pub fn challenge_due_at(attempted_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let since = attempted_at.unwrap_or(now);
+    let age = now.0.saturating_sub(since.0);
+    let pause = if age >= CHALLENGE_OLD_SECONDS {
+        DAY_SECONDS
+    } else {
+        age.clamp(CHALLENGE_SECONDS_MIN, CHALLENGE_SECONDS_MAX)
+    };
+    Timestamp(now.0.saturating_add(pause))
 }

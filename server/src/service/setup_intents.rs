@@ -5,6 +5,7 @@ use perennial::id::{CustomerId, InvoiceId, PaymentMethodId, SetupIntentId};
 use perennial::metadata::Metadata;
 use perennial::payment::{Decline, Outcome, PaymentMethod, SetupIntent, SetupStatus};
 
+use super::due::challenge_due_at;
 use super::find::{found, missing, named};
 use super::invoices::defect;
 use super::payment_methods::unanswered;
@@ -75,6 +76,7 @@ impl Engine {
             make_default: false,
             invoice: new.invoice,
             attempted_at: None,
+            ask_at: None,
             metadata: new.metadata,
             created: now,
         };
@@ -169,6 +171,7 @@ impl Engine {
         intent.challenge = None;
         intent.make_default = make_default;
         intent.attempted_at = Some(self.now());
+        intent.ask_at = None;
         document::update(connection, scope, &mut intent).await?;
         tx.commit().await?;
         Ok((intent, method.value.gateway_token))
@@ -208,10 +211,25 @@ impl Engine {
         scope: &Scope,
         id: &SetupIntentId,
     ) -> Result<(), Refused> {
+        self.retrying(|| self.put_off_setup(scope, id)).await?;
         match self.finish_setup_intent(scope, id).await {
             Ok(_) | Err(Refused::Card { .. }) => Ok(()),
             Err(refused) => Err(refused),
         }
+    }
+
+    /// Says when a worker looks again after a set-up that waits for the customer, before it looks
+    /// now: a gateway that fails is not asked more often.
+    async fn put_off_setup(&self, scope: &Scope, id: &SetupIntentId) -> Result<(), Refused> {
+        let mut tx = self.store.begin().await?;
+        let connection = tx.connection();
+        let mut intent: Stored<SetupIntent> = found(connection, scope, id.as_str()).await?;
+        if intent.status == SetupStatus::RequiresAction {
+            intent.ask_at = Some(challenge_due_at(intent.attempted_at, self.now()));
+            document::update(connection, scope, &mut intent).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// What the gateway never heard of is sent again with the same key.
@@ -285,6 +303,9 @@ impl Engine {
         if intent.value == before {
             return Ok(intent);
         }
+        let waits = intent.status == SetupStatus::RequiresAction;
+        let now = self.now();
+        intent.ask_at = waits.then(|| challenge_due_at(Some(now), now));
         document::update(connection, scope, &mut intent).await?;
         let object = rendering::setup_intent(&intent, scope.livemode);
         self.emit(connection, scope, kind, object, None).await?;

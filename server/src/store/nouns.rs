@@ -5,7 +5,7 @@ use perennial::catalog::{Price, Product};
 use perennial::customer::Customer;
 use perennial::discount::Coupon;
 use perennial::invoice::{Invoice, InvoiceItem};
-use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus, SetupIntent, SetupStatus};
+use perennial::payment::{PaymentIntent, PaymentMethod, SetupIntent};
 use perennial::portal::{PortalConfiguration, PortalSession};
 use perennial::quote::Quote;
 use perennial::subscription::Subscription;
@@ -166,11 +166,7 @@ document!(
     ", customer = $6, asked_at = $7",
     |s| vec![
         Column::text_or_null(s.customer.as_ref()),
-        Column::moment(if s.status == SetupStatus::Processing {
-            s.attempted_at
-        } else {
-            None
-        }),
+        Column::moment(due::setup_intent_due_at(s)),
     ]
 );
 document!(
@@ -183,11 +179,7 @@ document!(
     |p| vec![
         Column::text(&p.customer),
         Column::text_or_null(p.invoice.as_ref()),
-        Column::moment(if p.status == PaymentStatus::Processing {
-            p.attempted_at
-        } else {
-            None
-        }),
+        Column::moment(due::payment_intent_due_at(p)),
     ]
 );
 document!(
@@ -318,12 +310,12 @@ pub const SUBSCRIPTIONS_DUE: &str = "select merchant, livemode, id, due_at from 
 /// Invoices of all merchants that are due (`$1` now, `$2` limit): scope and id only.
 pub const INVOICES_DUE: &str = "select merchant, livemode, id, due_at from invoice \
     where due_at <= $1 order by due_at limit $2";
-/// Payment intents of all merchants whose gateway's answer is outstanding since before `$1` (`$2`
-/// limit): scope and id only.
+/// Payment intents of all merchants that the gateway is to be asked after (`$1` now, `$2` limit):
+/// scope and id only.
 pub const PAYMENT_INTENTS_ASKED: &str = "select merchant, livemode, id, asked_at as due_at \
     from payment_intent where asked_at <= $1 order by asked_at limit $2";
-/// Setup intents of all merchants whose gateway's answer is outstanding since before `$1` (`$2`
-/// limit): scope and id only.
+/// Setup intents of all merchants that the gateway is to be asked after (`$1` now, `$2` limit):
+/// scope and id only.
 pub const SETUP_INTENTS_ASKED: &str = "select merchant, livemode, id, asked_at as due_at \
     from setup_intent where asked_at <= $1 order by asked_at limit $2";
 /// The next moment at which anything is due, of subscriptions.

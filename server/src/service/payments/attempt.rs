@@ -15,6 +15,7 @@ use crate::clock::Ids;
 use crate::gateway::{Charge, GatewayError, ReturnPath};
 use crate::service::booking::{Booking, Edit};
 use crate::service::books::Books;
+use crate::service::due::challenge_due_at;
 use crate::service::invoices::{Issued, defect};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
@@ -103,6 +104,7 @@ pub(crate) fn begin(
     intent.last_error = None;
     intent.challenge = None;
     intent.attempted_at = Some(now);
+    intent.ask_at = None;
     invoice.payment_intent = Some(intent.id.clone());
     count_attempt(invoice, automatic);
     if automatic {
@@ -136,6 +138,7 @@ pub(crate) fn unsent(
         gateway_charge: None,
         created: now,
         attempted_at: None,
+        ask_at: None,
     };
     invoice.payment_intent = Some(intent.id.clone());
     intent
@@ -336,6 +339,28 @@ impl Engine {
             }
             Err(_) => self.unknown(scope, id).await,
         }
+    }
+
+    /// Finds out what became of an attempt, for a worker. One that waits for the customer is looked
+    /// after again later; that is written first, so that a gateway that fails is not asked more often.
+    pub(crate) async fn settle_payment(
+        &self,
+        scope: &Scope,
+        id: &PaymentIntentId,
+    ) -> Result<(), Refused> {
+        self.retrying(|| self.put_off_payment(scope, id)).await?;
+        self.ask_after(scope, id).await.map(|_| ())
+    }
+
+    async fn put_off_payment(&self, scope: &Scope, id: &PaymentIntentId) -> Result<(), Refused> {
+        let mut intent = self.edit_intent(scope, id).await?;
+        if intent.status != PaymentStatus::RequiresAction {
+            return Ok(());
+        }
+        intent.ask_at = Some(challenge_due_at(intent.attempted_at, self.now()));
+        let mut booking = Booking::begin(self, scope).await?;
+        booking.save_quietly(&mut intent).await?;
+        booking.commit().await
     }
 
     async fn send_again(

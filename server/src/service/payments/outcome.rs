@@ -16,6 +16,7 @@ use crate::merchant::Merchant;
 use crate::service::balance::BalanceTransaction;
 use crate::service::booking::Booking;
 use crate::service::books::{Books, Parts, stop};
+use crate::service::due::challenge_due_at;
 use crate::service::invoices::{defect, entry};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
@@ -159,7 +160,7 @@ impl Engine {
             return Ok(PaymentResult::of(row, &intent));
         }
         let mut books = self.books(scope, &row.id).await?;
-        note(&mut intent, outcome);
+        note(&mut intent, outcome, self.now());
         let told = match outcome {
             Outcome::Succeeded { .. } => {
                 self.take_payment(scope, &mut books, intent.amount_minor)
@@ -271,8 +272,9 @@ fn is_news(intent: &PaymentIntent, outcome: &Outcome) -> bool {
 }
 
 /// Notes an outcome on the intent.
-fn note(intent: &mut PaymentIntent, outcome: &Outcome) {
+fn note(intent: &mut PaymentIntent, outcome: &Outcome, now: Timestamp) {
     intent.challenge = None;
+    intent.ask_at = None;
     match outcome {
         Outcome::Succeeded { charge } => {
             intent.status = PaymentStatus::Succeeded;
@@ -286,6 +288,7 @@ fn note(intent: &mut PaymentIntent, outcome: &Outcome) {
         Outcome::RequiresAction { challenge } => {
             intent.status = PaymentStatus::RequiresAction;
             intent.challenge = Some(challenge.clone());
+            intent.ask_at = Some(challenge_due_at(Some(now), now));
         }
     }
 }

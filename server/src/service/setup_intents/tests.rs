@@ -128,3 +128,31 @@ async fn a_start_settles_what_the_last_process_left() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_saves_what_was_approved_though_nobody_came_back() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        let ada = world.customer().await;
+        let (intent, method) = world.set_up(&ada, "pm_card_authenticationRequired").await;
+        let waits = engine
+            .confirm_setup_intent(scope, &intent, None, true)
+            .await
+            .unwrap();
+        assert_eq!(waits.status, SetupStatus::RequiresAction);
+        assert_eq!(engine.run_due(engine.now(), 100).await.unwrap(), 0);
+        world.clock.advance_to(after(engine.now(), 20));
+        assert_eq!(engine.run_due(engine.now(), 100).await.unwrap(), 1);
+        assert_eq!(engine.run_due(engine.now(), 100).await.unwrap(), 0, "later");
+        world.approve(waits.challenge.as_ref().unwrap()).await;
+        world.clock.advance_to(after(engine.now(), 20));
+        assert_eq!(engine.run_due(engine.now(), 100).await.unwrap(), 1);
+        let saved = world.find_set_up(&intent).await;
+        assert_eq!(saved.status, SetupStatus::Succeeded);
+        let owner = world.find_customer(&ada).await;
+        assert_eq!(owner.default_payment_method, Some(method));
+        assert_eq!(engine.settle_outstanding(100).await.unwrap(), 0);
+    })
+    .await;
+}

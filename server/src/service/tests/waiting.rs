@@ -1,5 +1,6 @@
 //! Challenges that stay open while other things happen, and what comes at the same moment.
 
+use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, InvoiceId, SubscriptionId};
 use perennial::invoice::InvoiceStatus;
 use perennial::payment::{PaymentIntent, PaymentStatus};
@@ -7,6 +8,7 @@ use perennial::subscription::{Feedback, Status};
 use tokio::task::JoinSet;
 
 use super::world::{World, after, at};
+use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
 use crate::service::payments::PaymentResult;
 use crate::service::subscriptions::Cancel;
@@ -154,6 +156,88 @@ async fn the_first_sessions_at_once_share_one_default_configuration() {
             .iter()
             .filter(|kind| kind.starts_with("billing_portal"));
         assert_eq!(told.count(), 1);
+    })
+    .await;
+}
+
+/// The moments, in seconds after `start`, at which a worker looks until `end`.
+async fn looks(world: &World, invoice: &InvoiceId, seconds: i64) -> Vec<i64> {
+    let start = world.engine.now();
+    let mut looks = Vec::new();
+    loop {
+        let due = intent_of(world, invoice).await.ask_at.unwrap();
+        let age = due.0 - start.0;
+        if age > seconds {
+            return looks;
+        }
+        world.clock.advance_to(Timestamp(due.0 - 1));
+        world.sweep().await;
+        assert_eq!(intent_of(world, invoice).await.ask_at, Some(due), "early");
+        world.clock.advance_to(due);
+        world.sweep().await;
+        looks.push(age);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_records_what_was_approved_though_nobody_came_back() {
+    both(|store| async move {
+        let (world, _, id) = beginning(store).await;
+        let invoice = world.latest(&id).await;
+        let url = challenge(&world, &invoice.id).await;
+        world.clock.advance_to(after(world.engine.now(), 20));
+        world.sweep().await;
+        let waits = intent_of(&world, &invoice.id).await;
+        assert_eq!(waits.status, PaymentStatus::RequiresAction);
+        assert_eq!(waits.challenge.as_ref(), Some(&url), "it can still be met");
+        world.approve(&url).await;
+        world.clock.advance_to(waits.ask_at.unwrap());
+        world.sweep().await;
+        assert_eq!(world.status(&id).await, Status::Active);
+        let paid = world.find_invoice(&invoice.id).await;
+        assert_eq!(paid.status, InvoiceStatus::Paid);
+        assert_eq!(world.charges().await, 1);
+        let engine = &world.engine;
+        world.clock.advance_to(after(engine.now(), 86_400));
+        assert_eq!(engine.run_due(engine.now(), 100).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_is_looked_after_ever_more_rarely() {
+    both(|store| async move {
+        let (world, _, id) = beginning(store).await;
+        let invoice = world.latest(&id).await;
+        challenge(&world, &invoice.id).await;
+        let looks = looks(&world, &invoice.id, 16_000).await;
+        let expected = [
+            20, 40, 80, 160, 320, 640, 1_280, 2_560, 5_120, 8_720, 12_320, 15_920,
+        ];
+        assert_eq!(looks, expected);
+        // A gateway that does not answer is not asked more often.
+        world.bank.inject(Fault::LoseAnswer);
+        let due = intent_of(&world, &invoice.id).await.ask_at.unwrap();
+        world.clock.advance_to(due);
+        world.sweep().await;
+        let next = intent_of(&world, &invoice.id).await.ask_at.unwrap();
+        assert_eq!(next.0 - due.0, 3_600);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_asks_after_every_challenge() {
+    both(|store| async move {
+        let (world, _, id) = beginning(store).await;
+        let invoice = world.latest(&id).await;
+        let url = challenge(&world, &invoice.id).await;
+        world.approve(&url).await;
+        let engine = &world.engine;
+        assert_eq!(engine.run_due(engine.now(), 100).await.unwrap(), 0);
+        assert_eq!(engine.settle_outstanding(100).await.unwrap(), 1);
+        assert_eq!(world.status(&id).await, Status::Active);
+        assert_eq!(engine.settle_outstanding(100).await.unwrap(), 0);
     })
     .await;
 }
