@@ -20,6 +20,8 @@ use crate::rendering;
 use crate::store::document::{self, Column, Document, PageRequest, Stored};
 use crate::store::{Scope, nouns};
 
+pub(crate) use detaching::{Detaching, LAST_METHOD, live_subscriptions, needs_method};
+
 pub use editing::{BillingDetailsUpdate, PaymentMethodUpdate};
 
 /// The most payment methods of one customer.

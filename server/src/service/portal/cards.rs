@@ -9,7 +9,7 @@ use perennial::subscription::Subscription;
 use super::refusing::{No, card_faults, fault};
 use super::{Refused, Visitor, rows};
 use crate::gateway::CardDetails;
-use crate::service::payment_methods::METHODS_MAX;
+use crate::service::payment_methods::{Detaching, LAST_METHOD, METHODS_MAX, needs_method};
 use crate::service::setup_intents::NewSetupIntent;
 use crate::store::document::{PageRequest, Stored};
 use crate::store::nouns;
@@ -41,11 +41,7 @@ impl Visitor {
         let live: Vec<Stored<Subscription>> = self
             .newest(&mut read, sql, PageRequest::LIMIT_MAX, &[])
             .await?;
-        Ok(rows::methods(
-            methods,
-            self.customer(),
-            rows::needs_method(&live),
-        ))
+        Ok(rows::methods(methods, self.customer(), needs_method(&live)))
     }
 
     pub(super) async fn add_card(
@@ -112,13 +108,14 @@ impl Visitor {
         if !card.removable {
             return Err(Refusal::LastPaymentMethod.into());
         }
-        // The newest of the others takes over what the default paid.
-        let heir = cards
-            .iter()
-            .map(|card| &card.method.id)
-            .find(|other| *other != id);
-        match self.engine.detach(self.scope(), id, heir).await {
+        let (engine, scope) = (&self.engine, self.scope());
+        match engine.detach(scope, id, Detaching::ByCustomer).await {
             Ok(_) => Ok(()),
+            // The other one went at the same moment.
+            Err(Refused::State {
+                code: Some(LAST_METHOD),
+                ..
+            }) => Err(Refusal::LastPaymentMethod.into()),
             // Somebody else's by now, or gone: not the customer's any more either way.
             Err(Refused::State { .. }) => Err(Refusal::NotFound.into()),
             Err(refused) => Err(refused.into()),

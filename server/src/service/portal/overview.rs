@@ -20,6 +20,7 @@ use super::changing::new_price;
 use super::refusing::{No, reason};
 use super::rows::{self, Facts};
 use super::{Refused, Visitor};
+use crate::service::payment_methods::needs_method;
 use crate::store::document::{self, Column, Stored};
 use crate::store::holdings::{self, Most};
 use crate::store::nouns;
@@ -107,7 +108,7 @@ impl Visitor {
             pending: PENDING_MAX,
         };
         let has = holdings::load(read, self.scope(), &self.customer().id, most).await?;
-        let needed = rows::needs_method(&has.subscriptions);
+        let needed = needs_method(&has.subscriptions);
         let products = self.products(read, &has.subscriptions).await?;
         Ok(Standing {
             methods: rows::methods(has.methods, self.customer(), needed),

@@ -15,9 +15,7 @@ use perennial::money::Money;
 use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
 use perennial::quote::{recurring, upcoming};
-use perennial::subscription::{
-    CollectionMethod, Item, Status, Subscription, SubscriptionError, items_after,
-};
+use perennial::subscription::{Item, Status, Subscription, SubscriptionError, items_after};
 
 use super::Refused;
 use super::discretion::Discreet;
@@ -229,16 +227,6 @@ pub(super) fn methods(
         .collect();
     cards.sort_by_key(|card| !card.is_default);
     cards
-}
-
-/// Whether something is going to be charged by itself: then the last method can't go.
-pub(super) fn needs_method(subscriptions: &[Stored<Subscription>]) -> bool {
-    subscriptions.iter().any(|subscription| {
-        !subscription.status.is_final()
-            && subscription.collection_method == CollectionMethod::ChargeAutomatically
-            && (subscription.cancel_at.is_none()
-                || matches!(subscription.status, Status::PastDue | Status::Unpaid))
-    })
 }
 
 /// An invoice in a list.

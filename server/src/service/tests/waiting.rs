@@ -1,6 +1,6 @@
 //! Challenges that stay open while other things happen, and what comes at the same moment.
 
-use perennial::calendar::Timestamp;
+use perennial::calendar::{Cadence, Timestamp};
 use perennial::id::{CustomerId, InvoiceId, SubscriptionId};
 use perennial::invoice::InvoiceStatus;
 use perennial::payment::{PaymentIntent, PaymentStatus};
@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::world::{World, after, at};
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
+use crate::service::payment_methods::{Detaching, LAST_METHOD};
 use crate::service::payments::PaymentResult;
 use crate::service::subscriptions::Cancel;
 use crate::store::Store;
@@ -238,6 +239,49 @@ async fn a_start_asks_after_every_challenge() {
         assert_eq!(engine.settle_outstanding(100).await.unwrap(), 1);
         assert_eq!(world.status(&id).await, Status::Active);
         assert_eq!(engine.settle_outstanding(100).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_removals_at_once_one_leaves_the_last_card() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        for _ in 0..5 {
+            let customer = world.customer().await;
+            let cards = [
+                world.card(&customer, "pm_card_visa").await,
+                world.card(&customer, "pm_card_mastercard").await,
+            ];
+            world.subscribe(&customer, &price).await;
+            let mut running = JoinSet::new();
+            for card in cards {
+                let (engine, scope) = (world.engine.clone(), world.scope.clone());
+                running.spawn(async move {
+                    let removed = engine.detach(&scope, &card, Detaching::ByCustomer).await;
+                    (card, removed.map(|_| ()))
+                });
+            }
+            let (gone, kept): (Vec<_>, Vec<_>) = running
+                .join_all()
+                .await
+                .into_iter()
+                .partition(|(_, removed)| removed.is_ok());
+            assert_eq!(gone.len(), 1, "{kept:?}");
+            let (last, refused) = &kept[0];
+            let refused = refused.as_ref().unwrap_err();
+            let expected = Some(LAST_METHOD);
+            assert!(
+                matches!(refused, Refused::State { code, .. } if *code == expected),
+                "{refused:?}"
+            );
+            let owner = world.find_customer(&customer).await;
+            assert_eq!(owner.default_payment_method.as_ref(), Some(last));
+            // The merchant may take it all the same.
+            let taken = world.engine.detach_payment_method(&world.scope, last).await;
+            assert_eq!(taken.unwrap().customer, None);
+        }
     })
     .await;
 }
