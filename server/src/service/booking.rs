@@ -218,6 +218,15 @@ impl<'a> Booking<'a> {
         self.tell_all(kind, rows).await
     }
 
+    /// Counts a row's revision up, whether anything about it changed or not, so that whoever decides
+    /// on it at the same moment decides again. What changed is told when it is saved.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
+    pub async fn hold<T: Told + Clone>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
+        Ok(document::update(self.tx.connection(), self.scope, &mut edit.row).await?)
+    }
+
     /// Saves a row if anything about it changed, and tells what.
     ///
     /// # Errors

@@ -20,8 +20,12 @@ use crate::rendering;
 use crate::store::document::{self, Column, PageRequest, Stored};
 use crate::store::{Scope, nouns};
 
+use super::payment_methods::live_subscriptions;
 use checking::edit;
 pub use tax_ids::NewTaxId;
+
+/// How often a deletion ends what was subscribed in its midst before it gives up.
+const DELETIONS_MAX: usize = 16;
 
 /// What is said of a customer, new or changed; `None` keeps, `Some(None)` takes away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -179,6 +183,18 @@ impl Engine {
     /// given up.
     pub async fn delete_customer(&self, scope: &Scope, id: &CustomerId) -> Result<(), Refused> {
         self.living_customer(scope, id).await?;
+        // What is subscribed meanwhile is ended as well.
+        for _ in 0..DELETIONS_MAX {
+            self.end_all(scope, id).await?;
+            if self.mark_deleted(scope, id).await? {
+                return Ok(());
+            }
+        }
+        Err(Refused::Busy)
+    }
+
+    /// Ends a customer's subscriptions and gives up payments that wait.
+    async fn end_all(&self, scope: &Scope, id: &CustomerId) -> Result<(), Refused> {
         loop {
             let own = self.live_subscriptions(scope, id).await?;
             for subscription in &own {
@@ -198,7 +214,7 @@ impl Engine {
         for status in [InvoiceStatus::Open, InvoiceStatus::Uncollectible] {
             self.give_up_all_payments(scope, id, status).await?;
         }
-        self.mark_deleted(scope, id).await
+        Ok(())
     }
 
     /// Gives up what is out on the customer's invoices in a status, page by page.
@@ -231,25 +247,26 @@ impl Engine {
         id: &CustomerId,
     ) -> Result<Vec<Stored<Subscription>>, Refused> {
         let mut connection = self.store.read().await?;
-        let page = PageRequest::first(PageRequest::LIMIT_MAX);
-        let sql = nouns::SUBSCRIPTIONS_LIVE_BY_CUSTOMER;
-        let filter = [Column::text(id)];
-        let own = document::list(&mut connection, scope, sql, &page, &filter).await?;
-        Ok(own.rows)
+        live_subscriptions(&mut connection, scope, id).await
     }
 
-    async fn mark_deleted(&self, scope: &Scope, id: &CustomerId) -> Result<(), Refused> {
+    /// Marks a customer as deleted, unless it has a live subscription (`false`). Whoever starts one
+    /// writes the customer too, so that of the two at the same moment one decides again.
+    async fn mark_deleted(&self, scope: &Scope, id: &CustomerId) -> Result<bool, Refused> {
         self.retrying(|| async move {
             let mut tx = self.store.begin().await?;
             let connection = tx.connection();
             let mut stored = living(connection, scope, id).await?;
+            if !live_subscriptions(connection, scope, id).await?.is_empty() {
+                return Ok(false);
+            }
             let shown = rendering::customer(&stored.value, scope.livemode);
             stored.value.deleted = true;
             document::update(connection, scope, &mut stored).await?;
             self.emit(connection, scope, "customer.deleted", shown, None)
                 .await?;
             tx.commit().await?;
-            Ok(())
+            Ok(true)
         })
         .await
     }

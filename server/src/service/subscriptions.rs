@@ -19,7 +19,7 @@ use perennial::subscription::{
 pub use ending::Cancel;
 
 use super::booking::{Booking, Edit};
-use super::find::values;
+use super::find::{missing, values};
 use super::invoices::{Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect};
 use super::named::{Redeemed, named_rates};
 use super::payments::{Claim, PaymentResult};
@@ -191,6 +191,9 @@ impl Engine {
         let param = "customer";
         let customer = self.find_named(scope, new.customer.as_str(), param).await?;
         let mut customer: Edit<Customer> = Edit::of(customer);
+        if customer.deleted {
+            return Err(missing::<Customer>(customer.id.as_str()));
+        }
         let (creation, mut redeemed) = self.creation(scope, new, now).await?;
         let pending = self.pending(scope, &customer.id).await?;
         let waiting = values(&pending);
@@ -211,6 +214,9 @@ impl Engine {
             subscription.trial_end_told = subscription.trial_end;
         }
         let mut booking = Booking::begin(self, scope).await?;
+        // Even where nothing about the customer changed: it must not have been deleted meanwhile.
+        // First of all, so that of two that take the same invoice number one decides again.
+        booking.hold(&mut customer).await?;
         let id = subscription.id.clone();
         booking.insert(subscription.clone()).await?;
         if notice {

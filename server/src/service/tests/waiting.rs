@@ -1,5 +1,7 @@
 //! Challenges that stay open while other things happen, and what comes at the same moment.
 
+use std::time::Duration;
+
 use perennial::calendar::{Cadence, Timestamp};
 use perennial::id::{CustomerId, InvoiceId, SubscriptionId};
 use perennial::invoice::InvoiceStatus;
@@ -10,9 +12,9 @@ use tokio::task::JoinSet;
 use super::world::{World, after, at};
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
-use crate::service::payment_methods::{Detaching, LAST_METHOD};
+use crate::service::payment_methods::{Detaching, LAST_METHOD, live_subscriptions};
 use crate::service::payments::PaymentResult;
-use crate::service::subscriptions::Cancel;
+use crate::service::subscriptions::{Cancel, NewItem, NewSubscription};
 use crate::store::Store;
 use crate::store::document::Stored;
 use crate::store::tests::both;
@@ -281,6 +283,43 @@ async fn of_two_removals_at_once_one_leaves_the_last_card() {
             // The merchant may take it all the same.
             let taken = world.engine.detach_payment_method(&world.scope, last).await;
             assert_eq!(taken.unwrap().customer, None);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_deleted_with_a_live_subscription() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        for round in 0..8 {
+            let customer = world.customer_with("pm_card_visa").await;
+            world.subscribe(&customer, &price).await;
+            let mut running = JoinSet::new();
+            for _ in 0..2 {
+                let (engine, scope) = (world.engine.clone(), world.scope.clone());
+                let items = vec![NewItem::new(price.id.clone(), 1)];
+                let mut new = NewSubscription::new(customer.clone(), items);
+                // With a trial nothing else about the customer changes.
+                new.trial_end = Some(after(world.engine.now(), 30 * 86_400));
+                running.spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(round)).await;
+                    let made = engine.create_subscription(&scope, new).await;
+                    made.map(|_| ())
+                });
+            }
+            let (engine, scope) = (&world.engine, &world.scope);
+            engine.delete_customer(scope, &customer).await.unwrap();
+            for made in running.join_all().await {
+                let fine = matches!(made, Ok(()) | Err(Refused::NotFound { .. }));
+                assert!(fine, "{made:?}");
+            }
+            let mut read = engine.store.read().await.unwrap();
+            let live = live_subscriptions(&mut read, scope, &customer).await;
+            let live: Vec<_> = live.unwrap().into_iter().map(|row| row.status).collect();
+            assert_eq!(live, [], "round {round}");
+            assert!(world.find_customer(&customer).await.deleted);
         }
     })
     .await;
