@@ -85,15 +85,16 @@ pub fn Statement(
     /// What to do about it.
     #[prop(into)]
     detail: String,
-    /// The way on.
-    children: Children,
+    /// The way on, if there is one.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     view! {
         <Page>
             <div class=concat!("statement ", style_sheet!("app/src/portal/refused.css"))>
                 <span class="sign"><Icon glyph=glyph /></span>
                 <PageHeader title=title lead=detail />
-                {children()}
+                {children.map(|children| children())}
             </div>
         </Page>
     }
@@ -133,7 +134,7 @@ pub fn NotFound() -> impl IntoView {
 pub fn SignedOut() -> impl IntoView {
     let words = words();
     view! {
-        <Statement glyph=Glyph::SignOut title=words.refused_left() detail=words.refused_left_detail()>{()}</Statement>
+        <Statement glyph=Glyph::SignOut title=words.refused_left() detail=words.refused_left_detail() />
     }
 }
 
