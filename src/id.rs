@@ -144,6 +144,8 @@ ids! {
     PriceId "price_" FULL_DIGITS, "";
     /// A meter that counts usage.
     MeterId "mtr_" FULL_DIGITS, "";
+    /// Tells when usage goes beyond a mark.
+    BillingAlertId "alrt_" FULL_DIGITS, "";
     /// A coupon. The merchant may choose it, with hyphens; a made one has 8 characters.
     CouponId "" SHORT_DIGITS, "-";
     /// A coupon as applied to someone.
@@ -154,6 +156,8 @@ ids! {
     TaxRateId "txr_" FULL_DIGITS, "";
     /// A subscription.
     SubscriptionId "sub_" FULL_DIGITS, "";
+    /// A plan of phases for a subscription.
+    SubscriptionScheduleId "sub_sched_" FULL_DIGITS, "";
     /// A price on a subscription.
     SubscriptionItemId "si_" FULL_DIGITS, "";
     /// A change quote: a priced change that binds.
@@ -162,6 +166,12 @@ ids! {
     InvoiceId "in_" FULL_DIGITS, "";
     /// A line of an invoice.
     InvoiceLineId "il_" FULL_DIGITS, "";
+    /// A payment as it counts towards an invoice.
+    InvoicePaymentId "inpay_" FULL_DIGITS, "";
+    /// A credit note: an invoice taken back, in part or whole.
+    CreditNoteId "cn_" FULL_DIGITS, "";
+    /// A line of a credit note.
+    CreditNoteLineId "cnli_" FULL_DIGITS, "";
     /// An item that waits for an invoice.
     InvoiceItemId "ii_" FULL_DIGITS, "";
     /// A stored way to pay.
@@ -172,12 +182,16 @@ ids! {
     PaymentIntentId "pi_" FULL_DIGITS, "";
     /// One try to collect money.
     ChargeId "ch_" FULL_DIGITS, "";
+    /// Money given back.
+    RefundId "re_" FULL_DIGITS, "";
     /// What a portal offers: a configuration.
     PortalConfigurationId "bpc_" FULL_DIGITS, "";
     /// A customer's visit to the portal.
     PortalSessionId "bps_" FULL_DIGITS, "";
     /// Something that happened.
     EventId "evt_" FULL_DIGITS, "";
+    /// A mail, from the decision to send it.
+    MailId "mail_" FULL_DIGITS, "";
     /// A clock that a merchant moves in tests.
     TestClockId "clock_" FULL_DIGITS, "";
 }

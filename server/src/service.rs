@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use tokio::sync::Notify;
 
-use crate::clock::{Clock, Entropy, Ids};
+use crate::clock::{Clock, Entropy, Ids, MovingClock};
 use crate::gateway::Gateway;
 use crate::store::{Scope, Store, StoreError, event};
 use usage::{NoUsage, UsageSource};
@@ -104,6 +104,15 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The same engine at another moment: for what is done as of then.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        Self {
+            clock: MovingClock::new(now),
+            ..self.clone()
+        }
     }
 
     /// The id source, for the domain's constructors.

@@ -33,6 +33,13 @@ fn prefixes_are_those_of_stripe_and_all_differ() {
         (MeterId::PREFIX, "mtr_"),
         (CustomerBalanceTransactionId::PREFIX, "cbtxn_"),
         (TestClockId::PREFIX, "clock_"),
+        (CreditNoteId::PREFIX, "cn_"),
+        (CreditNoteLineId::PREFIX, "cnli_"),
+        (RefundId::PREFIX, "re_"),
+        (InvoicePaymentId::PREFIX, "inpay_"),
+        (SubscriptionScheduleId::PREFIX, "sub_sched_"),
+        (BillingAlertId::PREFIX, "alrt_"),
+        (MailId::PREFIX, "mail_"),
     ];
     for (index, (prefix, expected)) in prefixes.iter().enumerate() {
         assert_eq!(prefix, expected);
