@@ -13,6 +13,7 @@ pub mod merchant;
 pub mod rendering;
 pub mod service;
 pub mod serving;
+pub mod simulate;
 pub mod store;
 pub mod web;
 pub mod work;
