@@ -55,6 +55,10 @@ pub enum BalanceChangeKind {
     UnappliedFromInvoice,
     /// Too little to charge: it waits for the next invoice.
     InvoiceTooSmall,
+    /// Money came for an invoice that needed none any more.
+    InvoiceOverpaid,
+    /// A credit note gave it.
+    CreditNote,
 }
 
 /// Adds to a balance.

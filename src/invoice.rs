@@ -58,6 +58,21 @@ pub struct Invoice {
     pub amount_due_minor: i64,
     /// What was paid.
     pub amount_paid_minor: i64,
+    /// Of what was paid, what did not come through the gateway.
+    #[serde(default)]
+    pub out_of_band_minor: i64,
+    /// What came although nothing was to be paid any more; it is the customer's credit now.
+    #[serde(default)]
+    pub amount_overpaid_minor: i64,
+    /// What credit notes took off what is to be paid; `amount_due_minor` is less by it.
+    #[serde(default)]
+    pub pre_payment_credit_minor: i64,
+    /// The tax in `pre_payment_credit_minor`.
+    #[serde(default)]
+    pub pre_payment_credit_tax_minor: i64,
+    /// What credit notes gave back of what was paid.
+    #[serde(default)]
+    pub post_payment_credit_minor: i64,
     /// The period before the invoice for cycles (usage), or the moment of the change.
     pub period: Period,
     /// Who starts the payment.

@@ -27,6 +27,7 @@ pub mod tax_id;
 // What they have, what a change of it bills, and what is claimed.
 pub mod credit;
 pub mod invoice;
+pub mod ledger;
 pub mod proration;
 pub mod quote;
 pub mod subscription;

@@ -11,6 +11,7 @@ pub mod holdings;
 pub mod idempotency;
 pub mod installation;
 pub mod key;
+pub mod ledger;
 pub mod listing;
 pub mod nouns;
 mod reader;

@@ -101,13 +101,13 @@ fn amounts(invoice: &Invoice) -> Value {
     let inclusive = totals.tax_inclusive_minor;
     object! {
         amount_due: invoice.amount_due_minor,
-        amount_overpaid: 0,
+        amount_overpaid: invoice.amount_overpaid_minor,
         amount_paid: invoice.amount_paid_minor,
         amount_remaining: invoice.amount_remaining_minor(),
         amount_shipping: 0,
         ending_balance: invoice.ending_balance_minor,
-        post_payment_credit_notes_amount: 0,
-        pre_payment_credit_notes_amount: 0,
+        post_payment_credit_notes_amount: invoice.post_payment_credit_minor,
+        pre_payment_credit_notes_amount: invoice.pre_payment_credit_minor,
         starting_balance: invoice.starting_balance_minor,
         subtotal: totals.subtotal_minor,
         subtotal_excluding_tax: totals.subtotal_minor.saturating_sub(inclusive),

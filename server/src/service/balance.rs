@@ -42,4 +42,8 @@ pub enum BalanceTransactionKind {
     InvoiceTooSmall,
     /// A voided invoice gave it back.
     UnappliedFromInvoice,
+    /// Money came for an invoice that needed none any more.
+    InvoiceOverpaid,
+    /// A credit note gave it.
+    CreditNote,
 }

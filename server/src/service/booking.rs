@@ -5,6 +5,7 @@
 
 use perennial::calendar::Timestamp;
 use perennial::invoice::{Invoice, InvoiceItem};
+use perennial::ledger::Transfer;
 use perennial::payment::{PaymentIntent, PaymentMethod};
 use perennial::quote::Quote;
 use perennial::subscription::Subscription;
@@ -16,7 +17,7 @@ use super::balance::BalanceTransaction;
 use super::{Engine, Refused};
 use crate::rendering;
 use crate::store::document::{self, Document, Stored};
-use crate::store::{Scope, Tx, event};
+use crate::store::{Scope, Tx, event, ledger};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -263,6 +264,15 @@ impl<'a> Booking<'a> {
             edit.before = edit.row.value.clone();
         }
         Ok(())
+    }
+
+    /// Writes transfers of the double-entry ledger.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn post(&mut self, transfers: &[Transfer]) -> Result<(), Refused> {
+        let (engine, scope) = (self.engine, self.scope);
+        Ok(ledger::append(&engine.store, self.tx.connection(), scope, transfers).await?)
     }
 
     /// Tells that something happened to `noun`.

@@ -7,6 +7,7 @@ use perennial::credit::{BalanceChange, BalanceChangeKind};
 use perennial::customer::Customer;
 use perennial::id::{CustomerBalanceTransactionId, InvoiceId, InvoiceItemId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceError, InvoiceItem, InvoiceStatus};
+use perennial::ledger::{self, Transfer};
 use perennial::payment::{PaymentIntent, PaymentMethod};
 use perennial::quote::{Upcoming, upcoming};
 use perennial::subscription::{CollectionMethod, PauseBehavior, Subscription};
@@ -41,6 +42,8 @@ pub(crate) enum Collect {
 pub(crate) struct Issued {
     /// Changes of the customer's balance.
     pub(crate) entries: Vec<BalanceTransaction>,
+    /// What it moves in the ledger.
+    pub(crate) transfers: Vec<Transfer>,
     /// The claim on the payment method, to be sent after the commit.
     pub(crate) intent: Option<PaymentIntent>,
     /// The card that the claim is on.
@@ -68,6 +71,8 @@ pub(crate) fn entry(
             BalanceChangeKind::AppliedToInvoice => BalanceTransactionKind::AppliedToInvoice,
             BalanceChangeKind::UnappliedFromInvoice => BalanceTransactionKind::UnappliedFromInvoice,
             BalanceChangeKind::InvoiceTooSmall => BalanceTransactionKind::InvoiceTooSmall,
+            BalanceChangeKind::InvoiceOverpaid => BalanceTransactionKind::InvoiceOverpaid,
+            BalanceChangeKind::CreditNote => BalanceTransactionKind::CreditNote,
         },
         invoice: Some(invoice.id.clone()),
         description: None,
@@ -92,7 +97,10 @@ impl Engine {
             subscription.spend_discounts(invoice);
         }
         let mut ids = self.ids();
-        let mut issued = Issued::default();
+        let mut issued = Issued {
+            transfers: ledger::finalized(invoice, now).map_err(|_| Refused::TooLarge)?,
+            ..Issued::default()
+        };
         for change in &changes {
             issued
                 .entries
@@ -218,8 +226,15 @@ impl Engine {
     ) -> Result<(), Refused> {
         let now = self.now();
         match behavior {
-            Some(PauseBehavior::MarkUncollectible) => invoice.mark_uncollectible(now)?,
+            Some(PauseBehavior::MarkUncollectible) => {
+                invoice.mark_uncollectible(now)?;
+                let transfers = ledger::written_off(invoice, now);
+                let transfers = transfers.map_err(|_| Refused::TooLarge)?;
+                issued.transfers.extend(transfers);
+            }
             Some(PauseBehavior::Void) => {
+                let transfers = ledger::voided(invoice, now).map_err(|_| Refused::TooLarge)?;
+                issued.transfers.extend(transfers);
                 if let Some(change) = invoice.void(customer, now)? {
                     let made = entry(&change, customer, invoice, now, &mut self.ids());
                     issued.entries.push(made);
@@ -256,6 +271,7 @@ pub(crate) async fn book_issued(
 ) -> Result<(), Refused> {
     booking.tell("invoice.finalized", invoice).await?;
     booking.insert_all(issued.entries.clone()).await?;
+    booking.post(&issued.transfers).await?;
     if let Some(intent) = &issued.intent {
         booking.insert(intent.clone()).await?;
     }

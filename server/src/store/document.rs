@@ -432,7 +432,7 @@ fn bind_columns<'q, T: Document>(mut query: AnyQuery<'q>, value: &T) -> AnyQuery
     query
 }
 
-pub(super) fn is_unique(error: &sqlx::Error) -> bool {
+pub(crate) fn is_unique(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)

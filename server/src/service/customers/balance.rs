@@ -3,6 +3,7 @@
 use perennial::currency::Currency;
 use perennial::customer::Customer;
 use perennial::id::{CustomerBalanceTransactionId, CustomerId};
+use perennial::ledger as double;
 
 use super::living;
 use crate::rendering;
@@ -10,6 +11,7 @@ use crate::service::balance::{BalanceTransaction, BalanceTransactionKind};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::{self, Stored};
+use crate::store::ledger;
 
 /// The largest amount of one change of a balance, in minor units (Stripe: 12 digits).
 const BALANCE_CHANGE_MAX: i64 = 999_999_999_999;
@@ -38,6 +40,9 @@ impl Engine {
             document::update(connection, scope, &mut stored).await?;
             let now = self.now();
             let entry = document::insert(&self.store, connection, scope, entry, now).await?;
+            let moved = double::adjusted(customer, amount_minor, currency, entry.id.as_str(), now);
+            let moved = moved.map_err(|_| Refused::TooLarge)?;
+            ledger::append(&self.store, connection, scope, &moved).await?;
             let shown = rendering::customer(&stored.value, scope.livemode);
             let previous = rendering::previous_attributes(&before, &shown);
             self.emit(connection, scope, "customer.updated", shown, previous)

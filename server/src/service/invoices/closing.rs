@@ -2,6 +2,7 @@
 
 use perennial::id::InvoiceId;
 use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::ledger;
 use perennial::payment::PaymentStatus;
 use perennial::subscription::{CollectionMethod, Event, Status, Subscription};
 
@@ -49,18 +50,23 @@ impl Engine {
         let now = self.now();
         let mut books = self.books(scope, id).await?;
         let mut entries = Vec::new();
+        let transfers;
         let mut intent = None;
         let Parts {
             invoice, customer, ..
         } = books.parts();
         match how {
             Closing::Void => {
+                transfers = ledger::voided(invoice, now).map_err(|_| Refused::TooLarge)?;
                 if let Some(change) = invoice.void(customer, now)? {
                     entries.push(entry(&change, customer, invoice, now, &mut self.ids()));
                 }
                 intent = self.idle_intent(scope, invoice).await?;
             }
-            Closing::Uncollectible => invoice.mark_uncollectible(now)?,
+            Closing::Uncollectible => {
+                invoice.mark_uncollectible(now)?;
+                transfers = ledger::written_off(invoice, now).map_err(|_| Refused::TooLarge)?;
+            }
         }
         if let Some(own) = &mut books.subscription {
             self.standing_after(scope, own, &books.invoice).await?;
@@ -77,6 +83,7 @@ impl Engine {
             booking.tell("payment_intent.canceled", &**intent).await?;
         }
         booking.insert_all(entries).await?;
+        booking.post(&transfers).await?;
         books.write(&mut booking).await?;
         booking.commit().await?;
         Ok(books.invoice.into_row())

@@ -6,6 +6,7 @@ use perennial::customer::Customer;
 use perennial::dunning::Next;
 use perennial::id::PaymentIntentId;
 use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::ledger::{self, Transfer, Way};
 use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentStatus};
 use perennial::subscription::{
     Cancellation, CancellationReason, CollectionMethod, Event, Status, Subscription, WhenExhausted,
@@ -162,10 +163,7 @@ impl Engine {
         let mut books = self.books(scope, &row.id).await?;
         note(&mut intent, outcome, self.now());
         let told = match outcome {
-            Outcome::Succeeded { .. } => {
-                self.take_payment(scope, &mut books, intent.amount_minor)
-                    .await?
-            }
+            Outcome::Succeeded { .. } => self.take_payment(scope, &mut books, &intent).await?,
             Outcome::Declined(decline) => {
                 self.take_refusal(scope, &mut books, Some(decline)).await?
             }
@@ -182,12 +180,29 @@ impl Engine {
         &self,
         scope: &Scope,
         books: &mut Books,
-        amount_minor: i64,
+        intent: &PaymentIntent,
     ) -> Result<Told, Refused> {
-        let mut told = Told::default();
-        if books.invoice.settle(amount_minor, self.now()).is_err() {
-            let entry = self.keep_overpaid(&books.invoice, &mut books.customer, amount_minor)?;
-            told.overpaid = Some(entry);
+        let (mut told, now) = (Told::default(), self.now());
+        let way = Way::Gateway(intent.id.as_str());
+        let invoice = &mut *books.invoice;
+        // Credit notes may have made it smaller while the charge was out.
+        let owed = match invoice.status {
+            InvoiceStatus::Open | InvoiceStatus::Uncollectible => invoice.amount_remaining_minor(),
+            InvoiceStatus::Draft | InvoiceStatus::Paid | InvoiceStatus::Void => 0,
+        };
+        let applied = intent.amount_minor.min(owed);
+        let over = intent.amount_minor.saturating_sub(applied);
+        if over > 0 {
+            told.overpaid = Some(self.keep_overpaid(invoice, &mut books.customer, over)?);
+            told.transfers = ledger::overpaid(invoice, over, way, now).map_err(defect)?;
+        }
+        if applied == 0 {
+            return Ok(told);
+        }
+        invoice.settle(applied, now)?;
+        let paid = ledger::paid(invoice, applied, way, now).map_err(defect)?;
+        told.transfers.extend(paid);
+        if invoice.status != InvoiceStatus::Paid {
             return Ok(told);
         }
         told.paid = true;
@@ -244,13 +259,15 @@ impl Engine {
     /// Money that came for an invoice which needs none any more becomes the customer's credit.
     fn keep_overpaid(
         &self,
-        invoice: &Invoice,
+        invoice: &mut Invoice,
         customer: &mut Customer,
         amount_minor: i64,
     ) -> Result<BalanceTransaction, Refused> {
         tracing::error!(invoice = %invoice.id, amount_minor, "a payment came for a closed invoice");
         let credit = amount_minor.checked_neg().ok_or(Refused::TooLarge)?;
-        let kind = BalanceChangeKind::Adjustment;
+        let sum = invoice.amount_overpaid_minor.checked_add(amount_minor);
+        invoice.amount_overpaid_minor = sum.ok_or(Refused::TooLarge)?;
+        let kind = BalanceChangeKind::InvoiceOverpaid;
         let change = credit::adjust(&mut customer.balance_minor, credit, kind).map_err(defect)?;
         Ok(entry(
             &change,
@@ -300,6 +317,7 @@ struct Told {
     overpaid: Option<BalanceTransaction>,
     failure: Option<Failure>,
     action: bool,
+    transfers: Vec<Transfer>,
 }
 
 impl Told {
@@ -316,6 +334,7 @@ impl Told {
         };
         booking.tell(kind, intent).await?;
         books.write(booking).await?;
+        booking.post(&self.transfers).await?;
         let invoice = &*books.invoice;
         if self.paid {
             booking.tell("invoice.paid", invoice).await?;
