@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use tokio::sync::Notify;
 
-use crate::clock::{Clock, Entropy, Ids, MovingClock};
+use crate::clock::{Clock, Entropy, Ids, MovingClock, Ordered};
 use crate::gateway::Gateway;
 use crate::store::{Scope, Store, StoreError, event};
 use usage::{NoUsage, UsageSource};
@@ -49,8 +49,10 @@ pub struct Engine {
     pub store: Store,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Ids and keys.
+    /// Keys and links.
     pub entropy: Arc<dyn Entropy>,
+    /// Ids, which grow with the machine's time.
+    pub ordered: Arc<Ordered>,
     /// Where money moves. Never called inside a transaction.
     pub gateway: Arc<dyn Gateway>,
     /// What customers used of metered prices.
@@ -70,10 +72,12 @@ impl Engine {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let ordered = Ordered::new(Arc::clone(&entropy), Arc::clone(&clock));
         Self {
             store,
             clock,
             entropy,
+            ordered: Arc::new(ordered),
             gateway,
             usage: Arc::new(NoUsage),
             due: Arc::default(),
@@ -118,7 +122,7 @@ impl Engine {
     /// The id source, for the domain's constructors.
     #[must_use]
     pub fn ids(&self) -> Ids<'_> {
-        Ids(&*self.entropy)
+        Ids(&*self.ordered)
     }
 
     /// Writes an event into the transaction of the change that it tells of. `object` is the changed
@@ -154,7 +158,7 @@ impl Engine {
             kind: kind.to_owned(),
             object: id,
             created: self.now(),
-            data: data.to_string(),
+            data: event::Data::Shown(data.to_string()),
             cause: self.cause.as_deref().cloned(),
         }
     }

@@ -14,8 +14,10 @@ pub mod key;
 pub mod ledger;
 pub mod listing;
 pub mod nouns;
+pub mod patch;
 mod reader;
 mod writer;
+pub mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -147,6 +149,7 @@ pub struct Store {
     newest_sort: Arc<AtomicI64>,
     /// Sets this process apart from others that write at the same time.
     lane: u128,
+    texts: Arc<writes::Texts>,
 }
 
 impl Store {
@@ -163,6 +166,7 @@ impl Store {
                 database: Database::Postgres(pool),
                 newest_sort: Arc::default(),
                 lane: SystemEntropy.bits(),
+                texts: Arc::default(),
             });
         }
         let Some(path) = url.strip_prefix("sqlite:") else {
@@ -189,6 +193,7 @@ impl Store {
             },
             newest_sort: Arc::default(),
             lane: SystemEntropy.bits(),
+            texts: Arc::default(),
         })
     }
 
@@ -212,6 +217,16 @@ impl Store {
             Database::Sqlite { writer, .. } => Tx(Inner::Shared(writer.begin().await?)),
             Database::Postgres(pool) => Tx(Inner::Own(pool.begin().await?)),
         })
+    }
+
+    /// Whether it is SQLite: one process, one writer.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.database, Database::Sqlite { .. })
+    }
+
+    fn texts(&self) -> &writes::Texts {
+        &self.texts
     }
 
     /// A number that sorts a new row after all older ones of this process: microseconds, made

@@ -1,9 +1,14 @@
 //! One decision, written down: its rows and the events that tell of them go into one transaction,
 //! so that neither is ever there without the other.
 //!
-//! Decide first, then open a booking: on SQLite it holds the only writer.
+//! A booking collects them in memory and opens the transaction when it commits, so that the rows of
+//! one table are written together, and the only writer of SQLite is held as short as can be.
+//! What is read meanwhile does not see them.
+
+use std::collections::HashMap;
 
 use perennial::calendar::Timestamp;
+use perennial::id::EventId;
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::ledger::Transfer;
 use perennial::payment::{PaymentIntent, PaymentMethod};
@@ -11,13 +16,14 @@ use perennial::quote::Quote;
 use perennial::subscription::Subscription;
 use perennial::{customer::Customer, discount::Coupon};
 use serde_json::Value;
-use sqlx::AnyConnection;
 
 use super::balance::BalanceTransaction;
 use super::{Engine, Refused};
 use crate::rendering;
-use crate::store::document::{self, Document, Stored};
-use crate::store::{Scope, Tx, event, ledger};
+use crate::store::document::{self, Column, Document, Stored};
+use crate::store::event::{Data, Kept};
+use crate::store::writes::{Table, Writes};
+use crate::store::{Scope, event, ledger, patch};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -25,60 +31,87 @@ pub trait Told: Document + PartialEq {
     const CREATED: Option<&'static str>;
     /// Stripe's event for a change.
     const UPDATED: Option<&'static str>;
+    /// Whether events keep the aggregate itself, which is shorter, and show it when they are read.
+    /// `rendering::event` knows each of these nouns.
+    const KEPT: bool = false;
     /// As the API shows it at `now`.
     fn render(&self, livemode: bool, now: Timestamp) -> Value;
+    /// Gives `before` what is bookkeeping of ours in `after`, so that its change is not told.
+    fn hush(_before: &mut Self, _after: &Self) {}
+    /// Whether it is plain that the API shows the difference, without rendering both.
+    fn plainly_differs(_before: &Self, _after: &Self) -> bool {
+        false
+    }
 }
 
 macro_rules! told {
-    ($noun:ty, $created:expr, $updated:expr, $render:path) => {
+    ($noun:ty, $kept:literal, $created:expr, $updated:expr, $render:path $(, $more:item)*) => {
         impl Told for $noun {
             const CREATED: Option<&'static str> = $created;
             const UPDATED: Option<&'static str> = $updated;
+            const KEPT: bool = $kept;
             fn render(&self, livemode: bool, _now: Timestamp) -> Value {
                 $render(self, livemode)
             }
+            $($more)*
         }
     };
 }
 
 told!(
     Customer,
+    true,
     Some("customer.created"),
     Some("customer.updated"),
-    rendering::customer
+    rendering::customer,
+    fn hush(before: &mut Self, after: &Self) {
+        before.next_invoice_sequence = after.next_invoice_sequence;
+    }
 );
 told!(
     Subscription,
+    true,
     Some("customer.subscription.created"),
     Some("customer.subscription.updated"),
-    rendering::subscription
+    rendering::subscription,
+    fn plainly_differs(before: &Self, after: &Self) -> bool {
+        before.status != after.status || before.latest_invoice != after.latest_invoice
+    }
 );
 told!(
     Invoice,
+    true,
     Some("invoice.created"),
     Some("invoice.updated"),
-    rendering::invoice
+    rendering::invoice,
+    fn plainly_differs(before: &Self, after: &Self) -> bool {
+        before.status != after.status
+    }
 );
 told!(
     InvoiceItem,
+    true,
     Some("invoiceitem.created"),
     None,
     rendering::invoice_item
 );
 told!(
     PaymentIntent,
+    true,
     Some("payment_intent.created"),
     None,
     rendering::payment_intent
 );
 told!(
     PaymentMethod,
+    false,
     None,
     Some("payment_method.updated"),
     rendering::payment_method
 );
 told!(
     BalanceTransaction,
+    false,
     None,
     None,
     rendering::balance_transaction
@@ -144,123 +177,185 @@ impl<T> std::ops::DerefMut for Edit<T> {
     }
 }
 
-/// A transaction that is being written.
+/// An aggregate that an event has told whole: later events tell what is different.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    /// The event's place in lists.
+    sort: i64,
+    /// The aggregate as JSON.
+    body: String,
+}
+
+/// Wholes by noun and id.
+pub(crate) type Wholes = HashMap<(&'static str, String), Whole>;
+
+/// A transaction that is being collected.
 pub struct Booking<'a> {
     engine: &'a Engine,
     scope: &'a Scope,
-    tx: Tx,
+    writes: Writes,
+    wholes: Wholes,
 }
 
 impl<'a> Booking<'a> {
-    /// Starts one. Dropping it undoes everything.
+    /// Starts one. Dropping it forgets everything.
     ///
     /// # Errors
-    /// When the database is out of reach.
+    /// None now; callers treat it as a transaction.
+    #[expect(
+        clippy::unused_async,
+        reason = "a booking is used as the transaction that it becomes"
+    )]
     pub async fn begin(engine: &'a Engine, scope: &'a Scope) -> Result<Self, Refused> {
-        let tx = engine.store.begin().await?;
-        Ok(Self { engine, scope, tx })
+        Ok(Self {
+            engine,
+            scope,
+            writes: Writes::new(scope),
+            wholes: Wholes::new(),
+        })
     }
 
-    /// For statements beyond documents and events.
-    pub fn connection(&mut self) -> &mut AnyConnection {
-        self.tx.connection()
+    /// Adds a row to a table whose rows are only added: its cells after merchant and livemode.
+    pub fn add(&mut self, table: &'static Table, cells: Vec<Column>) {
+        self.writes.add(table, cells);
     }
 
-    /// Adds a new row and tells of it.
+    /// A statement for what is neither a document nor an added row; it runs after the documents are
+    /// written. It binds `$1` merchant, `$2` livemode, then `cells`. Touching another number of rows
+    /// than `touches` is a conflict.
+    pub fn run(&mut self, sql: &'static str, cells: Vec<Column>, touches: Option<u64>) {
+        self.writes.statement(sql, cells, touches);
+    }
+
+    /// Adds a new row and tells of it. That its id is taken shows when the booking commits.
     ///
     /// # Errors
-    /// When its id is taken or the database fails.
-    pub async fn insert<T: Told>(&mut self, value: T) -> Result<Stored<T>, Refused> {
-        let (engine, now) = (self.engine, self.engine.now());
-        let connection = self.tx.connection();
-        let stored = document::insert(&engine.store, connection, self.scope, value, now).await?;
+    /// When it can't be written as JSON.
+    #[expect(clippy::unused_async, reason = "as `begin`")]
+    pub async fn insert<T: Told + Clone + 'static>(
+        &mut self,
+        value: T,
+    ) -> Result<Stored<T>, Refused> {
+        let (store, now) = (&self.engine.store, self.engine.now());
+        let stored = self.writes.insert(store, value, now)?;
         if let Some(kind) = T::CREATED {
-            self.tell(kind, &stored.value).await?;
+            self.tell_now(kind, &stored.value, None)?;
         }
         Ok(stored)
     }
 
-    /// Adds new rows and tells of them, in two statements.
+    /// Adds new rows and tells of them.
     ///
     /// # Errors
-    /// When an id is taken or the database fails.
-    pub async fn insert_all<T: Told>(&mut self, values: Vec<T>) -> Result<(), Refused> {
-        let (engine, now) = (self.engine, self.engine.now());
-        let connection = self.tx.connection();
-        let rows =
-            document::insert_many(&engine.store, connection, self.scope, values, now).await?;
-        match T::CREATED {
-            Some(kind) => self.tell_all(kind, &rows).await,
-            None => Ok(()),
+    /// When one can't be written as JSON.
+    pub async fn insert_all<T: Told + Clone + 'static>(
+        &mut self,
+        values: Vec<T>,
+    ) -> Result<(), Refused> {
+        for value in values {
+            self.insert(value).await?;
         }
+        Ok(())
     }
 
     /// Saves rows that changed. What happened to them is told under its own name.
     ///
     /// # Errors
-    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
-    pub async fn save_all_quietly<T: Told>(
+    /// When one can't be written as JSON. That somebody else was faster shows when the booking
+    /// commits.
+    #[expect(clippy::unused_async, reason = "as `begin`")]
+    pub async fn save_all_quietly<T: Told + Clone + 'static>(
         &mut self,
         rows: &mut [Stored<T>],
     ) -> Result<(), Refused> {
-        Ok(document::update_many(self.tx.connection(), self.scope, rows).await?)
+        for row in rows {
+            self.writes.update(row, None)?;
+        }
+        Ok(())
     }
 
     /// Takes rows away, and tells of it as `kind`.
     ///
     /// # Errors
-    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
-    pub async fn delete_all<T: Told>(
+    /// When one can't be written as JSON. That somebody else was faster shows when the booking
+    /// commits.
+    #[expect(clippy::unused_async, reason = "as `begin`")]
+    pub async fn delete_all<T: Told + 'static>(
         &mut self,
         kind: &str,
         rows: &[Stored<T>],
     ) -> Result<(), Refused> {
-        document::delete_many(self.tx.connection(), self.scope, rows).await?;
-        self.tell_all(kind, rows).await
+        for row in rows {
+            self.writes.delete(row);
+            self.tell_now(kind, &row.value, None)?;
+        }
+        Ok(())
     }
 
     /// Counts a row's revision up, whether anything about it changed or not, so that whoever decides
     /// on it at the same moment decides again. What changed is told when it is saved.
     ///
     /// # Errors
-    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
-    pub async fn hold<T: Told + Clone>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
-        Ok(document::update(self.tx.connection(), self.scope, &mut edit.row).await?)
+    /// When it can't be written as JSON.
+    #[expect(clippy::unused_async, reason = "as `begin`")]
+    pub async fn hold<T: Told + Clone + 'static>(
+        &mut self,
+        edit: &mut Edit<T>,
+    ) -> Result<(), Refused> {
+        Ok(self.writes.update(&mut edit.row, Some(&edit.before))?)
     }
 
     /// Saves a row if anything about it changed, and tells what.
     ///
     /// # Errors
-    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
-    pub async fn save<T: Told + Clone>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
+    /// When it can't be written as JSON. That somebody else was faster shows when the booking
+    /// commits.
+    pub async fn save<T: Told + Clone + 'static>(
+        &mut self,
+        edit: &mut Edit<T>,
+    ) -> Result<(), Refused> {
         if edit.row.value == edit.before {
             return Ok(());
         }
-        document::update(self.tx.connection(), self.scope, &mut edit.row).await?;
-        let before = std::mem::replace(&mut edit.before, edit.row.value.clone());
+        let mut before = edit.before.clone();
+        self.save_quietly(edit).await?;
         let Some(kind) = T::UPDATED else {
             return Ok(());
         };
+        T::hush(&mut before, &edit.row.value);
+        if before == edit.row.value {
+            return Ok(());
+        }
+        let after = &edit.row.value;
+        if T::KEPT && T::plainly_differs(&before, after) {
+            return self.tell_now(kind, after, Some(&before));
+        }
         let (livemode, now) = (self.scope.livemode, self.engine.now());
-        let object = edit.row.value.render(livemode, now);
+        let object = after.render(livemode, now);
         let previous = rendering::previous_attributes(&before.render(livemode, now), &object);
         // What is not shown has not changed for those outside.
         if previous.is_none() {
             return Ok(());
         }
-        self.emit(kind, object, previous).await
+        if T::KEPT {
+            return self.tell_now(kind, after, Some(&before));
+        }
+        self.emit(kind, object, previous);
+        Ok(())
     }
 
     /// Saves a row if anything about it changed. What happened to it is told under its own name.
     ///
     /// # Errors
-    /// [`crate::store::StoreError::Conflict`] when somebody else was faster.
-    pub async fn save_quietly<T: Told + Clone>(
+    /// When it can't be written as JSON. That somebody else was faster shows when the booking
+    /// commits.
+    #[expect(clippy::unused_async, reason = "as `begin`")]
+    pub async fn save_quietly<T: Told + Clone + 'static>(
         &mut self,
         edit: &mut Edit<T>,
     ) -> Result<(), Refused> {
         if edit.row.value != edit.before {
-            document::update(self.tx.connection(), self.scope, &mut edit.row).await?;
+            self.writes.update(&mut edit.row, Some(&edit.before))?;
             edit.before = edit.row.value.clone();
         }
         Ok(())
@@ -269,49 +364,104 @@ impl<'a> Booking<'a> {
     /// Writes transfers of the double-entry ledger.
     ///
     /// # Errors
-    /// When the database fails.
+    /// None now; the rows are written when the booking commits.
+    #[expect(clippy::unused_async, reason = "as `begin`")]
     pub async fn post(&mut self, transfers: &[Transfer]) -> Result<(), Refused> {
-        let (engine, scope) = (self.engine, self.scope);
-        Ok(ledger::append(&engine.store, self.tx.connection(), scope, transfers).await?)
+        for transfer in transfers {
+            let cells = ledger::cells(&self.engine.store, transfer);
+            self.writes.add(&ledger::TABLE, cells);
+        }
+        Ok(())
     }
 
     /// Tells that something happened to `noun`.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When it can't be written as JSON.
+    #[expect(clippy::unused_async, reason = "as `begin`")]
     pub async fn tell<T: Told>(&mut self, kind: &str, noun: &T) -> Result<(), Refused> {
-        let object = noun.render(self.scope.livemode, self.engine.now());
-        self.emit(kind, object, None).await
+        self.tell_now(kind, noun, None)
     }
 
-    async fn tell_all<T: Told>(&mut self, kind: &str, rows: &[Stored<T>]) -> Result<(), Refused> {
-        let (engine, scope, now) = (self.engine, self.scope, self.engine.now());
-        let told = rows.iter().map(|row| {
-            let object = row.value.render(scope.livemode, now);
-            engine.event(kind, object, None)
-        });
-        let told: Vec<_> = told.collect();
-        Ok(event::append_many(&engine.store, self.tx.connection(), scope, &told).await?)
-    }
-
-    async fn emit(
+    fn tell_now<T: Told>(
         &mut self,
         kind: &str,
-        object: Value,
-        previous: Option<Value>,
+        noun: &T,
+        before: Option<&T>,
     ) -> Result<(), Refused> {
-        let (engine, scope) = (self.engine, self.scope);
-        engine
-            .emit(self.tx.connection(), scope, kind, object, previous)
-            .await
+        if !T::KEPT {
+            let object = noun.render(self.scope.livemode, self.engine.now());
+            self.emit(kind, object, None);
+            return Ok(());
+        }
+        let body = document::encode(noun)?;
+        let before = match before {
+            Some(before) => patch::changes(&body, &document::encode(before)?),
+            None => None,
+        };
+        let name = (T::KIND, noun.key().to_owned());
+        let basis = self.wholes.get(&name);
+        let mut parts = Vec::with_capacity(2);
+        match basis {
+            None => parts.push(format!("\"object\":{body}")),
+            Some(whole) => {
+                let changes = patch::changes(&whole.body, &body);
+                parts.extend(changes.map(|changes| format!("\"changes\":{changes}")));
+            }
+        }
+        parts.extend(before.map(|before| format!("\"before\":{before}")));
+        let said = match parts.is_empty() {
+            true => String::new(),
+            false => format!("{{{}}}", parts.join(",")),
+        };
+        let basis = basis.map(|whole| whole.sort);
+        let data = Data::Kept(Kept {
+            noun: T::KIND.to_owned(),
+            basis,
+            body: said,
+        });
+        let sort = self.append(kind, name.1.clone(), data);
+        if basis.is_none() {
+            self.wholes.insert(name, Whole { sort, body });
+        }
+        Ok(())
     }
 
-    /// Keeps everything. It has reached the disk when this returns.
+    /// Tells something in the API's shape.
+    fn emit(&mut self, kind: &str, object: Value, previous: Option<Value>) {
+        let event = self.engine.event(kind, object, previous);
+        self.append(kind, event.object, event.data);
+    }
+
+    /// Adds an event; answers with its place in lists.
+    fn append(&mut self, kind: &str, object: String, data: Data) -> i64 {
+        let (engine, created) = (self.engine, self.engine.now());
+        let sort = engine.store.sort(created);
+        let event = event::Event {
+            id: EventId::new(&mut engine.ids()),
+            kind: kind.to_owned(),
+            object,
+            created,
+            data,
+            cause: engine.cause.as_deref().cloned(),
+        };
+        self.writes.add(&event::TABLE, event::cells(event, sort));
+        sort
+    }
+
+    /// Writes and keeps everything. It has reached the disk when this returns.
     ///
     /// # Errors
-    /// When it did not; nothing was kept then.
+    /// When it did not; nothing was kept then. [`crate::store::StoreError::Conflict`] when somebody
+    /// else was faster, [`crate::store::StoreError::Exists`] when a new row's id is taken.
     pub async fn commit(self) -> Result<(), Refused> {
-        self.tx.commit().await?;
+        if self.writes.is_empty() {
+            return Ok(());
+        }
+        let store = &self.engine.store;
+        let mut tx = store.begin().await?;
+        self.writes.write(store, tx.connection()).await?;
+        tx.commit().await?;
         self.engine.wake();
         Ok(())
     }

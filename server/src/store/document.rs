@@ -175,7 +175,7 @@ pub async fn insert<T: Document>(
             revision: 1,
             sort,
         }),
-        Err(error) => Err(not_inserted::<T>(error, value.key())),
+        Err(error) => Err(not_inserted(error, T::KIND, value.key())),
     }
 }
 
@@ -214,7 +214,7 @@ pub async fn insert_many<T: Document>(
     }
     match query.execute(connection).await {
         Ok(_) => Ok(rows),
-        Err(error) => Err(not_inserted::<T>(error, &keys(&rows))),
+        Err(error) => Err(not_inserted(error, T::KIND, &keys(&rows))),
     }
 }
 
@@ -232,8 +232,9 @@ fn insert_many_sql<T: Document>(columns: usize, rows: usize) -> String {
     format!("{head} values {}", values.join(", "))
 }
 
-fn not_inserted<T: Document>(error: sqlx::Error, id: &str) -> StoreError {
-    let (kind, id) = (T::KIND, id.to_owned());
+/// Why rows of a kind were not written.
+pub(super) fn not_inserted(error: sqlx::Error, kind: &'static str, id: &str) -> StoreError {
+    let id = id.to_owned();
     match error {
         // A place in a list that another process took at this moment: the next one is free.
         error if super::is_sort_clash(constraint(&error)) => StoreError::Conflict { kind, id },
@@ -412,7 +413,8 @@ pub async fn delete_many<T: Document>(
     Ok(())
 }
 
-fn encode<T: Document>(value: &T) -> Result<String, StoreError> {
+/// A document as its row's body.
+pub(crate) fn encode<T: Document>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Unreadable {
         kind: T::KIND,
         id: value.key().to_owned(),
@@ -420,7 +422,7 @@ fn encode<T: Document>(value: &T) -> Result<String, StoreError> {
     })
 }
 
-type AnyQuery<'q> = Query<'q, Any, sqlx::any::AnyArguments>;
+pub(super) type AnyQuery<'q> = Query<'q, Any, sqlx::any::AnyArguments>;
 
 fn bind_columns<'q, T: Document>(mut query: AnyQuery<'q>, value: &T) -> AnyQuery<'q> {
     for column in value.columns() {

@@ -3,15 +3,39 @@
 use perennial::ledger::{Account, Transfer};
 use sqlx::AnyConnection;
 
-use super::document::is_unique;
+use super::document::Column;
+use super::writes::{Table, Writes};
 use super::{Scope, Store, StoreError};
 
-/// Rows that one statement writes.
-const ROWS_MAX: usize = 50;
-/// Values of one row beside merchant and mode.
-const COLUMNS: usize = 10;
+/// Transfers as rows that are added.
+pub static TABLE: Table = Table {
+    name: "ledger_transfer",
+    columns: &[
+        "document", "sort", "debit", "credit", "amount", "currency", "cause", "object", "customer",
+        "at",
+    ],
+    after: "",
+};
 
-/// Writes transfers, fifty with each statement.
+/// A transfer as a row of [`TABLE`].
+#[must_use]
+pub fn cells(store: &Store, own: &Transfer) -> Vec<Column> {
+    let customer = moves_balance(own).then(|| own.customer.to_string());
+    vec![
+        Column::Text(Some(document(own).to_owned())),
+        Column::Number(Some(store.sort(own.at))),
+        Column::Number(Some(own.debit.number())),
+        Column::Number(Some(own.credit.number())),
+        Column::Number(Some(own.amount_minor)),
+        Column::Text(Some(own.currency.lower().to_owned())),
+        Column::Number(Some(own.cause.number())),
+        Column::Text(own.object.as_ref().map(ToString::to_string)),
+        Column::Text(customer),
+        Column::Number(Some(own.at.0)),
+    ]
+}
+
+/// Writes transfers.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when another process wrote about the same document at the same moment.
@@ -21,41 +45,11 @@ pub async fn append(
     scope: &Scope,
     transfers: &[Transfer],
 ) -> Result<(), StoreError> {
-    for transfers in transfers.chunks(ROWS_MAX) {
-        let rows: Vec<String> = (0..transfers.len()).map(places).collect();
-        let sql = format!(
-            "insert into ledger_transfer (merchant, livemode, document, sort, debit, credit, amount, \
-             currency, cause, object, customer, at) values {}",
-            rows.join(", ")
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(scope.merchant.as_str())
-            .bind(scope.mode());
-        for own in transfers {
-            query = query
-                .bind(document(own))
-                .bind(store.sort(own.at))
-                .bind(own.debit.number())
-                .bind(own.credit.number())
-                .bind(own.amount_minor)
-                .bind(own.currency.lower())
-                .bind(own.cause.number())
-                .bind(own.object.as_deref())
-                .bind(moves_balance(own).then(|| own.customer.as_str()))
-                .bind(own.at.0);
-        }
-        if let Err(error) = query.execute(&mut *connection).await {
-            let id = transfers.first().map(document).unwrap_or_default();
-            return Err(match is_unique(&error) {
-                true => StoreError::Conflict {
-                    kind: "ledger transfer",
-                    id: id.to_owned(),
-                },
-                false => error.into(),
-            });
-        }
+    let mut writes = Writes::new(scope);
+    for own in transfers {
+        writes.add(&TABLE, cells(store, own));
     }
-    Ok(())
+    writes.write(store, connection).await
 }
 
 /// What a transfer is kept under.
@@ -68,11 +62,4 @@ fn document(transfer: &Transfer) -> &str {
 
 fn moves_balance(transfer: &Transfer) -> bool {
     [transfer.debit, transfer.credit].contains(&Account::CustomerBalance)
-}
-
-/// The placeholders of one row: `($1, $2, $3, …)`.
-fn places(row: usize) -> String {
-    let first = 3 + row * COLUMNS;
-    let names: Vec<String> = (first..first + COLUMNS).map(|n| format!("${n}")).collect();
-    format!("($1, $2, {})", names.join(", "))
 }
