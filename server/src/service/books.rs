@@ -19,6 +19,9 @@ pub(crate) struct Books {
     pub(crate) subscription: Option<Edit<Subscription>>,
     /// Other invoices that stop with the subscription.
     pub(crate) stopped: Vec<Edit<Invoice>>,
+    /// A newer invoice of the subscription is settled: what becomes of this one says nothing about the
+    /// subscription's standing.
+    pub(crate) overtaken: bool,
 }
 
 /// The values of [`Books`], to decide about.
@@ -26,6 +29,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) invoice: &'a mut Invoice,
     pub(crate) customer: &'a mut Customer,
     pub(crate) subscription: Option<&'a mut Subscription>,
+    pub(crate) overtaken: bool,
 }
 
 impl Books {
@@ -34,6 +38,7 @@ impl Books {
             invoice: &mut self.invoice,
             customer: &mut self.customer,
             subscription: self.subscription.as_deref_mut(),
+            overtaken: self.overtaken,
         }
     }
 
@@ -66,7 +71,29 @@ impl Engine {
             customer,
             subscription,
             stopped,
+            overtaken: false,
         })
+    }
+
+    /// Finds out whether a newer invoice of the subscription is settled. A refusal asks before it puts
+    /// the subscription in arrears: the newest invoice that was paid, written off or refused decides
+    /// about the standing, in whichever order the answers come in.
+    pub(crate) async fn look_ahead(&self, scope: &Scope, books: &mut Books) -> Result<(), Refused> {
+        let Some(own) = &books.subscription else {
+            return Ok(());
+        };
+        if own.latest_invoice.as_ref() == Some(&books.invoice.id) {
+            return Ok(());
+        }
+        let newest = self.invoices_of(scope, &own.id).await?;
+        let mut newer = newest.iter().take_while(|row| row.id != books.invoice.id);
+        books.overtaken = newer.any(|row| {
+            matches!(
+                row.status,
+                InvoiceStatus::Paid | InvoiceStatus::Uncollectible
+            )
+        });
+        Ok(())
     }
 
     /// The unpaid invoices of a subscription that ends: they stop moving by themselves.

@@ -87,7 +87,8 @@ impl Engine {
         Ok(document::select(&mut connection, scope, sql, &filter).await?)
     }
 
-    /// A subscription's newest invoices, newest first; at most [`PageRequest::LIMIT_MAX`].
+    /// A subscription's newest invoices, newest first by the moment that they bill to: those that were
+    /// caught up with have been made in one second. At most [`PageRequest::LIMIT_MAX`].
     pub(crate) async fn invoices_of(
         &self,
         scope: &Scope,
@@ -97,9 +98,12 @@ impl Engine {
         let page = PageRequest::first(PageRequest::LIMIT_MAX);
         let filter = [Column::text(subscription)];
         let sql = nouns::INVOICES_BY_SUBSCRIPTION;
-        Ok(document::list(&mut connection, scope, sql, &page, &filter)
-            .await?
-            .rows)
+        let mut found: Vec<Stored<Invoice>> =
+            document::list(&mut connection, scope, sql, &page, &filter)
+                .await?
+                .rows;
+        found.sort_by_key(|row| std::cmp::Reverse((row.period.end, row.sort)));
+        Ok(found)
     }
 
     /// The merchant of a scope.

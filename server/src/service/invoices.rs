@@ -191,16 +191,24 @@ impl Engine {
             invoice,
             customer,
             subscription,
+            ..
         } = books.parts();
         let mut issued = self.issue(invoice, customer, subscription, method.as_deref(), collect)?;
         if invoice.status == InvoiceStatus::Open {
             let behavior = pause.map(|pause| pause.behavior);
             self.set_aside(invoice, customer, &mut issued, behavior)?;
         }
+        // Nothing to pay, or set aside at once: that is an answer too, as a payment would be.
+        if books.invoice.status != InvoiceStatus::Open
+            && let Some(own) = &mut books.subscription
+        {
+            self.standing_after(scope, own, &books.invoice).await?;
+        }
         let mut failure = None;
         if issued.unpayable {
             let (merchant, now) = (self.merchant(scope).await?, self.now());
             let decline = payments::nothing_to_pay_with();
+            self.look_ahead(scope, &mut books).await?;
             let failed = payments::fail(books.parts(), &decline, &merchant, true, now)?;
             self.stop_if(scope, &mut books, failed.ends).await?;
             failure = Some(failed);

@@ -4,7 +4,7 @@ mod ending;
 
 use std::collections::HashMap;
 
-use perennial::calendar::{AnchorConfig, Timestamp};
+use perennial::calendar::{AnchorConfig, CalendarError, Timestamp};
 use perennial::catalog::Price;
 use perennial::customer::Customer;
 use perennial::id::{CouponId, CustomerId, PaymentMethodId, PriceId, SubscriptionId, TaxRateId};
@@ -416,6 +416,11 @@ impl From<SubscriptionError> for Refused {
             (SubscriptionError::Money(_), _) => Self::TooLarge,
             (SubscriptionError::Invoice(inner), _) => (*inner).into(),
             (_, Some(param)) => Self::invalid(param, error.to_string()),
+            (SubscriptionError::Calendar(CalendarError::AnchorNeedsMonths), _) => {
+                Self::invalid("billing_cycle_anchor_config", error.to_string())
+            }
+            // A trial, an anchor or a period beyond the last year.
+            (SubscriptionError::Calendar(CalendarError::OutOfRange), _) => Self::TooLarge,
             (SubscriptionError::Calendar(_), _) => Self::Defect(error.to_string()),
             _ => Self::State {
                 code: None,

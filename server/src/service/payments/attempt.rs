@@ -241,6 +241,7 @@ impl Engine {
             _ => nothing_to_pay_with(),
         };
         let merchant = self.merchant(scope).await?;
+        self.look_ahead(scope, &mut books).await?;
         let failure = fail(books.parts(), &decline, &merchant, true, self.now())?;
         self.stop_if(scope, &mut books, failure.ends).await?;
         let mut booking = Booking::begin(self, scope).await?;

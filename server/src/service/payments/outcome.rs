@@ -59,6 +59,7 @@ fn schedule(
     let status = parts.subscription.as_ref().map(|own| own.status);
     if let Some(own) = parts.subscription.as_deref_mut()
         && matches!(own.status, Status::Active | Status::PastDue)
+        && !parts.overtaken
     {
         own.status = own
             .status
@@ -225,6 +226,7 @@ impl Engine {
         let automatic = books.invoice.next_payment_attempt.is_none();
         let (merchant, now) = (self.merchant(scope).await?, self.now());
         let open = books.invoice.status == InvoiceStatus::Open;
+        self.look_ahead(scope, books).await?;
         let ends = match decline {
             Some(decline) => {
                 let failure = match open {
