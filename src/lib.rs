@@ -25,6 +25,7 @@ pub mod tax;
 pub mod tax_id;
 
 // What they have, what a change of it bills, and what is claimed.
+pub mod coverage;
 pub mod credit;
 pub mod invoice;
 pub mod ledger;

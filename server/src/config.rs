@@ -48,6 +48,19 @@ pub enum Command {
         #[command(flatten)]
         log: LogConfig,
     },
+    /// Prove that the books are in order: the ledger against the documents, payments and credits
+    /// against paid invoices, each period of each subscription once; fails if anything is amiss
+    Audit {
+        /// Print one JSON object a merchant and mode, instead of a report for people
+        #[arg(long)]
+        json: bool,
+        /// The database.
+        #[command(flatten)]
+        store: StoreConfig,
+        /// The logs.
+        #[command(flatten)]
+        log: LogConfig,
+    },
     /// Manage the merchants of this installation
     Merchant {
         /// What to do with them.

@@ -3,6 +3,7 @@
 //! programs and the web for people.
 
 pub mod api;
+pub mod auditing;
 pub mod clock;
 pub mod config;
 pub mod demo;

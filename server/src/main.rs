@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let log: &LogConfig = match &command {
         Command::Serve(config) => &config.log,
-        Command::Migrate { log, .. } => log,
+        Command::Migrate { log, .. } | Command::Audit { log, .. } => log,
         Command::Merchant { command } => command.log(),
     };
     server::logging::start(log)?;
@@ -36,6 +36,7 @@ fn run(command: Command) -> Outcome {
         match &command {
             Command::Serve(config) => serving::serve(config).await.map_err(|e| e.to_string()),
             Command::Migrate { store, .. } => migrate(store).await,
+            Command::Audit { json, store, .. } => audit(*json, store).await,
             Command::Merchant { command } => match command {
                 MerchantCommand::Create { name, store, .. } => create_merchant(name, store).await,
                 MerchantCommand::Update {
@@ -60,6 +61,30 @@ async fn migrate(store: &StoreConfig) -> Outcome {
     open(store).await?.close().await;
     println!("The database is up to date.");
     Ok(())
+}
+
+/// Prints what an audit of all merchants finds; an error when anything is amiss.
+async fn audit(json: bool, store: &StoreConfig) -> Outcome {
+    let store = open(store).await?;
+    let (engine, _) = serving::engine(store.clone())
+        .await
+        .map_err(|e| e.to_string())?;
+    let mut amiss = 0;
+    let heard = |audit: server::service::audit::Audit| {
+        amiss += audit.exceptions_count;
+        match json {
+            true => println!("{}", server::auditing::json(&audit)),
+            false if audit.invoices + audit.customers == 0 => {}
+            false => print!("{}", server::auditing::report(&audit)),
+        }
+    };
+    engine.audit_all(heard).await.map_err(|e| e.to_string())?;
+    store.close().await;
+    match amiss {
+        0 => Ok(()),
+        1 => Err("the books are not in order: 1 exception".to_owned()),
+        more => Err(format!("the books are not in order: {more} exceptions")),
+    }
 }
 
 async fn create_merchant(name: &str, store: &StoreConfig) -> Outcome {

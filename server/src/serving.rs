@@ -13,7 +13,7 @@ use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 use crate::demo;
 use crate::gateway::sandbox::{self, Sandbox};
-use crate::service::Engine;
+use crate::service::{Engine, Refused};
 use crate::store::{Store, StoreError, installation};
 use crate::web::{self, Web, WebConfig};
 use crate::work;
@@ -32,6 +32,9 @@ pub enum ServeError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The ledger of an older installation.
+    #[error("the ledger can't be opened: {0}")]
+    Ledger(#[from] Refused),
     /// The demo.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
@@ -60,6 +63,8 @@ pub async fn engine(store: Store) -> Result<(Engine, Sandbox), StoreError> {
 pub async fn serve(config: &Config) -> Result<(), ServeError> {
     let store = Store::open(config.store.database.as_str()).await?;
     let (engine, sandbox) = engine(store.clone()).await?;
+    // Before anything new is booked.
+    engine.open_ledger().await?;
     sandbox.slow_down(Duration::from_millis(config.sandbox_delay_millis));
     let address = config.listen;
     let listener = TcpListener::bind(address)

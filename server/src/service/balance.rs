@@ -28,6 +28,14 @@ pub struct BalanceTransaction {
     pub created: Timestamp,
 }
 
+impl BalanceTransaction {
+    /// Whether an invoice brought it: the ledger has it there.
+    #[must_use]
+    pub fn is_of_invoice(&self) -> bool {
+        self.invoice.is_some()
+    }
+}
+
 /// Why a balance changed, in Stripe's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -278,6 +278,11 @@ impl Town {
             check_periods(&invoices);
             check_ledger(&self.world, customer).await;
         }
+        let audit = self.world.engine.audit(&self.world.scope).await.unwrap();
+        assert_eq!(audit.exceptions, []);
+        for book in audit.books.values() {
+            assert_eq!(book.explained_minor, book.moved_minor);
+        }
         let now = self.world.engine.now();
         for (_, id) in &self.people {
             let own = self.world.find_subscription(id).await;

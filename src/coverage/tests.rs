@@ -1,0 +1,149 @@
+//! Each period once: what is found, and what is no fault.
+
+use super::{Billing, Fault, check};
+use crate::calendar::{Period, Timestamp};
+use crate::fixture::{line, running, simple};
+use crate::id::InvoiceId;
+use crate::invoice::{BillingReason, Line, LineKind};
+use crate::subscription::Subscription;
+
+const DAY: i64 = 86_400;
+// 2026-01-01 00:00:00 UTC.
+const START: i64 = 1_767_225_600;
+
+fn at(day: i64) -> Timestamp {
+    Timestamp(START + day * DAY)
+}
+
+fn subscription() -> Subscription {
+    let price = crate::fixture::price("pro", 1_000);
+    running(simple(price, 1, at(0)))
+}
+
+fn of(own: &Subscription, kind: LineKind, from: i64, until: i64) -> Line {
+    let mut line = line("x", 1_000);
+    line.kind = kind;
+    line.price = Some(own.items[0].price.id.clone());
+    line.subscription_item = Some(own.items[0].id.clone());
+    line.period = Period {
+        start: at(from),
+        end: at(until),
+    };
+    line
+}
+
+/// A line: kind, from and until in days, reason, void.
+type Row = (LineKind, i64, i64, BillingReason, bool);
+
+fn faults(rows: &[Row], until: i64) -> Vec<(i64, i64, bool)> {
+    let mut own = subscription();
+    own.items[0].current_period.end = at(until);
+    let lines: Vec<Line> = rows
+        .iter()
+        .map(|row| of(&own, row.0, row.1, row.2))
+        .collect();
+    let ids: Vec<InvoiceId> = (0..rows.len())
+        .map(|n| InvoiceId::from_random(n as u128))
+        .collect();
+    let billings: Vec<Billing<'_>> = (0..rows.len())
+        .map(|n| Billing {
+            invoice: Some(&ids[n]),
+            reason: Some(rows[n].3),
+            void: rows[n].4,
+            line: &lines[n],
+        })
+        .collect();
+    let found = check(&own, &billings).problems;
+    let days = |t: Timestamp| (t.0 - START) / DAY;
+    found
+        .iter()
+        .map(|own| {
+            let twice = matches!(own.fault, Fault::Twice(_));
+            (days(own.period.start), days(own.period.end), twice)
+        })
+        .collect()
+}
+
+#[test]
+fn periods_are_found_billed_twice_or_never() {
+    use BillingReason::{SubscriptionCreate, SubscriptionCycle, SubscriptionUpdate};
+    use LineKind::{Recurring, RemainingTime, Trial, UnusedTime};
+    // January has 31 days, February 28, March 31.
+    let first = (Recurring, 0, 31, SubscriptionCreate, false);
+    let second = (Recurring, 31, 59, SubscriptionCycle, false);
+    let third = (Recurring, 59, 90, SubscriptionCycle, false);
+    let cases: &[(&str, &[Row], i64, &[(i64, i64, bool)])] = &[
+        ("one after another", &[first, second, third], 90, &[]),
+        (
+            "a renewal twice",
+            &[first, second, second],
+            59,
+            &[(31, 59, true)],
+        ),
+        ("a renewal missing", &[first, third], 90, &[(31, 59, false)]),
+        (
+            "the running one missing",
+            &[first, second],
+            90,
+            &[(59, 90, false)],
+        ),
+        (
+            "one that was voided",
+            &[first, (Recurring, 31, 59, SubscriptionCycle, true), third],
+            90,
+            &[],
+        ),
+        (
+            "one voided and billed again",
+            &[first, (Recurring, 31, 59, SubscriptionCycle, true), second],
+            59,
+            &[],
+        ),
+        (
+            "a change in the middle",
+            &[
+                first,
+                (UnusedTime, 10, 31, SubscriptionUpdate, false),
+                (RemainingTime, 10, 31, SubscriptionUpdate, false),
+            ],
+            31,
+            &[],
+        ),
+        (
+            "a restart that gives nothing back, as asked",
+            &[first, (Recurring, 10, 38, SubscriptionUpdate, false)],
+            38,
+            &[],
+        ),
+        (
+            "a renewal within a period",
+            &[first, (Recurring, 10, 38, SubscriptionCycle, false)],
+            38,
+            &[(10, 31, true)],
+        ),
+        (
+            "a trial first",
+            &[
+                (Trial, 0, 31, SubscriptionCreate, false),
+                (Recurring, 31, 59, SubscriptionCycle, false),
+            ],
+            59,
+            &[],
+        ),
+        (
+            "a pause that ended within a period",
+            &[first, (Recurring, 45, 76, SubscriptionCycle, false)],
+            76,
+            &[],
+        ),
+        (
+            "the end given back",
+            &[first, (UnusedTime, 10, 31, SubscriptionUpdate, false)],
+            31,
+            &[],
+        ),
+    ];
+    for (name, rows, until, expected) in cases {
+        assert_eq!(faults(rows, *until), *expected, "{name}");
+    }
+}
