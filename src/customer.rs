@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Timestamp;
 use crate::currency::Currency;
 use crate::discount::Discount;
-use crate::id::{CustomerId, PaymentMethodId, TaxIdId};
+use crate::id::{CustomerId, PaymentMethodId, TaxIdId, TestClockId};
 use crate::metadata::Metadata;
 
 /// A person or company that pays a merchant.
@@ -54,6 +54,9 @@ pub struct Customer {
     pub created: Timestamp,
     /// A deleted customer keeps its invoices and can't be billed.
     pub deleted: bool,
+    /// The test clock that its time follows.
+    #[serde(default)]
+    pub test_clock: Option<TestClockId>,
 }
 
 impl Customer {

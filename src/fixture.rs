@@ -95,6 +95,7 @@ pub(crate) fn customer() -> Customer {
         metadata: Metadata::default(),
         created: Timestamp(0),
         deleted: false,
+        test_clock: None,
     }
 }
 
@@ -182,6 +183,7 @@ pub(crate) fn waiting(bits: u128, amount_minor: i64) -> InvoiceItem {
         proration: false,
         date: Timestamp(0),
         invoice: None,
+        test_clock: None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::decimal::Decimal12;
 use crate::discount::Discount;
 use crate::id::{
     CustomerId, DiscountId, InvoiceId, InvoiceItemId, InvoiceLineId, PaymentIntentId,
-    PaymentMethodId, PriceId, ProductId, SubscriptionId, SubscriptionItemId,
+    PaymentMethodId, PriceId, ProductId, SubscriptionId, SubscriptionItemId, TestClockId,
 };
 use crate::metadata::Metadata;
 use crate::subscription::CollectionMethod;
@@ -111,6 +111,9 @@ pub struct Invoice {
     pub voided_at: Option<Timestamp>,
     /// When it was written off.
     pub marked_uncollectible_at: Option<Timestamp>,
+    /// The test clock that its time follows.
+    #[serde(default)]
+    pub test_clock: Option<TestClockId>,
 }
 
 impl Invoice {
@@ -328,6 +331,9 @@ pub struct InvoiceItem {
     pub date: Timestamp,
     /// The invoice that took it up; `None` while pending.
     pub invoice: Option<InvoiceId>,
+    /// The test clock that its time follows.
+    #[serde(default)]
+    pub test_clock: Option<TestClockId>,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod ratio;
 // When things happen, and what they are called.
 pub mod calendar;
 pub mod id;
+pub mod test_clock;
 
 // What is sold, to whom, at what discount and tax.
 pub mod address;

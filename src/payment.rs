@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Timestamp;
 use crate::currency::Currency;
 use crate::customer::Address;
-use crate::id::{CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, SetupIntentId};
+use crate::id::{
+    CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, SetupIntentId, TestClockId,
+};
 use crate::metadata::Metadata;
 
 /// A way to pay that a customer has saved.
@@ -142,6 +144,9 @@ pub struct SetupIntent {
     pub metadata: Metadata,
     /// When it was made.
     pub created: Timestamp,
+    /// The test clock that its time follows.
+    #[serde(default)]
+    pub test_clock: Option<TestClockId>,
 }
 
 impl SetupIntent {
@@ -206,6 +211,9 @@ pub struct PaymentIntent {
     /// may have answered and not come back.
     #[serde(default)]
     pub ask_at: Option<Timestamp>,
+    /// The test clock that its time follows.
+    #[serde(default)]
+    pub test_clock: Option<TestClockId>,
 }
 
 impl PaymentIntent {

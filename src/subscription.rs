@@ -26,6 +26,7 @@ use crate::currency::Currency;
 use crate::discount::Discount;
 use crate::id::{
     CustomerId, InvoiceId, PaymentMethodId, PriceId, ProductId, SubscriptionId, SubscriptionItemId,
+    TestClockId,
 };
 use crate::metadata::Metadata;
 use crate::tax::TaxRate;
@@ -95,6 +96,9 @@ pub struct Subscription {
     pub metadata: Metadata,
     /// When it was made.
     pub created: Timestamp,
+    /// The test clock that its time follows.
+    #[serde(default)]
+    pub test_clock: Option<TestClockId>,
 }
 
 /// One price on a subscription, in some quantity.

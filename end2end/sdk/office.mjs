@@ -49,3 +49,34 @@ export async function payer(stripe, card = 'pm_card_visa') {
   const method = await stripe.paymentMethods.attach(card, { customer: customer.id });
   return stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: method.id } });
 }
+
+/** A test clock at a moment (seconds, or anything that `Date` reads), with a payer who follows it. */
+export async function clocked(stripe, moment, { card = 'pm_card_visa' } = {}) {
+  const clock = await stripe.testHelpers.testClocks.create({ frozen_time: seconds(moment) });
+  const customer = await stripe.customers.create({ name: 'Ada Lovelace', email: 'ada@example.com', test_clock: clock.id });
+  if (!card) return { clock, customer };
+  const method = await stripe.paymentMethods.attach(card, { customer: customer.id });
+  const paying = await stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: method.id } });
+  return { clock, customer: paying };
+}
+
+/** Moves a test clock to a moment and waits until it stands there. */
+export async function advance(stripe, clock, moment) {
+  let moved = await stripe.testHelpers.testClocks.advance(clock.id ?? clock, { frozen_time: seconds(moment) });
+  for (let tries = 0; moved.status === 'advancing'; tries += 1) {
+    if (tries > 1200) throw new Error(`the clock still stands at ${new Date(moved.frozen_time * 1000).toISOString()}`);
+    await new Promise((done) => setTimeout(done, 50));
+    moved = await stripe.testHelpers.testClocks.retrieve(moved.id);
+  }
+  return moved;
+}
+
+/** Seconds since 1970 of a number of them, or of anything that `Date` reads. */
+export function seconds(moment) {
+  return typeof moment === 'number' ? moment : Math.floor(new Date(moment).getTime() / 1000);
+}
+
+/** A moment in seconds as a date and time in UTC, to compare with and to read in failures. */
+export function utc(at) {
+  return at === null ? null : new Date(at * 1000).toISOString().slice(0, 19);
+}

@@ -140,5 +140,6 @@ fn customer() -> Customer {
         metadata: Metadata::default(),
         created: NOW,
         deleted: false,
+        test_clock: None,
     }
 }

@@ -25,6 +25,7 @@ mod setup_intents;
 mod subscription_updates;
 mod subscriptions;
 mod tax_rates;
+mod test_clocks;
 
 use axum::Router;
 use axum::extract::Request;
@@ -59,6 +60,7 @@ pub fn router(api: Api) -> Router {
         .merge(subscription_updates::routes())
         .merge(subscriptions::routes())
         .merge(tax_rates::routes())
+        .merge(test_clocks::routes())
         .route("/v1", axum::routing::any(unknown))
         .route("/v1/{*rest}", axum::routing::any(unknown))
         .method_not_allowed_fallback(unknown)

@@ -16,6 +16,7 @@ mod invoice_item;
 mod payment;
 mod portal;
 mod subscription;
+mod test_clock;
 
 use perennial::calendar::Timestamp;
 use perennial::decimal::Decimal12;
@@ -28,6 +29,7 @@ pub use difference::previous_attributes;
 pub use event::event;
 pub use folding::{Wanted, fold};
 pub use portal::portal_session;
+pub use test_clock::test_clock;
 
 /// The version of the API that these shapes are of.
 pub const API_VERSION: &str = "2026-10-28.endive";
@@ -55,6 +57,7 @@ pub mod whole {
     pub use super::payment::{payment_intent, payment_method, setup_intent};
     pub use super::portal::portal_configuration;
     pub use super::subscription::{subscription, subscription_item};
+    pub use super::test_clock::test_clock;
 }
 
 /// Declares the folded twin of a function in [`whole`].

@@ -23,6 +23,7 @@ pub mod previews;
 mod saving;
 pub mod setup_intents;
 pub mod subscriptions;
+pub mod test_clocks;
 pub mod updates;
 pub mod usage;
 
@@ -48,8 +49,10 @@ const DECISIONS_MAX: u32 = 6;
 pub struct Engine {
     /// The database.
     pub store: Store,
-    /// The time.
+    /// The time: of the machine, or of whom it works for.
     pub clock: Arc<dyn Clock>,
+    /// The machine's time, whatever moment it works at.
+    pub wall: Arc<dyn Clock>,
     /// Keys and links.
     pub entropy: Arc<dyn Entropy>,
     /// Ids, which grow with the machine's time.
@@ -60,6 +63,8 @@ pub struct Engine {
     pub usage: Arc<dyn UsageSource>,
     /// Tells workers that something may have become due.
     pub due: Arc<Notify>,
+    /// Tells a worker that a test clock was set in motion.
+    pub clocks: Arc<Notify>,
     /// The API request that it works for, which its events name.
     pub cause: Option<Arc<event::Cause>>,
 }
@@ -76,12 +81,14 @@ impl Engine {
         let ordered = Ordered::new(Arc::clone(&entropy), Arc::clone(&clock));
         Self {
             store,
+            wall: Arc::clone(&clock),
             clock,
             entropy,
             ordered: Arc::new(ordered),
             gateway,
             usage: Arc::new(NoUsage),
             due: Arc::default(),
+            clocks: Arc::default(),
             cause: None,
         }
     }
@@ -109,6 +116,13 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The machine's time: for secrets and leases, which end in real time even where a test clock
+    /// says another.
+    #[must_use]
+    pub fn real_now(&self) -> Timestamp {
+        self.wall.now()
     }
 
     /// The same engine at another moment: for what is done as of then.
@@ -159,6 +173,7 @@ impl Engine {
             kind: kind.to_owned(),
             object: id,
             created: self.now(),
+            told: self.real_now(),
             data: event::Data::Shown(data.to_string()),
             cause: self.cause.as_deref().cloned(),
         }

@@ -19,8 +19,8 @@ mod reader;
 mod writer;
 pub mod writes;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial::calendar::Timestamp;
@@ -42,6 +42,8 @@ const POOL_CONNECTIONS_MAX: u32 = 16;
 const TRUSTED_REST: Duration = Duration::from_secs(1);
 /// Places for new rows in one second of the clock.
 const MICROS: i64 = 1_000_000;
+/// How many seconds' newest places are remembered: one for each of as many clocks, and a few more.
+const SORT_SECONDS_MAX: usize = 1_024;
 /// How long a request may wait for a connection.
 const ACQUIRE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -146,7 +148,8 @@ enum Database {
 #[derive(Clone)]
 pub struct Store {
     database: Database,
-    newest_sort: Arc<AtomicI64>,
+    /// The newest place in each of the latest seconds that were written at.
+    newest_sorts: Arc<Mutex<BTreeMap<i64, i64>>>,
     /// Sets this process apart from others that write at the same time.
     lane: u128,
     texts: Arc<writes::Texts>,
@@ -164,7 +167,7 @@ impl Store {
             MIGRATIONS.run(&pool).await?;
             return Ok(Self {
                 database: Database::Postgres(pool),
-                newest_sort: Arc::default(),
+                newest_sorts: Arc::default(),
                 lane: SystemEntropy.bits(),
                 texts: Arc::default(),
             });
@@ -191,7 +194,7 @@ impl Store {
                 writer: Writer::new(connection),
                 readers: Readers::new(url),
             },
-            newest_sort: Arc::default(),
+            newest_sorts: Arc::default(),
             lane: SystemEntropy.bits(),
             texts: Arc::default(),
         })
@@ -229,23 +232,32 @@ impl Store {
         &self.texts
     }
 
-    /// A number that sorts a new row after all older ones of this process: microseconds, made
-    /// unique. Clocks tick in seconds, so each process starts every second at a place of its own;
-    /// where two meet all the same, the database refuses one row and its writer decides again.
+    /// A number that sorts a new row after all older ones that this process wrote at the same or an
+    /// earlier second: microseconds, made unique. Clocks tick in seconds, so each process starts
+    /// every second at a place of its own; where two meet all the same, the database refuses one row
+    /// and its writer decides again. Seconds need not come in order: test clocks have their own.
     #[must_use]
     pub fn sort(&self, now: Timestamp) -> i64 {
         let second = now.0.saturating_mul(MICROS);
         let place = SeededEntropy::new(self.lane ^ u128::from(now.0.unsigned_abs())).bits();
         let place = i64::try_from(place % u128::from(MICROS.unsigned_abs())).unwrap_or(0);
-        let floor = second.saturating_add(place);
-        let mut next = floor;
-        let _ = self
-            .newest_sort
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| {
-                let after = newest.saturating_add(1);
-                next = if newest >= second { after } else { floor };
-                Some(next)
-            });
+        let mut newest = self
+            .newest_sorts
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let next = match newest.get(&now.0) {
+            Some(newest) => newest.saturating_add(1),
+            None => {
+                // A second in which very much was written runs over into the next one.
+                let before = newest.get(&now.0.saturating_sub(1)).copied();
+                let over = before.filter(|before| *before >= second);
+                over.map_or(second.saturating_add(place), |over| over.saturating_add(1))
+            }
+        };
+        newest.insert(now.0, next);
+        if newest.len() > SORT_SECONDS_MAX {
+            newest.pop_first();
+        }
         next
     }
 

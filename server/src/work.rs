@@ -3,6 +3,8 @@
 //! It sleeps until something is due, until somebody rings, or for half a minute. Any number of them
 //! may work on one Postgres: each row's revision lets one of them win.
 
+mod clocks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +27,16 @@ const PRUNE_SECONDS: i64 = 3_600;
 const QUOTE_KEPT_SECONDS: i64 = 7 * 86_400;
 
 /// Works until `stop` says so; what is under way then is finished first.
-pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+pub async fn run(engine: Engine, stop: watch::Receiver<bool>) {
+    let clocks = tokio::spawn(clocks::run(engine.clone(), stop.clone()));
+    run_due(engine, stop).await;
+    if let Err(error) = clocks.await {
+        tracing::error!(%error, "looking after test clocks broke off");
+    }
+}
+
+/// Does what is due in real time, until `stop` says so.
+async fn run_due(engine: Engine, mut stop: watch::Receiver<bool>) {
     let bell = Arc::clone(&engine.due);
     let mut pruned_at = Timestamp(i64::MIN);
     match engine.settle_outstanding(SWEEP_MAX).await {

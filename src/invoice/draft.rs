@@ -129,6 +129,7 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         paid_at: None,
         voided_at: None,
         marked_uncollectible_at: None,
+        test_clock: customer.test_clock.clone(),
     })
 }
 

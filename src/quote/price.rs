@@ -178,6 +178,7 @@ pub(crate) fn waiting_items(
             proration: true,
             date: at,
             invoice: None,
+            test_clock: subscription.test_clock.clone(),
         }
     });
     items.collect()

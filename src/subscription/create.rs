@@ -302,6 +302,7 @@ fn standing(
         latest_invoice: None,
         metadata: creation.metadata,
         created: at,
+        test_clock: customer.test_clock.clone(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! `/v1/customers`, with their tax ids, payment methods and balance.
 
 use perennial::customer::{Address, Customer, Shipping, TaxExempt};
-use perennial::id::{CustomerBalanceTransactionId, CustomerId, TaxIdId};
+use perennial::id::{CustomerBalanceTransactionId, CustomerId, TaxIdId, TestClockId};
 use perennial::payment::PaymentMethod;
 use serde_json::Value;
 
@@ -118,9 +118,10 @@ fn tax_id(params: &mut Params) -> NewTaxId {
 }
 
 async fn create(mut call: Call) -> Result<Value, Problem> {
-    let (new, tax_ids) = call.read(|p| {
+    let (new, tax_ids, clock) = call.read(|p| {
         let tax_ids = p.objects("tax_id_data", TAX_IDS_MAX, tax_id);
-        (changes(p), tax_ids.unwrap_or_default())
+        let clock: Option<TestClockId> = p.id("test_clock", "test_helpers.test_clock");
+        (changes(p), tax_ids.unwrap_or_default(), clock)
     })?;
     if new
         .default_payment_method
@@ -131,7 +132,9 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         return Err(Problem::invalid(message).about("invoice_settings[default_payment_method]"));
     }
     let engine = &call.api.engine;
-    let customer = engine.create_customer(&call.scope, new, tax_ids).await?;
+    let customer = engine
+        .create_customer_following(&call.scope, new, tax_ids, clock)
+        .await?;
     Ok(whole::customer(&customer, call.scope.livemode))
 }
 
@@ -157,15 +160,25 @@ async fn remove(mut call: Call) -> Result<Value, Problem> {
 }
 
 async fn list(mut call: Call) -> Result<Value, Problem> {
-    let (page, created, email) =
-        call.read(|p| (paging::page(p), paging::created(p), p.text("email")))?;
+    let (page, created, email, clock) = call.read(|p| {
+        let (email, clock) = (p.text("email"), p.text("test_clock"));
+        if email.is_some() && clock.is_some() {
+            let message = "You may only specify one of these parameters: email, test_clock.";
+            p.refuse("test_clock", message);
+        }
+        (paging::page(p), paging::created(p), email, clock)
+    })?;
     let mut filter = created.columns().to_vec();
-    let sql = match email {
-        Some(email) => {
+    let sql = match (email, clock) {
+        (Some(email), _) => {
             filter.push(Column::text(email));
             listing::CUSTOMERS_BY_EMAIL
         }
-        None => listing::CUSTOMERS,
+        (None, Some(clock)) => {
+            filter.push(Column::text(clock));
+            listing::CUSTOMERS_BY_TEST_CLOCK
+        }
+        (None, None) => listing::CUSTOMERS,
     };
     paging::answer(&call, sql, &page, &filter, URL, whole::customer).await
 }

@@ -23,6 +23,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::{Api, authentication, expansion};
 use crate::rendering::{API_VERSION, Wanted, fold};
+use crate::service::test_clocks::Named;
 use crate::store::Scope;
 use crate::store::document::{self, Document};
 use crate::store::event::Cause;
@@ -270,7 +271,7 @@ where
 
 /// Decodes, calls the resource's function and expands what it answers.
 async fn perform<F, Fut>(
-    api: Api,
+    mut api: Api,
     scope: Scope,
     incoming: Incoming,
     shows: &'static str,
@@ -280,7 +281,10 @@ where
     F: Fn(Call) -> Fut + Send,
     Fut: Future<Output = Result<Value, Problem>> + Send,
 {
-    let mut params = Params::new(decode(&incoming)?);
+    let form = decode(&incoming)?;
+    let reads = incoming.method == Method::GET;
+    follow_clock(&mut api, &scope, &incoming.path, &form, reads).await?;
+    let mut params = Params::new(form);
     let wanted = expansion::wanted(&mut params, shows)?;
     let call = Call {
         now: api.engine.now(),
@@ -293,6 +297,45 @@ where
     expand(&api, &scope, shows, &mut value, &wanted).await;
     complete_links(&mut value, &api.public_url);
     Ok(value)
+}
+
+/// Lets a call that concerns a customer with a test clock happen at that clock's time, whichever
+/// route it takes. While the clock moves, it can only be looked at.
+async fn follow_clock(
+    api: &mut Api,
+    scope: &Scope,
+    path: &[String],
+    form: &form::Branch,
+    reads: bool,
+) -> Result<(), Problem> {
+    let mut named = Named::default();
+    for id in path {
+        named.note(id);
+    }
+    note_all(&mut named, form);
+    if let Some(form::Node::Leaf(id)) = form.get("test_clock") {
+        named.note_clock(id);
+    }
+    let Some(clock) = api.engine.followed(scope, &named).await? else {
+        return Ok(());
+    };
+    if clock.is_advancing() && !reads {
+        let message = "Test clock advancement underway - cannot perform modifications";
+        return Err(Problem::invalid(message).status(StatusCode::TOO_MANY_REQUESTS));
+    }
+    api.engine = api.engine.at(clock.frozen_time);
+    Ok(())
+}
+
+/// Notes the ids in a form. What stands in metadata is the merchant's own and names nobody.
+fn note_all(named: &mut Named, form: &form::Branch) {
+    for (name, node) in form {
+        match node {
+            form::Node::Leaf(text) => named.note(text),
+            form::Node::Branch(_) if name == "metadata" => {}
+            form::Node::Branch(inner) => note_all(named, inner),
+        }
+    }
 }
 
 /// Challenges of the embedded gateway are paths on this site; an API's answer needs whole URLs.

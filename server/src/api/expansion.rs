@@ -40,7 +40,8 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("customer", "invoice_settings") => Inline("customer.invoice_settings"),
         ("customer.invoice_settings", "default_payment_method") => Named("payment_method"),
         ("customer", "tax_ids") => Inline("tax_id list"),
-        ("customer", "default_source" | "test_clock" | "sources" | "tax") => Nothing,
+        ("customer", "test_clock") => Named("test_helpers.test_clock"),
+        ("customer", "default_source" | "sources" | "tax") => Nothing,
         ("tax_id", "customer") => Named("customer"),
         ("customer_balance_transaction", "customer") => Named("customer"),
         ("customer_balance_transaction", "invoice") => Named("invoice"),
@@ -96,12 +97,10 @@ fn subscription_field(field: &str) -> Option<Field> {
         "items" => Inline("subscription_item list"),
         "discounts" => Inline("discount"),
         "default_tax_rates" => Inline("tax_rate"),
-        "default_source"
-        | "pending_setup_intent"
-        | "schedule"
-        | "test_clock"
-        | "application"
-        | "on_behalf_of" => Nothing,
+        "test_clock" => Named("test_helpers.test_clock"),
+        "default_source" | "pending_setup_intent" | "schedule" | "application" | "on_behalf_of" => {
+            Nothing
+        }
         _ => return None,
     })
 }
@@ -113,11 +112,11 @@ fn invoice_field(field: &str) -> Option<Field> {
         "discounts" => Inline("discount"),
         "lines" => Inline("line_item list"),
         "payments" => Inline("invoice_payment list"),
+        "test_clock" => Named("test_helpers.test_clock"),
         "parent" => Inline("invoice.parent"),
         "confirmation_secret"
         | "default_source"
         | "latest_revision"
-        | "test_clock"
         | "account_tax_ids"
         | "application"
         | "on_behalf_of"
@@ -128,7 +127,7 @@ fn invoice_field(field: &str) -> Option<Field> {
 
 /// The kind with a lifetime of its own, for lists of it.
 fn known(kind: &str) -> Option<&'static str> {
-    const LISTED: [&str; 17] = [
+    const LISTED: [&str; 18] = [
         "billing_portal.configuration",
         "coupon",
         "customer",
@@ -145,6 +144,7 @@ fn known(kind: &str) -> Option<&'static str> {
         "subscription_item",
         "tax_id",
         "tax_rate",
+        "test_helpers.test_clock",
         "discount",
     ];
     LISTED.into_iter().find(|listed| *listed == kind)
@@ -274,6 +274,9 @@ async fn load(
             "coupon" => look_up(api, scope, &ids, |v| whole::coupon(v, live, now)).await?,
             "subscription" => look_up(api, scope, &ids, |v| whole::subscription(v, live)).await?,
             "invoice" => look_up(api, scope, &ids, |v| whole::invoice(v, live)).await?,
+            "test_helpers.test_clock" => {
+                look_up(api, scope, &ids, |v| whole::test_clock(v, live)).await?
+            }
             "payment_method" => {
                 look_up(api, scope, &ids, |v| whole::payment_method(v, live)).await?
             }

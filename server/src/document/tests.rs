@@ -198,6 +198,7 @@ fn sample(locale: Locale, currency: Currency, name: &str, lines: Vec<Line>) -> S
         paid_at: None,
         voided_at: None,
         marked_uncollectible_at: None,
+        test_clock: None,
     };
     let seller = Seller {
         name: "Lumen Works GmbH".to_owned(),

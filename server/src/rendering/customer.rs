@@ -53,7 +53,7 @@ pub fn customer(customer: &Customer, livemode: bool) -> Value {
             false,
             &format!("/v1/customers/{}/tax_ids", customer.id),
         ),
-        test_clock: (),
+        test_clock: id(customer.test_clock.as_ref()),
     }
 }
 

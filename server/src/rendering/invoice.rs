@@ -90,7 +90,7 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
         shipping_details: (),
         statement_descriptor: (),
         status: name(invoice.status),
-        test_clock: (),
+        test_clock: id(invoice.test_clock.as_ref()),
         webhooks_delivered_at: (),
     }
 }

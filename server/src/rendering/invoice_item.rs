@@ -47,6 +47,6 @@ pub fn invoice_item(item: &InvoiceItem, livemode: bool) -> Value {
         quantity: quantity,
         quantity_decimal: quantity.to_string(),
         tax_rates: line.tax_rates.iter().map(|rate| tax_rate(rate, livemode)).collect::<Vec<_>>(),
-        test_clock: (),
+        test_clock: id(item.test_clock.as_ref()),
     }
 }

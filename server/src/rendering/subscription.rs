@@ -78,7 +78,7 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         schedule: (),
         start_date: subscription.start_date.0,
         status: name(subscription.status),
-        test_clock: (),
+        test_clock: id(subscription.test_clock.as_ref()),
         transfer_data: (),
         trial_end: moment(subscription.trial_end),
         trial_settings: object! {

@@ -31,11 +31,37 @@ const BOUNDARIES_MAX: usize = 400;
 
 /// A piece of work.
 #[derive(Clone, Debug)]
-enum Work {
+pub(crate) enum Work {
     Intent(Scope, PaymentIntentId),
     SetUp(Scope, SetupIntentId),
     Subscription(Scope, SubscriptionId),
     Invoice(Scope, InvoiceId),
+}
+
+/// Each kind of work by the id of its row.
+impl Work {
+    pub(crate) fn intent(scope: Scope, id: &str) -> Result<Self, Refused> {
+        Ok(Self::Intent(
+            scope,
+            PaymentIntentId::parse(id).map_err(defect)?,
+        ))
+    }
+
+    pub(crate) fn set_up(scope: Scope, id: &str) -> Result<Self, Refused> {
+        Ok(Self::SetUp(
+            scope,
+            SetupIntentId::parse(id).map_err(defect)?,
+        ))
+    }
+
+    pub(crate) fn subscription(scope: Scope, id: &str) -> Result<Self, Refused> {
+        let id = SubscriptionId::parse(id).map_err(defect)?;
+        Ok(Self::Subscription(scope, id))
+    }
+
+    pub(crate) fn invoice(scope: Scope, id: &str) -> Result<Self, Refused> {
+        Ok(Self::Invoice(scope, InvoiceId::parse(id).map_err(defect)?))
+    }
 }
 
 impl Engine {
@@ -107,16 +133,10 @@ impl Engine {
             let scope = key::scope(row)?;
             let id: String = row.try_get("id")?;
             work.push(match sql {
-                nouns::PAYMENT_INTENTS_ASKED => {
-                    Work::Intent(scope, PaymentIntentId::parse(&id).map_err(defect)?)
-                }
-                nouns::SETUP_INTENTS_ASKED => {
-                    Work::SetUp(scope, SetupIntentId::parse(&id).map_err(defect)?)
-                }
-                nouns::SUBSCRIPTIONS_DUE => {
-                    Work::Subscription(scope, SubscriptionId::parse(&id).map_err(defect)?)
-                }
-                _ => Work::Invoice(scope, InvoiceId::parse(&id).map_err(defect)?),
+                nouns::PAYMENT_INTENTS_ASKED => Work::intent(scope, &id)?,
+                nouns::SETUP_INTENTS_ASKED => Work::set_up(scope, &id)?,
+                nouns::SUBSCRIPTIONS_DUE => Work::subscription(scope, &id)?,
+                _ => Work::invoice(scope, &id)?,
             });
         }
         Ok(work)
@@ -146,7 +166,7 @@ impl Engine {
         }
     }
 
-    async fn do_one(&self, piece: &Work) -> Result<(), Refused> {
+    pub(crate) async fn do_one(&self, piece: &Work) -> Result<(), Refused> {
         match piece {
             Work::Intent(scope, id) => self.settle_payment(scope, id).await,
             Work::SetUp(scope, id) => self.settle_setup(scope, id).await,

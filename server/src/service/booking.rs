@@ -435,13 +435,14 @@ impl<'a> Booking<'a> {
 
     /// Adds an event; answers with its place in lists.
     fn append(&mut self, kind: &str, object: String, data: Data) -> i64 {
-        let (engine, created) = (self.engine, self.engine.now());
-        let sort = engine.store.sort(created);
+        let (engine, told) = (self.engine, self.engine.real_now());
+        let sort = engine.store.sort(told);
         let event = event::Event {
             id: EventId::new(&mut engine.ids()),
             kind: kind.to_owned(),
             object,
-            created,
+            created: engine.now(),
+            told,
             data,
             cause: engine.cause.as_deref().cloned(),
         };

@@ -5,11 +5,12 @@ mod checking;
 mod tax_ids;
 
 use perennial::customer::{Address, Customer, MailPreferences, Shipping, TaxExempt};
-use perennial::id::{CustomerId, PaymentMethodId};
+use perennial::id::{CustomerId, PaymentMethodId, TestClockId};
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::metadata::MetadataChange;
 use perennial::payment::PaymentMethod;
 use perennial::subscription::Subscription;
+use perennial::test_clock::TestClock;
 use sqlx::AnyConnection;
 
 use super::due::invoice_status_name;
@@ -67,7 +68,29 @@ impl Engine {
         new: CustomerUpdate,
         tax_ids: Vec<NewTaxId>,
     ) -> Result<Stored<Customer>, Refused> {
-        let now = self.now();
+        self.create_customer_following(scope, new, tax_ids, None)
+            .await
+    }
+
+    /// Makes a customer whose time is a test clock's.
+    ///
+    /// # Errors
+    /// Names the first field that can't stand; the clock when it is not there.
+    pub async fn create_customer_following(
+        &self,
+        scope: &Scope,
+        new: CustomerUpdate,
+        tax_ids: Vec<NewTaxId>,
+        test_clock: Option<TestClockId>,
+    ) -> Result<Stored<Customer>, Refused> {
+        let now = match &test_clock {
+            None => self.now(),
+            Some(id) => {
+                let clock: Stored<TestClock> =
+                    self.find_named(scope, id.as_str(), "test_clock").await?;
+                clock.frozen_time
+            }
+        };
         let mut customer = Customer {
             id: CustomerId::new(&mut self.ids()),
             name: None,
@@ -90,6 +113,7 @@ impl Engine {
             metadata: perennial::metadata::Metadata::default(),
             created: now,
             deleted: false,
+            test_clock,
         };
         edit(&mut customer, &new)?;
         for (index, tax) in tax_ids.iter().enumerate() {
@@ -108,7 +132,8 @@ impl Engine {
                 })?;
         }
         let show = rendering::customer;
-        self.create(scope, &customer, "customer.created", show)
+        self.at(now)
+            .create(scope, &customer, "customer.created", show)
             .await
     }
 

@@ -1,11 +1,13 @@
 //! When a row needs a worker next, and the names under which its state is filtered.
 
 use perennial::calendar::Timestamp;
+use perennial::id::TestClockId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::payment::{PaymentIntent, PaymentStatus, SetupIntent, SetupStatus};
 use perennial::subscription::{Status, Subscription};
 
 use super::subscriptions::TRIAL_NOTICE_SECONDS;
+use crate::store::document::Column;
 
 /// How long a charge may be out before a worker asks what became of it, in seconds. Asking early
 /// does no harm: the key is the same.
@@ -17,6 +19,21 @@ const CHALLENGE_SECONDS_MAX: i64 = 3_600;
 /// From this age on, in seconds, a challenge is looked after once a day: hardly anybody answers then.
 const CHALLENGE_OLD_SECONDS: i64 = 7 * 86_400;
 const DAY_SECONDS: i64 = 86_400;
+
+/// The columns of a moment: `due_at` (real time), `test_clock` and `clock_due_at` (that clock's time).
+/// What follows a test clock is due by its time only, so that no sweep of real time finds it.
+#[must_use]
+pub fn moments(clock: Option<&TestClockId>, due: Option<Timestamp>) -> [Column; 3] {
+    let (real, clocked) = match clock {
+        None => (due, None),
+        Some(_) => (None, due),
+    };
+    [
+        Column::moment(real),
+        Column::text_or_null(clock),
+        Column::moment(clocked),
+    ]
+}
 
 /// Stripe's name of a status.
 #[must_use]

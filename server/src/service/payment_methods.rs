@@ -88,7 +88,7 @@ impl Engine {
         if let Some(found) = found {
             return Ok(found);
         }
-        match from_test_name(name, self.now()).filter(|_| !scope.livemode) {
+        match from_test_name(name, self.real_now()).filter(|_| !scope.livemode) {
             Some(card) => {
                 let nobody = BillingDetails::default();
                 self.create_payment_method(scope, card, nobody).await

@@ -31,6 +31,7 @@ use perennial::customer::{Customer, MailPreferences};
 use perennial::id::{InvoiceId, PaymentMethodId, QuoteId, SubscriptionId};
 use perennial::portal::Features;
 use perennial::subscription::{Feedback, Subscription};
+use perennial::test_clock::TestClock;
 use sqlx::AnyConnection;
 
 use super::portal_sessions::Visit;
@@ -73,11 +74,25 @@ impl PortalService {
                 Arc::new(found.ok_or(app::refusal::Refusal::SignedOut)?)
             }
         };
+        let engine = match &visit.test_clock {
+            Some(clock) => self.engine.at(clock.frozen_time),
+            None => self.engine.clone(),
+        };
         Ok(Visitor {
-            engine: self.engine.clone(),
-            now: self.engine.now(),
+            now: engine.now(),
+            engine,
             visit,
         })
+    }
+
+    /// The visit of somebody who wants to change something: not while their test clock moves.
+    async fn actor(&self, viewer: &Viewer) -> Result<Visitor, No> {
+        let visitor = self.visitor(viewer).await?;
+        let clock = visitor.visit.test_clock.as_ref();
+        if clock.is_some_and(TestClock::is_advancing) {
+            return Err(app::refusal::Refusal::Busy.into());
+        }
+        Ok(visitor)
     }
 }
 
@@ -143,9 +158,20 @@ macro_rules! ask {
     };
 }
 
+/// As [`ask`], for what changes something.
+macro_rules! act {
+    ($self:ident, $viewer:ident, |$visitor:ident| $act:expr) => {
+        answer(async move {
+            let $visitor = $self.actor($viewer).await?;
+            $act.await
+        })
+    };
+}
+
 impl Portal for PortalService {
     fn now(&self) -> Timestamp {
-        self.engine.now()
+        let clock = self.seen.as_ref().and_then(|seen| seen.test_clock.as_ref());
+        clock.map_or_else(|| self.engine.now(), |clock| clock.frozen_time)
     }
 
     fn frame<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Frame> {
@@ -170,7 +196,7 @@ impl Portal for PortalService {
         id: &'a SubscriptionId,
         wishes: Vec<Wish>,
     ) -> Answer<'a, QuotePage> {
-        ask!(self, viewer, |visitor| visitor.quote(id, wishes))
+        act!(self, viewer, |visitor| visitor.quote(id, wishes))
     }
 
     fn quote_page<'a>(&'a self, viewer: &'a Viewer, id: &'a QuoteId) -> Answer<'a, QuotePage> {
@@ -178,11 +204,11 @@ impl Portal for PortalService {
     }
 
     fn confirm<'a>(&'a self, viewer: &'a Viewer, id: &'a QuoteId) -> Answer<'a, Settled> {
-        ask!(self, viewer, |visitor| visitor.confirm(id))
+        act!(self, viewer, |visitor| visitor.confirm(id))
     }
 
     fn undo_change<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()> {
-        ask!(self, viewer, |visitor| visitor.undo_change(id))
+        act!(self, viewer, |visitor| visitor.undo_change(id))
     }
 
     fn cancel_page<'a>(
@@ -200,12 +226,12 @@ impl Portal for PortalService {
         feedback: Option<Feedback>,
         comment: Option<String>,
     ) -> Answer<'a, Timestamp> {
-        ask!(self, viewer, |visitor| visitor
+        act!(self, viewer, |visitor| visitor
             .cancel(id, feedback, comment))
     }
 
     fn keep<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()> {
-        ask!(self, viewer, |visitor| visitor.keep(id))
+        act!(self, viewer, |visitor| visitor.keep(id))
     }
 
     fn payment_methods<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>> {
@@ -219,7 +245,7 @@ impl Portal for PortalService {
         make_default: bool,
         invoice: Option<InvoiceId>,
     ) -> Answer<'a, Added> {
-        ask!(self, viewer, |visitor| visitor.add_card(
+        act!(self, viewer, |visitor| visitor.add_card(
             card,
             make_default,
             invoice
@@ -227,7 +253,7 @@ impl Portal for PortalService {
     }
 
     fn make_default<'a>(&'a self, viewer: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()> {
-        ask!(self, viewer, |visitor| visitor.make_default(id))
+        act!(self, viewer, |visitor| visitor.make_default(id))
     }
 
     fn remove_payment_method<'a>(
@@ -235,7 +261,7 @@ impl Portal for PortalService {
         viewer: &'a Viewer,
         id: &'a PaymentMethodId,
     ) -> Answer<'a, ()> {
-        ask!(self, viewer, |visitor| visitor.remove_payment_method(id))
+        act!(self, viewer, |visitor| visitor.remove_payment_method(id))
     }
 
     fn invoices<'a>(
@@ -256,7 +282,7 @@ impl Portal for PortalService {
         id: &'a InvoiceId,
         payment_method: Option<PaymentMethodId>,
     ) -> Answer<'a, Settled> {
-        ask!(self, viewer, |visitor| visitor.pay(id, payment_method))
+        act!(self, viewer, |visitor| visitor.pay(id, payment_method))
     }
 
     fn details<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Details> {
@@ -264,7 +290,7 @@ impl Portal for PortalService {
     }
 
     fn save_details<'a>(&'a self, viewer: &'a Viewer, input: DetailsInput) -> Answer<'a, Details> {
-        ask!(self, viewer, |visitor| visitor.save_details(input))
+        act!(self, viewer, |visitor| visitor.save_details(input))
     }
 
     fn add_tax_id<'a>(
@@ -273,11 +299,11 @@ impl Portal for PortalService {
         kind: String,
         value: String,
     ) -> Answer<'a, Details> {
-        ask!(self, viewer, |visitor| visitor.add_tax_id(kind, value))
+        act!(self, viewer, |visitor| visitor.add_tax_id(kind, value))
     }
 
     fn remove_tax_id<'a>(&'a self, viewer: &'a Viewer, id: String) -> Answer<'a, Details> {
-        ask!(self, viewer, |visitor| visitor.remove_tax_id(id))
+        act!(self, viewer, |visitor| visitor.remove_tax_id(id))
     }
 
     fn mail<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, MailPreferences> {
@@ -289,7 +315,7 @@ impl Portal for PortalService {
         viewer: &'a Viewer,
         mail: MailPreferences,
     ) -> Answer<'a, MailPreferences> {
-        ask!(self, viewer, |visitor| visitor.save_mail(mail))
+        act!(self, viewer, |visitor| visitor.save_mail(mail))
     }
 
     fn choose_language<'a>(&'a self, viewer: &'a Viewer, tag: String) -> Answer<'a, ()> {

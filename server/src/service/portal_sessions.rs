@@ -6,6 +6,7 @@ use perennial::customer::Customer;
 use perennial::id::{CustomerId, PortalConfigurationId, PortalSessionId, SubscriptionId};
 use perennial::portal::{Flow, PortalConfiguration, PortalSession};
 use perennial::subscription::Subscription;
+use perennial::test_clock::TestClock;
 use sqlx::AnyConnection;
 
 use super::{Engine, Refused};
@@ -83,6 +84,8 @@ pub struct Visit {
     pub merchant: Merchant,
     /// Until when the visit lasts as it stands.
     pub expires_at: Timestamp,
+    /// The test clock that the customer's time follows.
+    pub test_clock: Option<TestClock>,
 }
 
 impl Engine {
@@ -112,7 +115,8 @@ impl Engine {
     ) -> Result<(Stored<PortalSession>, String), Refused> {
         check_url("return_url", new.return_url.as_deref())?;
         let locale = read_locale(new.locale.as_deref())?;
-        let now = self.now();
+        // Visits end in real time, also those of customers whose own time is a test clock's.
+        let now = self.real_now();
         let secret = self.secret();
         let default = match &new.configuration {
             Some(_) => None,
@@ -162,7 +166,7 @@ impl Engine {
     /// # Errors
     /// When the store fails; the link is not used up then.
     pub async fn open_link(&self, secret: &str) -> Result<Opened, Refused> {
-        let now = self.now();
+        let now = self.real_now();
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();
         let Some((scope, id)) = key::use_link(connection, secret, now).await? else {
@@ -210,7 +214,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn visit(&self, secret: &str) -> Result<Option<Visit>, Refused> {
-        let now = self.now();
+        let now = self.real_now();
         let found = {
             let mut read = self.store.read().await?;
             key::visit_with_all(&mut read, secret, now).await?

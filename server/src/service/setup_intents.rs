@@ -49,11 +49,13 @@ impl Engine {
         let now = self.now();
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();
+        let mut test_clock = None;
         if let Some(customer) = &new.customer {
             let customer: Stored<Customer> = named(connection, scope, customer.as_str()).await?;
             if customer.deleted {
                 return Err(missing::<Customer>(customer.id.as_str()));
             }
+            test_clock.clone_from(&customer.test_clock);
         }
         if let Some(method) = &new.payment_method {
             let method: Stored<PaymentMethod> = named(connection, scope, method.as_str()).await?;
@@ -79,6 +81,7 @@ impl Engine {
             ask_at: None,
             metadata: new.metadata,
             created: now,
+            test_clock,
         };
         let intent = document::insert(&self.store, connection, scope, intent, now).await?;
         let object = rendering::setup_intent(&intent, scope.livemode);

@@ -83,7 +83,7 @@ impl<T> std::ops::DerefMut for Stored<T> {
 }
 
 /// Decodes a row of `body, revision, sort`.
-pub(super) fn decode<T: Document>(row: &AnyRow) -> Result<Stored<T>, StoreError> {
+pub(crate) fn decode<T: Document>(row: &AnyRow) -> Result<Stored<T>, StoreError> {
     let body: &str = row.try_get("body")?;
     let value = serde_json::from_str(body).map_err(|error| StoreError::Unreadable {
         kind: T::KIND,

@@ -23,8 +23,11 @@ pub struct Event {
     pub kind: String,
     /// The id of what it happened to.
     pub object: String,
-    /// When.
+    /// When, by the clock of whom it concerns.
     pub created: Timestamp,
+    /// When it was told, in real time: its place in the list, so that whoever reads on from the
+    /// newest one misses none, whatever test clocks say.
+    pub told: Timestamp,
     /// What it tells.
     pub data: Data,
     /// The API request that caused it, if one did.
@@ -181,7 +184,7 @@ pub async fn append_many(
         let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
         for event in events {
             query = query.bind(scope.merchant.as_str()).bind(scope.mode());
-            for cell in cells(event.clone(), store.sort(event.created)) {
+            for cell in cells(event.clone(), store.sort(event.told)) {
                 query = match cell {
                     Column::Text(text) => query.bind(text),
                     Column::Number(number) => query.bind(number),
@@ -383,6 +386,7 @@ fn decode(row: &AnyRow) -> Result<Event, StoreError> {
         kind: row.try_get("type")?,
         object: row.try_get("object")?,
         created: Timestamp(row.try_get("created")?),
+        told: Timestamp(row.try_get("created")?),
         data: match row.try_get::<Option<String>, _>("noun")? {
             None => Data::Shown(row.try_get("body")?),
             Some(noun) => Data::Kept(Kept {

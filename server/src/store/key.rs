@@ -298,13 +298,16 @@ macro_rules! visit_sql {
         concat!(
             "select k.merchant as merchant, k.livemode as livemode, k.expires_at as expires_at, ",
             "s.body as session_body, p.body as configuration_body, m.body as merchant_body, ",
-            "c.body as body, c.revision as revision, c.sort as sort from portal_key k ",
+            "c.body as body, c.revision as revision, c.sort as sort, t.body as clock_body ",
+            "from portal_key k ",
             "join portal_session s on s.merchant = k.merchant and s.livemode = k.livemode ",
             "and s.id = k.session ",
             "join portal_configuration p on p.merchant = k.merchant and p.livemode = k.livemode ",
             "and p.id = s.configuration ",
             "join customer c on c.merchant = k.merchant and c.livemode = k.livemode ",
             "and c.id = s.customer ",
+            "left join test_clock t on t.merchant = c.merchant and t.livemode = c.livemode ",
+            "and t.id = c.test_clock ",
             "join merchant m on m.id = k.merchant where ",
             $condition
         )
@@ -323,6 +326,10 @@ fn visit(row: &sqlx::any::AnyRow) -> Result<Visit, StoreError> {
         configuration: body_of(row, "configuration_body")?,
         merchant: body_of(row, "merchant_body")?,
         expires_at: Timestamp(row.try_get("expires_at")?),
+        test_clock: match row.try_get::<Option<&str>, _>("clock_body")? {
+            Some(_) => Some(body_of(row, "clock_body")?),
+            None => None,
+        },
     })
 }
 

@@ -36,6 +36,11 @@ macro_rules! listing {
 pub const CUSTOMERS: ListSql = listing!("customer", " and deleted = 0");
 /// Customers by e-mail (`$7`), not deleted.
 pub const CUSTOMERS_BY_EMAIL: ListSql = listing!("customer", " and email = $7 and deleted = 0");
+/// Customers of a test clock (`$7`), not deleted.
+pub const CUSTOMERS_BY_TEST_CLOCK: ListSql =
+    listing!("customer", " and test_clock = $7 and deleted = 0");
+/// Test clocks.
+pub const TEST_CLOCKS: ListSql = listing!("test_clock", "");
 /// Products.
 pub const PRODUCTS: ListSql = listing!("product", "");
 /// Products by `active` (`$7`).

@@ -10,6 +10,7 @@ use perennial::portal::{PortalConfiguration, PortalSession};
 use perennial::quote::Quote;
 use perennial::subscription::Subscription;
 use perennial::tax::TaxRate;
+use perennial::test_clock::TestClock;
 
 use super::document::{Column, Document, ListSql};
 use crate::list_sql;
@@ -57,12 +58,13 @@ document!(
     Customer,
     "customer",
     "customer",
-    ", email, deleted",
-    ", $6, $7",
-    ", email = $6, deleted = $7",
+    ", email, deleted, test_clock",
+    ", $6, $7, $8",
+    ", email = $6, deleted = $7, test_clock = $8",
     |c| vec![
         Column::text_or_null(c.email.as_ref()),
         Column::Number(Some(i64::from(c.deleted))),
+        Column::text_or_null(c.test_clock.as_ref()),
     ]
 );
 document!(
@@ -102,29 +104,41 @@ document!(
     Subscription,
     "subscription",
     "subscription",
-    ", customer, status, due_at",
-    ", $6, $7, $8",
-    ", customer = $6, status = $7, due_at = $8",
-    |s| vec![
-        Column::text(&s.customer),
-        Column::text(due::status_name(s.status)),
-        Column::moment(due::subscription_due_at(s)),
-    ]
+    ", customer, status, due_at, test_clock, clock_due_at",
+    ", $6, $7, $8, $9, $10",
+    ", customer = $6, status = $7, due_at = $8, test_clock = $9, clock_due_at = $10",
+    |s| {
+        let [real, clock, clocked] =
+            due::moments(s.test_clock.as_ref(), due::subscription_due_at(s));
+        vec![
+            Column::text(&s.customer),
+            Column::text(due::status_name(s.status)),
+            real,
+            clock,
+            clocked,
+        ]
+    }
 );
 document!(
     Invoice,
     "invoice",
     "invoice",
-    ", customer, subscription, status, number, due_at",
-    ", $6, $7, $8, $9, $10",
-    ", customer = $6, subscription = $7, status = $8, number = $9, due_at = $10",
-    |i| vec![
-        Column::text(&i.customer),
-        Column::text_or_null(i.subscription.as_ref()),
-        Column::text(due::invoice_status_name(i.status)),
-        Column::text_or_null(i.number.as_ref()),
-        Column::moment(due::invoice_due_at(i)),
-    ]
+    ", customer, subscription, status, number, due_at, test_clock, clock_due_at",
+    ", $6, $7, $8, $9, $10, $11, $12",
+    ", customer = $6, subscription = $7, status = $8, number = $9, due_at = $10, test_clock = $11, \
+     clock_due_at = $12",
+    |i| {
+        let [real, clock, clocked] = due::moments(i.test_clock.as_ref(), due::invoice_due_at(i));
+        vec![
+            Column::text(&i.customer),
+            Column::text_or_null(i.subscription.as_ref()),
+            Column::text(due::invoice_status_name(i.status)),
+            Column::text_or_null(i.number.as_ref()),
+            real,
+            clock,
+            clocked,
+        ]
+    }
 );
 document!(
     InvoiceItem,
@@ -161,26 +175,38 @@ document!(
     SetupIntent,
     "setup_intent",
     "setup_intent",
-    ", customer, asked_at",
-    ", $6, $7",
-    ", customer = $6, asked_at = $7",
-    |s| vec![
-        Column::text_or_null(s.customer.as_ref()),
-        Column::moment(due::setup_intent_due_at(s)),
-    ]
+    ", customer, asked_at, test_clock, clock_due_at",
+    ", $6, $7, $8, $9",
+    ", customer = $6, asked_at = $7, test_clock = $8, clock_due_at = $9",
+    |s| {
+        let [real, clock, clocked] =
+            due::moments(s.test_clock.as_ref(), due::setup_intent_due_at(s));
+        vec![
+            Column::text_or_null(s.customer.as_ref()),
+            real,
+            clock,
+            clocked,
+        ]
+    }
 );
 document!(
     PaymentIntent,
     "payment_intent",
     "payment_intent",
-    ", customer, invoice, asked_at",
-    ", $6, $7, $8",
-    ", customer = $6, invoice = $7, asked_at = $8",
-    |p| vec![
-        Column::text(&p.customer),
-        Column::text_or_null(p.invoice.as_ref()),
-        Column::moment(due::payment_intent_due_at(p)),
-    ]
+    ", customer, invoice, asked_at, test_clock, clock_due_at",
+    ", $6, $7, $8, $9, $10",
+    ", customer = $6, invoice = $7, asked_at = $8, test_clock = $9, clock_due_at = $10",
+    |p| {
+        let [real, clock, clocked] =
+            due::moments(p.test_clock.as_ref(), due::payment_intent_due_at(p));
+        vec![
+            Column::text(&p.customer),
+            Column::text_or_null(p.invoice.as_ref()),
+            real,
+            clock,
+            clocked,
+        ]
+    }
 );
 document!(
     PortalConfiguration,
@@ -216,6 +242,27 @@ document!(
     ]
 );
 
+document!(
+    TestClock,
+    "test_helpers.test_clock",
+    "test_clock",
+    ", due_at",
+    ", $6",
+    ", due_at = $6",
+    |t| vec![Column::Number(Some(t.due_at().0))]
+);
+
+/// Test clocks.
+pub const TEST_CLOCKS: ListSql = list_sql!("test_clock", "");
+/// Test clocks of all merchants that a worker has to look after (`$1` now, `$2` limit): scope and
+/// id only.
+pub const TEST_CLOCKS_DUE: &str = "select merchant, livemode, id, due_at from test_clock \
+    where due_at <= $1 order by due_at limit $2";
+/// The next moment at which a worker has to look after a test clock.
+pub const TEST_CLOCKS_NEXT_DUE: &str = "select min(due_at) as due_at from test_clock";
+/// Customers of a test clock (`$5`), not deleted.
+pub const CUSTOMERS_BY_TEST_CLOCK: ListSql =
+    list_sql!("customer", " and test_clock = $5 and deleted = 0");
 /// Customers, not deleted.
 pub const CUSTOMERS: ListSql = list_sql!("customer", " and deleted = 0");
 /// Customers by e-mail (`$5`), not deleted.

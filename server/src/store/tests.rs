@@ -163,6 +163,7 @@ pub fn customer(name: &str) -> Customer {
         metadata: perennial::metadata::Metadata::default(),
         created: Timestamp(1_700_000_000),
         deleted: false,
+        test_clock: None,
     }
 }
 

@@ -103,6 +103,7 @@ fn customer() -> Customer {
         metadata: Metadata::default(),
         created: Timestamp(0),
         deleted: false,
+        test_clock: None,
     }
 }
 

@@ -347,6 +347,7 @@ pub fn invoice() -> Invoice {
         paid_at: None,
         voided_at: None,
         marked_uncollectible_at: None,
+        test_clock: None,
     }
 }
 

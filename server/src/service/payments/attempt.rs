@@ -139,6 +139,7 @@ pub(crate) fn unsent(
         created: now,
         attempted_at: None,
         ask_at: None,
+        test_clock: invoice.test_clock.clone(),
     };
     invoice.payment_intent = Some(intent.id.clone());
     intent

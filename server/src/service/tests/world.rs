@@ -30,6 +30,7 @@ use crate::store::{Scope, Store, event, nouns, tests};
 /// 2026-01-31 10:00:00 UTC: the last day of a long month.
 pub(crate) const START: Timestamp = Timestamp(1_769_853_600);
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<MovingClock>,
