@@ -1,5 +1,11 @@
 //! After a failed charge: what to do next, and when.
 
+mod decline;
+mod payer;
+pub mod smart;
+
+pub use decline::{DeclineClass, Obstacle, is_hard, meaning};
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{CalendarError, Timestamp};
@@ -98,26 +104,6 @@ impl RetryPolicy {
             needs_new_method,
         })
     }
-}
-
-/// Declines after which a method never works again by itself (Stripe's list).
-const HARD: [&str; 9] = [
-    "authentication_required",
-    "highest_risk_level",
-    "incorrect_number",
-    "lost_card",
-    "pickup_card",
-    "revocation_of_all_authorizations",
-    "revocation_of_authorization",
-    "stolen_card",
-    "transaction_not_allowed",
-];
-
-/// Whether charging the same method again is pointless.
-#[must_use]
-pub fn is_hard(decline: &Decline) -> bool {
-    let code = decline.decline_code.as_deref().unwrap_or(&decline.code);
-    HARD.contains(&code) || HARD.contains(&decline.code.as_str())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! variable of the environment; the command line wins.
 
 mod merchant;
+mod simulate;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use perennial::id::MerchantId;
 
 pub use merchant::MerchantUpdate;
+pub use simulate::{DunningTrial, SimulateCommand};
 
 const ABOUT: &str = "Self-serve subscription management and billing.";
 const LONG_ABOUT: &str = "Self-serve subscription management and billing: a portal for customers, \
@@ -66,6 +68,12 @@ pub enum Command {
         /// What to do with them.
         #[command(subcommand)]
         command: MerchantCommand,
+    },
+    /// Try out decisions on made-up worlds; touches no database
+    Simulate {
+        /// What.
+        #[command(subcommand)]
+        command: SimulateCommand,
     },
 }
 

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use perennial::id::MerchantId;
-use server::config::{Cli, Command, LogConfig, MerchantCommand, MerchantUpdate, StoreConfig};
+use server::config::{
+    Cli, Command, LogConfig, MerchantCommand, MerchantUpdate, SimulateCommand, StoreConfig,
+};
 use server::serving;
 use server::store::{Store, key};
 
@@ -26,6 +28,7 @@ fn run(command: Command) -> Outcome {
         Command::Serve(config) => &config.log,
         Command::Migrate { log, .. } | Command::Audit { log, .. } => log,
         Command::Merchant { command } => command.log(),
+        Command::Simulate { command } => command.log(),
     };
     server::logging::start(log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -47,6 +50,12 @@ fn run(command: Command) -> Outcome {
                 } => update_merchant(merchant, changes, store).await,
                 MerchantCommand::List { store, .. } => list_merchants(store).await,
             },
+            Command::Simulate {
+                command: SimulateCommand::Dunning { trial, .. },
+            } => {
+                println!("{}", trial.run());
+                Ok(())
+            }
         }
     })
 }
