@@ -26,9 +26,9 @@ const PAUSE_SECONDS: i64 = 3_600;
 /// The most moments that are weighed against each other.
 const MOMENTS_MAX: i64 = 240;
 /// What one attempt costs, in millionths of what is owed: fees, the bank's patience, a mail.
-const ATTEMPT_COST_PPM: i64 = 15_000;
+const ATTEMPT_COST_PPM: i64 = 16_000;
 /// What a day's delay costs, in millionths of what is owed.
-const DAY_COST_PPM: i64 = 500;
+const DAY_COST_PPM: i64 = 1_000;
 
 /// A failed charge, and how far it may be retried.
 #[derive(Clone, Copy, Debug)]
@@ -80,12 +80,12 @@ impl Plan {
         let group = situation.payee.group();
         let terms = knowledge.terms(group, situation.seed);
         let funding = situation.payee.funding_value();
-        let weigh = |at: Timestamp| {
-            let moment = Moment::of(&payer, at);
+        let weigh = |at: Timestamp, earlier: Option<&Moment>| {
+            let moment = Moment::following(&payer, at, earlier);
             let alone = terms.alone(&moment, funding);
             (at, moment, alone)
         };
-        let mut moments = vec![weigh(situation.failed_at)];
+        let mut moments = vec![weigh(situation.failed_at, None)];
         let from = situation.failed_at.0.saturating_add(PAUSE_SECONDS);
         let length = situation.window_ends_at.0.saturating_sub(from).max(0);
         // Every three hours of the payer's day, or every six or twelve in long windows.
@@ -106,7 +106,8 @@ impl Plan {
                 break;
             }
             if at.0 >= from {
-                moments.push(weigh(at));
+                let earlier = moments.last().map(|(_, moment, _)| *moment);
+                moments.push(weigh(at, earlier.as_ref()));
             }
         }
         Self {

@@ -75,7 +75,7 @@ const WAITS: [[i64; 10]; 6] = [
     [-1_500, -1_300, -900, -500, 0, 0, 100, 200, 200, 0],
     [-1_500, -1_300, -900, -500, 0, 100, 200, 300, 400, 0],
     [-1_500, -1_000, -500, 0, 200, 300, 400, 600, 800, 0],
-    [-200, 0, 100, 300, 400, 500, 600, 600, 600, 0],
+    [-200, 0, 100, 300, 400, 400, 400, 400, 400, 0],
     [-1_500, -1_500, -1_200, -800, -300, 0, 200, 400, 600, 0],
     [-1_500, -1_200, -800, -400, 0, 100, 200, 200, 200, 0],
 ];
@@ -195,10 +195,21 @@ const PAY_DAY_BACK: i64 = 31;
 
 impl Moment {
     pub(super) fn of(payer: &Payer, at: Timestamp) -> Self {
+        Self::following(payer, at, None)
+    }
+
+    /// The same, where an earlier moment is known: most of the calendar need not be read again.
+    pub(super) fn following(payer: &Payer, at: Timestamp, earlier: Option<&Self>) -> Self {
         let local = payer.local(at);
         let day = local.0.div_euclid(DAY_SECONDS);
+        let known = earlier.filter(|earlier| (0..=1).contains(&(day - earlier.day)));
         let (mut weekly, mut monthly) = (None, None);
-        for back in 0..PAY_DAY_BACK {
+        let back = match known {
+            Some(earlier) if earlier.day == day => 0,
+            Some(_) => 1,
+            None => PAY_DAY_BACK,
+        };
+        for back in 0..back {
             if let Some(pay_day) = payer.pay_day(day.saturating_sub(back)) {
                 let place = match pay_day.monthly {
                     true => &mut monthly,
@@ -210,6 +221,8 @@ impl Moment {
                 }
             }
         }
+        weekly = weekly.or(known.and_then(|earlier| earlier.weekly));
+        monthly = monthly.or(known.and_then(|earlier| earlier.monthly));
         let date = local.civil();
         let mut values = [0; TRAITS_LEN];
         values[HOUR] = usize::from(date.hour / 3);

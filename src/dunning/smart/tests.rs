@@ -49,8 +49,8 @@ fn wages_are_waited_for() {
     for (country, code, from, until) in [
         ("JP", "insufficient_funds", (25, 0), (28, 0)),
         ("FR", "insufficient_funds", (27, 0), (31, 12)),
-        ("JP", "processing_error", (17, 10), (18, 12)),
-        ("XX", "issuer_not_available", (17, 10), (18, 12)),
+        ("JP", "processing_error", (17, 10), (19, 12)),
+        ("XX", "issuer_not_available", (17, 10), (19, 12)),
     ] {
         let why = decline(code);
         let asked = situation(&why, country, at(2027, 8, 17, 9));
