@@ -29,6 +29,9 @@ const TEXT: char = '\u{1e}';
 /// What the server compiles in, and a browser loads.
 const SERVER_ONLY: &str = "#[cfg(not(target_family = \"wasm\"))] ";
 
+/// What keys begin with whose texts no page shows: the mails'.
+const SERVER_ROOMS: [&str; 1] = ["letter_"];
+
 #[derive(Clone)]
 struct Entry {
     /// Argument names in alphabetical order, without `count`.
@@ -451,9 +454,18 @@ fn texts(language: &Language, english: &Language) -> Vec<String> {
     language.entries.iter().map(text).collect()
 }
 
-/// The file that a browser loads.
+/// The file that a browser loads. What only the server says keeps its place, so that numbers stay what they are, and is
+/// empty there.
 fn whole(language: &Language, english: &Language) -> String {
-    texts(language, english).join(&TEXT.to_string())
+    let keys = english.entries.keys();
+    let shown = keys.zip(texts(language, english)).map(|(key, text)| {
+        if SERVER_ROOMS.iter().any(|room| key.starts_with(room)) {
+            String::new()
+        } else {
+            text
+        }
+    });
+    shown.collect::<Vec<_>>().join(&TEXT.to_string())
 }
 
 /// Writes the method of one key. Arguments come in alphabetical order, so that a translation cannot change it.

@@ -104,6 +104,7 @@ async fn merchant(store: &Store) -> Scope {
         theme: Theme::default(),
         frame_ancestors: Vec::new(),
         retries: perennial::dunning::RetryPolicy::default(),
+        mail: server::mail::MailSettings::default(),
         created: NOW,
     };
     let mut tx = store.begin().await.unwrap();

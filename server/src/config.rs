@@ -6,7 +6,7 @@ mod simulate;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,6 +14,8 @@ use perennial::id::MerchantId;
 
 pub use merchant::MerchantUpdate;
 pub use simulate::{DunningTrial, SimulateCommand};
+
+use crate::mail::carrier::MailUrl;
 
 const ABOUT: &str = "Self-serve subscription management and billing.";
 const LONG_ABOUT: &str = "Self-serve subscription management and billing: a portal for customers, \
@@ -159,6 +161,26 @@ pub struct Config {
     #[arg(long, env = "PERENNIAL_DEMO_JSON", value_name = "FILE")]
     pub demo_json: Option<PathBuf>,
 
+    /// Where mail to customers goes: smtp://, smtps:// or smtp+starttls://USER:PASSWORD@HOST:PORT, a
+    /// folder as maildir:PATH, or off [default: maildir: and the folder `mail` beside the database]
+    #[arg(
+        long,
+        env = "PERENNIAL_MAIL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub mail: Option<MailUrl>,
+
+    /// The folder for mail that must not leave this machine, as that of test mode [default: `mail`
+    /// beside the database]
+    #[arg(long, env = "PERENNIAL_MAIL_FOLDER", value_name = "PATH")]
+    pub mail_folder: Option<PathBuf>,
+
+    /// Show pages for those who build with this server: /dev/mail has the mails of test mode. Never
+    /// where customers come; --demo includes it
+    #[arg(long, env = "PERENNIAL_DEV")]
+    pub dev: bool,
+
     /// Take the client's address from the last entry of X-Forwarded-For; only behind a proxy that
     /// sets it
     #[arg(long, env = "PERENNIAL_TRUST_PROXY")]
@@ -194,6 +216,20 @@ pub struct Config {
 }
 
 impl Config {
+    /// The folder for mail that does not leave.
+    #[must_use]
+    pub fn mail_folder(&self) -> PathBuf {
+        let own = self.mail_folder.clone();
+        own.unwrap_or_else(|| self.store.database.folder().join("mail"))
+    }
+
+    /// Where mail to customers goes.
+    #[must_use]
+    pub fn mail(&self) -> MailUrl {
+        let folder = || MailUrl::Folder(self.mail_folder());
+        self.mail.clone().unwrap_or_else(folder)
+    }
+
     /// How the outside world reaches this server.
     #[must_use]
     pub fn public_url(&self) -> PublicUrl {
@@ -262,6 +298,16 @@ impl DatabaseUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The folder for what is kept beside it: that of the file, or `data` for a server.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        let path = self.0.strip_prefix("sqlite:");
+        match path.map(|path| Path::new(path.trim_start_matches("//")).parent()) {
+            Some(parent) => parent.map_or_else(PathBuf::new, Path::to_path_buf),
+            None => PathBuf::from("data"),
+        }
+    }
 }
 
 impl fmt::Debug for DatabaseUrl {
@@ -298,6 +344,17 @@ impl PublicUrl {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The host without scheme and port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.origin.split_once("://").map_or("", |(_, host)| host);
+        // An address of IPv6 stands in brackets and has colons of its own.
+        match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => host,
+        }
     }
 
     /// Whether browsers come over TLS.

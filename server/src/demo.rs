@@ -287,6 +287,7 @@ fn halden(id: &MerchantId, created: Timestamp) -> Merchant {
         },
         frame_ancestors: Vec::new(),
         retries: perennial::dunning::RetryPolicy::default(),
+        mail: crate::mail::MailSettings::default(),
         created,
     }
 }

@@ -7,8 +7,8 @@
 
 mod invoice;
 mod paper;
-mod table;
-mod totals;
+pub(crate) mod table;
+pub(crate) mod totals;
 mod typeface;
 mod wrap;
 

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod document;
 pub mod gateway;
 pub mod logging;
+pub mod mail;
 pub mod merchant;
 pub mod rendering;
 pub mod service;

@@ -7,6 +7,8 @@ use perennial::id::MerchantId;
 use perennial::theme::Theme;
 use serde::{Deserialize, Serialize};
 
+use crate::mail::MailSettings;
+
 /// A business that uses this installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merchant {
@@ -29,6 +31,9 @@ pub struct Merchant {
     /// When failed payments are tried again, and what follows the last one.
     #[serde(default)]
     pub retries: RetryPolicy,
+    /// What mail customers get, and from whom.
+    #[serde(default)]
+    pub mail: MailSettings,
     /// When it was made.
     pub created: Timestamp,
 }

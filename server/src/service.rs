@@ -12,6 +12,7 @@ pub mod customers;
 pub mod due;
 mod find;
 pub mod invoices;
+pub mod mails;
 pub mod merchants;
 mod named;
 pub mod payment_methods;
@@ -65,6 +66,8 @@ pub struct Engine {
     pub due: Arc<Notify>,
     /// Tells a worker that a test clock was set in motion.
     pub clocks: Arc<Notify>,
+    /// How mail leaves; `None` where customers get none.
+    pub post: Option<Arc<mails::Post>>,
     /// The API request that it works for, which its events name.
     pub cause: Option<Arc<event::Cause>>,
 }
@@ -89,6 +92,7 @@ impl Engine {
             usage: Arc::new(NoUsage),
             due: Arc::default(),
             clocks: Arc::default(),
+            post: None,
             cause: None,
         }
     }

@@ -13,6 +13,8 @@ use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 use crate::demo;
 use crate::gateway::sandbox::{self, Sandbox};
+use crate::mail::folder::Folder;
+use crate::service::mails::Post;
 use crate::service::{Engine, Refused};
 use crate::store::{Store, StoreError, installation};
 use crate::web::{self, Web, WebConfig};
@@ -38,6 +40,9 @@ pub enum ServeError {
     /// The demo.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    /// The mail server's address.
+    #[error("mail can't be sent: {0}")]
+    Mail(String),
     /// The server itself.
     #[error("the server stopped: {0}")]
     Server(#[from] std::io::Error),
@@ -71,17 +76,25 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
         .await
         .map_err(|error| ServeError::Listen { address, error })?;
     let public = config.public_url();
+    let folder = Folder::new(config.mail_folder());
+    let post = Post::open(&config.mail(), folder, public.clone()).map_err(ServeError::Mail)?;
+    let engine = engine.with_post(post.clone());
     if config.demo {
         show_demo(&engine, config).await?;
     }
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(work::run(engine.clone(), stopped.clone()));
+    let postman = post.map(|post| {
+        let (engine, stopped) = (engine.clone(), stopped.clone());
+        tokio::spawn(work::post::run(engine, post, stopped))
+    });
     let web = Web::new(
         engine,
         WebConfig {
             public: public.clone(),
             trust_proxy: config.trust_proxy,
             limited: !config.no_rate_limits,
+            dev: config.dev || config.demo,
         },
     );
     let app = web::router(web, sandbox::router(sandbox));
@@ -92,6 +105,11 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
     let drain = Duration::from_secs(config.drain_seconds);
     if tokio::time::timeout(drain, worker).await.is_err() {
         tracing::warn!("the worker did not finish in time; the next start settles what is open");
+    }
+    if let Some(postman) = postman
+        && tokio::time::timeout(drain, postman).await.is_err()
+    {
+        tracing::warn!("mail was under way to the end; what is not noted as sent is sent again");
     }
     store.close().await;
     tracing::info!("closed");

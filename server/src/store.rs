@@ -13,6 +13,7 @@ pub mod installation;
 pub mod key;
 pub mod ledger;
 pub mod listing;
+pub mod mail;
 pub mod nouns;
 pub mod patch;
 mod reader;

@@ -7,9 +7,11 @@
 
 pub mod assets;
 mod challenge;
+mod dev_mail;
 mod documents;
 mod headers;
 pub mod limits;
+mod mail_link;
 mod notice;
 mod packing;
 mod pages;
@@ -53,6 +55,8 @@ pub struct WebConfig {
     pub trust_proxy: bool,
     /// Whether the rate of requests is limited.
     pub limited: bool,
+    /// Whether there are pages for those who build with this server.
+    pub dev: bool,
 }
 
 /// What every handler may use.
@@ -88,6 +92,7 @@ pub fn router(web: Web, gateway: Router) -> Router {
     let people = Router::new()
         .route("/", get(|| async { Redirect::to("/portal") }))
         .route("/p/{key}", get(visit::open))
+        .route("/m/{key}", get(mail_link::show).post(mail_link::enter))
         .route("/portal/invoices/{id}/pdf", get(documents::invoice_pdf))
         .route("/challenge/payment/{id}", get(challenge::paid))
         .route("/challenge/setup/{id}", get(challenge::saved))
@@ -104,6 +109,16 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .layer(from_fn_with_state(state.clone(), limits::guard))
         .layer(from_fn_with_state(state.clone(), same_origin::guard))
         .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX));
+    // Mail programs post here by themselves, from wherever they are.
+    let strangers = Router::new()
+        .route(
+            "/u/{key}",
+            get(mail_link::ask_to_stop).post(mail_link::stop),
+        )
+        .layer(from_fn(limits::read_whole))
+        .layer(from_fn_with_state(state.clone(), limits::guard))
+        .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX))
+        .with_state(state.clone());
     let programs = api::router(Api {
         engine: web.engine.clone(),
         public_url: web.config.public.origin().to_owned(),
@@ -115,8 +130,14 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .route("/readyz", get(ready))
         .route("/theme/{merchant}/{file}", get(style::theme))
         .with_state(state.clone());
+    let development = match web.config.dev {
+        true => dev_mail::router(web.clone()),
+        false => Router::new(),
+    };
     Router::new()
         .merge(people)
+        .merge(strangers)
+        .merge(development)
         .merge(gateway)
         .merge(programs)
         .merge(machines)

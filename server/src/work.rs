@@ -4,6 +4,7 @@
 //! may work on one Postgres: each row's revision lets one of them win.
 
 mod clocks;
+pub mod post;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use perennial::calendar::Timestamp;
 use tokio::sync::watch;
 
 use crate::service::{Engine, Refused};
-use crate::store::{idempotency, key, nouns};
+use crate::store::{idempotency, key, mail, nouns};
 
 /// The longest sleep, in seconds: other processes don't ring here.
 const SLEEP_SECONDS_MAX: u64 = 30;
@@ -103,6 +104,7 @@ async fn prune(engine: &Engine, now: Timestamp) -> Result<(), Refused> {
     let connection = tx.connection();
     idempotency::prune(&mut *connection, now).await?;
     key::prune(&mut *connection, now).await?;
+    mail::prune(&mut *connection, now).await?;
     sqlx::query(nouns::QUOTES_PRUNE)
         .bind(now.0.saturating_sub(QUOTE_KEPT_SECONDS))
         .execute(&mut *connection)

@@ -5,6 +5,7 @@ use perennial::customer::Address;
 use perennial::id::MerchantId;
 use perennial::theme::{Appearance, Font, Rgb, Theme};
 
+use crate::mail::{Kind, MailSettings};
 use crate::merchant::Merchant;
 
 /// The changes of `perennial merchant update`. What is not named stays.
@@ -63,6 +64,27 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "TEXT")]
     pub invoice_footer: Option<String>,
 
+    /// Whether customers get mail from this server
+    #[arg(long, value_name = "BOOL")]
+    pub mail: Option<bool>,
+
+    /// The sender's name in mails; empty uses the name in the portal
+    #[arg(long, value_name = "NAME")]
+    pub mail_sender_name: Option<String>,
+
+    /// The sender's address in mails; empty uses no-reply@ the server's host
+    #[arg(long, value_name = "ADDRESS", value_parser = sender)]
+    pub mail_sender: Option<String>,
+
+    /// A kind of mail that is not sent, such as receipt; give it once for each, or once empty to send
+    /// all
+    #[arg(long = "mail-without", value_name = "KIND", value_parser = mail_kind)]
+    pub mail_without: Vec<Option<Kind>>,
+
+    /// Whether the mails of test mode leave the machine, instead of going to the folder
+    #[arg(long, value_name = "BOOL")]
+    pub mail_test_mode: Option<bool>,
+
     /// Street and number, on invoices
     #[arg(long, value_name = "TEXT")]
     pub line1: Option<String>,
@@ -88,6 +110,7 @@ impl MerchantUpdate {
         set_or_clear(&mut merchant.tax_id, self.tax_id.as_ref());
         set_or_clear(&mut merchant.invoice_footer, self.invoice_footer.as_ref());
         self.apply_theme(&mut merchant.theme);
+        self.apply_mail(&mut merchant.mail);
         if !self.frame_ancestors.is_empty() {
             let origins = self.frame_ancestors.iter().filter(|o| !o.is_empty());
             merchant.frame_ancestors = origins.cloned().collect();
@@ -98,6 +121,16 @@ impl MerchantUpdate {
         set_or_clear(&mut address.postal_code, self.postal_code.as_ref());
         set_or_clear(&mut address.country, self.country.as_ref());
         merchant.address = (address != Address::default()).then_some(address);
+    }
+
+    fn apply_mail(&self, mail: &mut MailSettings) {
+        set(&mut mail.enabled, self.mail.as_ref());
+        set(&mut mail.test_mode_leaves, self.mail_test_mode.as_ref());
+        set_or_clear(&mut mail.sender_name, self.mail_sender_name.as_ref());
+        set_or_clear(&mut mail.sender_address, self.mail_sender.as_ref());
+        if !self.mail_without.is_empty() {
+            mail.without = self.mail_without.iter().copied().flatten().collect();
+        }
     }
 
     fn apply_theme(&self, theme: &mut Theme) {
@@ -207,6 +240,26 @@ fn origin(text: &str) -> Result<String, &'static str> {
     }
     let origin = text.parse::<super::PublicUrl>()?;
     Ok(origin.origin().to_owned())
+}
+
+/// An address that mail can come from.
+fn sender(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() || text.parse::<lettre::Address>().is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be an address such as billing@example.com")
+    }
+}
+
+fn mail_kind(text: &str) -> Result<Option<Kind>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let names = || Kind::ALL.map(Kind::name).join(", ");
+    let kind = Kind::named(text);
+    kind.map(Some)
+        .ok_or_else(|| format!("it must be one of {}", names()))
 }
 
 fn country(text: &str) -> Result<String, &'static str> {

@@ -4,6 +4,7 @@
     reason = "points on paper; amounts are texts by then"
 )]
 
+use app::locale::Words;
 use krilla::tagging::{ArtifactType, TableHeaderScope, Tag};
 use perennial::invoice::{Line, LineKind};
 use perennial::money::Money;
@@ -145,7 +146,7 @@ impl Sheet<'_> {
         let style = self.style(Weight::Regular, SIZE);
         let small = self.style(Weight::Regular, SMALL);
         let width = columns.description - MARGIN;
-        let text = self.describe(line);
+        let text = describe(self.document.words, line);
         let described = Style {
             han: han_of(&text, self.seller_country()),
             ..style
@@ -201,18 +202,17 @@ impl Sheet<'_> {
         self.y += height;
         self.rule(self.y - 5.0, MARGIN, HAIR);
     }
+}
 
-    /// What a line is for, in the reader's language where it is known what it is.
-    fn describe(&self, line: &Line) -> String {
-        let words = self.document.words;
-        let start = words.date_short(line.period.start);
-        match (line.kind, &line.product_name) {
-            (LineKind::Recurring, Some(product)) => product.clone(),
-            (LineKind::Usage, Some(product)) => words.document_usage(product),
-            (LineKind::Trial, Some(product)) => words.document_trial(product),
-            (LineKind::UnusedTime, Some(product)) => words.document_unused(&start, product),
-            (LineKind::RemainingTime, Some(product)) => words.document_remaining(&start, product),
-            _ => line.description.clone(),
-        }
+/// What a line is for, in the reader's language where it is known what it is.
+pub(crate) fn describe(words: Words, line: &Line) -> String {
+    let start = words.date_short(line.period.start);
+    match (line.kind, &line.product_name) {
+        (LineKind::Recurring, Some(product)) => product.clone(),
+        (LineKind::Usage, Some(product)) => words.document_usage(product),
+        (LineKind::Trial, Some(product)) => words.document_trial(product),
+        (LineKind::UnusedTime, Some(product)) => words.document_unused(&start, product),
+        (LineKind::RemainingTime, Some(product)) => words.document_remaining(&start, product),
+        _ => line.description.clone(),
     }
 }

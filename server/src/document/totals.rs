@@ -12,17 +12,17 @@ use perennial::tax::TaxRate;
 
 /// A sum and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) label: String,
-    pub(super) amount: String,
+pub(crate) struct Row {
+    pub(crate) label: String,
+    pub(crate) amount: String,
     /// One of the sums that matter most.
-    pub(super) heavy: bool,
+    pub(crate) heavy: bool,
     /// A line is drawn above it.
     pub(super) ruled: bool,
 }
 
 /// Subtotal, discounts, taxes by rate, total, balance, paid, due.
-pub(super) fn rows(invoice: &Invoice, words: Words) -> Vec<Row> {
+pub(crate) fn rows(invoice: &Invoice, words: Words) -> Vec<Row> {
     let money = |minor: i64| words.money(Money::new(minor, invoice.currency));
     let row = |label: &str, minor: i64| Row {
         label: label.to_owned(),

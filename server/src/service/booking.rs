@@ -6,9 +6,10 @@
 //! What is read meanwhile does not see them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use perennial::calendar::Timestamp;
-use perennial::id::EventId;
+use perennial::id::{EventId, MailId};
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::ledger::Transfer;
 use perennial::payment::{PaymentIntent, PaymentMethod};
@@ -19,9 +20,12 @@ use serde_json::Value;
 
 use super::balance::BalanceTransaction;
 use super::{Engine, Refused};
+use crate::mail::MailSettings;
+use crate::mail::cause::{self as mail, Telling, Wanted};
 use crate::rendering;
 use crate::store::document::{self, Column, Document, Stored};
 use crate::store::event::{Data, Kept};
+use crate::store::mail as outbox;
 use crate::store::writes::{Table, Writes};
 use crate::store::{Scope, event, ledger, patch};
 
@@ -38,6 +42,10 @@ pub trait Told: Document + PartialEq {
     fn render(&self, livemode: bool, now: Timestamp) -> Value;
     /// Gives `before` what is bookkeeping of ours in `after`, so that its change is not told.
     fn hush(_before: &mut Self, _after: &Self) {}
+    /// The mails that telling of it causes; `before` is what it was, where a change is told.
+    fn mails(&self, _telling: &Telling<'_>, _before: Option<&Self>) -> Vec<Wanted> {
+        Vec::new()
+    }
     /// Whether it is plain that the API shows the difference, without rendering both.
     fn plainly_differs(_before: &Self, _after: &Self) -> bool {
         false
@@ -76,6 +84,9 @@ told!(
     rendering::subscription,
     fn plainly_differs(before: &Self, after: &Self) -> bool {
         before.status != after.status || before.latest_invoice != after.latest_invoice
+    },
+    fn mails(&self, telling: &Telling<'_>, before: Option<&Self>) -> Vec<Wanted> {
+        mail::of_subscription(telling, self, before)
     }
 );
 told!(
@@ -86,6 +97,9 @@ told!(
     rendering::invoice,
     fn plainly_differs(before: &Self, after: &Self) -> bool {
         before.status != after.status
+    },
+    fn mails(&self, telling: &Telling<'_>, _before: Option<&Self>) -> Vec<Wanted> {
+        mail::of_invoice(telling, self)
     }
 );
 told!(
@@ -107,7 +121,10 @@ told!(
     false,
     None,
     Some("payment_method.updated"),
-    rendering::payment_method
+    rendering::payment_method,
+    fn mails(&self, telling: &Telling<'_>, _before: Option<&Self>) -> Vec<Wanted> {
+        mail::of_payment_method(telling, self)
+    }
 );
 told!(
     BalanceTransaction,
@@ -195,23 +212,25 @@ pub struct Booking<'a> {
     scope: &'a Scope,
     writes: Writes,
     wholes: Wholes,
+    /// The merchant's rules, where customers get mail.
+    mail: Option<Arc<MailSettings>>,
+    /// Whether mails were noted.
+    mails: bool,
 }
 
 impl<'a> Booking<'a> {
     /// Starts one. Dropping it forgets everything.
     ///
     /// # Errors
-    /// None now; callers treat it as a transaction.
-    #[expect(
-        clippy::unused_async,
-        reason = "a booking is used as the transaction that it becomes"
-    )]
+    /// When the merchant's rules can't be read.
     pub async fn begin(engine: &'a Engine, scope: &'a Scope) -> Result<Self, Refused> {
         Ok(Self {
             engine,
             scope,
             writes: Writes::new(scope),
             wholes: Wholes::new(),
+            mail: engine.mail_settings(scope).await?,
+            mails: false,
         })
     }
 
@@ -340,7 +359,8 @@ impl<'a> Booking<'a> {
         if T::KEPT {
             return self.tell_now(kind, after, Some(&before));
         }
-        self.emit(kind, object, previous);
+        let place = self.emit(kind, object, previous);
+        self.note_mails(kind, place, &edit.row.value, Some(&before));
         Ok(())
     }
 
@@ -391,10 +411,12 @@ impl<'a> Booking<'a> {
     ) -> Result<(), Refused> {
         if !T::KEPT {
             let object = noun.render(self.scope.livemode, self.engine.now());
-            self.emit(kind, object, None);
+            let place = self.emit(kind, object, None);
+            self.note_mails(kind, place, noun, before);
             return Ok(());
         }
         let body = document::encode(noun)?;
+        let was = before;
         let before = match before {
             Some(before) => patch::changes(&body, &document::encode(before)?),
             None => None,
@@ -424,13 +446,37 @@ impl<'a> Booking<'a> {
         if basis.is_none() {
             self.wholes.insert(name, Whole { sort, body });
         }
+        self.note_mails(kind, sort, noun, was);
         Ok(())
     }
 
-    /// Tells something in the API's shape.
-    fn emit(&mut self, kind: &str, object: Value, previous: Option<Value>) {
+    /// Notes the mails that an event causes.
+    fn note_mails<T: Told>(&mut self, kind: &str, place: i64, noun: &T, before: Option<&T>) {
+        let Some(settings) = &self.mail else { return };
+        let at = self.engine.now();
+        let telling = Telling {
+            kind,
+            place,
+            at,
+            settings,
+        };
+        for wanted in noun.mails(&telling, before) {
+            let id = MailId::new(&mut self.engine.ids());
+            let cells = outbox::cells(&id, at, &wanted);
+            match wanted.reachable {
+                true => self.writes.add(&outbox::TABLE, cells),
+                false => self
+                    .writes
+                    .statement(outbox::INSERT_IF_REACHABLE, cells, None),
+            }
+            self.mails = true;
+        }
+    }
+
+    /// Tells something in the API's shape; answers with the event's place in lists.
+    fn emit(&mut self, kind: &str, object: Value, previous: Option<Value>) -> i64 {
         let event = self.engine.event(kind, object, previous);
-        self.append(kind, event.object, event.data);
+        self.append(kind, event.object, event.data)
     }
 
     /// Adds an event; answers with its place in lists.
@@ -464,6 +510,9 @@ impl<'a> Booking<'a> {
         self.writes.write(store, tx.connection()).await?;
         tx.commit().await?;
         self.engine.wake();
+        if self.mails {
+            self.engine.ring_for_mail();
+        }
         Ok(())
     }
 }

@@ -42,6 +42,7 @@ impl Engine {
             },
             frame_ancestors: Vec::new(),
             retries: perennial::dunning::RetryPolicy::default(),
+            mail: crate::mail::MailSettings::default(),
             created: now,
         };
         let secret = || format!("{:032x}{:032x}", self.entropy.bits(), self.entropy.bits());
@@ -78,6 +79,9 @@ impl Engine {
         change(&mut merchant);
         key::update_merchant(tx.connection(), &merchant).await?;
         tx.commit().await?;
+        if let Some(post) = &self.post {
+            post.forget_settings();
+        }
         Ok(merchant)
     }
 }

@@ -186,7 +186,9 @@ impl Engine {
         document::update(connection, scope, &mut method).await?;
         let object = rendering::payment_method(&method, scope.livemode);
         let kind = "payment_method.attached";
-        self.emit(connection, scope, kind, object, None).await?;
+        self.emit(&mut *connection, scope, kind, object, None)
+            .await?;
+        self.note_mails_of(connection, scope, kind, &method).await?;
         Ok(method)
     }
 

@@ -18,6 +18,7 @@ mod rows;
 pub(crate) mod tests;
 
 pub use changing::ADD_ON_KEY;
+pub(crate) use history::seller;
 
 use std::sync::Arc;
 

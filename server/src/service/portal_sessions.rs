@@ -260,7 +260,7 @@ impl Engine {
     }
 
     /// 256 random bits as 64 hexadecimal digits.
-    fn secret(&self) -> String {
+    pub(crate) fn secret(&self) -> String {
         let (high, low) = (self.entropy.bits(), self.entropy.bits());
         format!("{high:032x}{low:032x}")
     }

@@ -2,6 +2,8 @@
 
 mod changing;
 mod living;
+mod mail_server;
+mod mails;
 mod renewing;
 mod starting;
 mod waiting;

@@ -126,6 +126,7 @@ pub async fn scope(store: &Store) -> Scope {
         theme: perennial::theme::Theme::default(),
         frame_ancestors: Vec::new(),
         retries: perennial::dunning::RetryPolicy::default(),
+        mail: crate::mail::MailSettings::default(),
         created: Timestamp(1_700_000_000),
     };
     let mut tx = store.begin().await.unwrap();

@@ -135,7 +135,10 @@ fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
 pub async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
     let rate = if *request.method() == Method::POST {
         Some(POSTS_OF_ADDRESS)
-    } else if request.uri().path().starts_with("/p/") {
+    } else if ["/p/", "/m/", "/u/"]
+        .iter()
+        .any(|room| request.uri().path().starts_with(room))
+    {
         Some(LINKS_OF_ADDRESS)
     } else {
         None

@@ -133,7 +133,24 @@ pub async fn say(request: Request, next: Next) -> Response {
 fn page(notice: Notice, status: StatusCode, setting: &Setting, refused: Response) -> Response {
     let brand = setting.brand();
     let html = document(notice, setting.locale().words(), brand);
-    let (mut parts, _) = refused.into_parts();
+    dressed(status, brand, html, refused)
+}
+
+/// A page of our own making in the same dress. `body` is made where words and metadata are in context.
+pub fn whole_page(
+    status: StatusCode,
+    brand: Option<&Brand>,
+    words: Words,
+    title: &str,
+    body: impl FnOnce() -> String,
+) -> Response {
+    let html = whole(words, brand, title, body);
+    dressed(status, brand, html, StatusCode::OK.into_response())
+}
+
+/// An answer with the headers of a page.
+fn dressed(status: StatusCode, brand: Option<&Brand>, html: String, base: Response) -> Response {
+    let (mut parts, _) = base.into_parts();
     parts.status = status;
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(
@@ -152,10 +169,7 @@ fn page(notice: Notice, status: StatusCode, setting: &Setting, refused: Response
 fn document(notice: Notice, words: Words, brand: Option<&Brand>) -> String {
     let (title, detail) = explain(words, &notice.refusal());
     let heading = title.clone();
-    let body = Owner::new().with(|| {
-        provide_context(words);
-        provide_context(ServerMetaContext::new().0);
-        provide_meta_context();
+    whole(words, brand, &title, || {
         let action = action(notice, words, brand);
         view! {
             <main id="content">
@@ -165,6 +179,21 @@ fn document(notice: Notice, words: Words, brand: Option<&Brand>) -> String {
             </main>
         }
         .to_html()
+    })
+}
+
+/// A document around what is made where words and metadata are in context.
+fn whole(
+    words: Words,
+    brand: Option<&Brand>,
+    title: &str,
+    body: impl FnOnce() -> String,
+) -> String {
+    let body = Owner::new().with(|| {
+        provide_context(words);
+        provide_context(ServerMetaContext::new().0);
+        provide_meta_context();
+        body()
     });
     let locale = words.locale();
     let theme = brand.map_or_else(String::new, |brand| {
@@ -186,7 +215,7 @@ fn document(notice: Notice, words: Words, brand: Option<&Brand>) -> String {
          <body>{body}</body></html>",
         locale.tag(),
         locale.dir(),
-        escaped(&title),
+        escaped(title),
         sheet_path(),
     )
 }
@@ -212,7 +241,7 @@ fn action(notice: Notice, words: Words, brand: Option<&Brand>) -> Option<(String
 }
 
 /// Text that may stand in an element or a quoted attribute.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.chars()
         .fold(String::with_capacity(text.len()), |mut out, c| {
             match c {

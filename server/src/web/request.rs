@@ -96,7 +96,7 @@ pub async fn trace(State(web): State<Web>, mut request: Request, next: Next) -> 
 /// whatever is too long to be ours.
 fn shown(path: &str) -> String {
     const PATH_CHARS_MAX: usize = 200;
-    for secret in ["/p/", "/sandbox/challenge/"] {
+    for secret in ["/p/", "/m/", "/u/", "/sandbox/challenge/"] {
         if path.starts_with(secret) {
             return format!("{secret}…");
         }
@@ -113,6 +113,8 @@ mod tests {
         let check = |path: &str, expected: &str| assert_eq!(shown(path), expected);
         check("/p/0123abcd", "/p/…");
         check("/p/0123/abcd", "/p/…");
+        check("/m/0123abcd", "/m/…");
+        check("/u/0123abcd", "/u/…");
         check("/sandbox/challenge/acct_1.test.x", "/sandbox/challenge/…");
         check("/portal/invoices/in_1", "/portal/invoices/in_1");
         assert_eq!(shown(&"x".repeat(1000)).len(), 200);

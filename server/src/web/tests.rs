@@ -56,6 +56,7 @@ impl Site {
             public: public.parse().unwrap(),
             trust_proxy: true,
             limited,
+            dev: false,
         };
         let web = Web {
             limits: std::sync::Arc::new(Limits::default()),

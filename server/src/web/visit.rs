@@ -107,8 +107,7 @@ pub async fn open(
     if *request.method() == Method::HEAD {
         return StatusCode::OK.into_response();
     }
-    let usable = secret.len() == SECRET_CHARS && secret.bytes().all(|b| b.is_ascii_hexdigit());
-    if !usable {
+    if !is_secret(&secret) {
         return (StatusCode::GONE, Notice::DeadLink).into_response();
     }
     match web.engine.open_link(&secret).await {
@@ -144,6 +143,11 @@ pub async fn open(
             (StatusCode::SERVICE_UNAVAILABLE, Notice::Broken).into_response()
         }
     }
+}
+
+/// Whether a text has the form of a secret of ours.
+pub fn is_secret(text: &str) -> bool {
+    text.len() == SECRET_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The first page of a session.
@@ -185,7 +189,7 @@ fn cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
 }
 
 /// Gives the browser the secret, or takes it away where it is empty.
-fn set_cookie(response: &mut Response, secret: &str, https: bool) {
+pub fn set_cookie(response: &mut Response, secret: &str, https: bool) {
     let name = cookie_name(https);
     let seconds = if secret.is_empty() {
         0

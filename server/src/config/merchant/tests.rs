@@ -33,6 +33,7 @@ fn merchant() -> Merchant {
         theme: Theme::default(),
         frame_ancestors: vec!["https://old.example".to_owned()],
         retries: perennial::dunning::RetryPolicy::default(),
+        mail: crate::mail::MailSettings::default(),
         created: Timestamp(0),
     }
 }

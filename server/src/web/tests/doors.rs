@@ -407,6 +407,7 @@ async fn a_panic_is_a_page_and_a_call_is_json() {
             public: HTTPS.parse().unwrap(),
             trust_proxy: false,
             limited: false,
+            dev: false,
         };
         let web = crate::web::Web::new(site.house.world.engine.clone(), config);
         let app = axum::Router::new()

@@ -1,0 +1,194 @@
+//! What mails say, in three languages and both directions, whatever people are called.
+
+use app::locale::Locale;
+use perennial::theme::{Rgb, Theme};
+
+use super::letter::{Bill, Frame, Letter};
+use super::reading::Read;
+use super::{Kind, envelope, html};
+
+fn letter(locale: Locale, name: &str) -> Letter {
+    let words = locale.words();
+    Letter {
+        words,
+        subject: words.letter_failed_subject("€20.00", name),
+        preview: words.letter_failed_title().to_owned(),
+        title: words.letter_failed_title().to_owned(),
+        greeting: words.letter_hello(name),
+        paragraphs: vec![words.letter_failed_text("€20.00", name)],
+        action: Some(words.letter_pay("€20.00")),
+        facts: vec![(words.letter_fact_invoice(), name.to_owned())],
+        bill: Some(Bill {
+            lines: vec![(name.to_owned(), "€20.00".to_owned())],
+            more: Some(words.letter_more_lines(3)),
+            sums: vec![(words.document_total().to_owned(), "€20.00".to_owned(), true)],
+        }),
+        closing: vec![words.letter_not_you().to_owned()],
+    }
+}
+
+fn frame<'a>(theme: &'a Theme, name: &'a str) -> Frame<'a> {
+    Frame {
+        theme,
+        merchant: name,
+        imprint: vec![name.to_owned()],
+        support_email: Some("help@halden.example"),
+        recipient: "ada@example.com",
+        origin: "https://pay.example",
+        open_url: Some("https://pay.example/m/0f"),
+        open_until: Some("1 December 2026"),
+        unsubscribe_url: Some("https://pay.example/u/0f"),
+        test: true,
+    }
+}
+
+const NAMES: [&str; 5] = [
+    "<b onload=\"x\">&amp;'</b>",
+    "Ada \"</title><script>alert(1)</script>",
+    "علي بن أبي طالب",
+    "\u{202e}evil\u{0007}",
+    "林 小明",
+];
+
+#[test]
+fn names_are_never_markup() {
+    let theme = Theme::default();
+    for locale in Locale::ALL {
+        for name in NAMES {
+            let html = letter(*locale, name).html(&frame(&theme, name));
+            for bad in ["<b ", "<script", "onload=\"x", "\u{7}"] {
+                assert!(!html.contains(bad), "{bad} in {html}");
+            }
+            // The tags that are ours are closed, and nothing else opens one.
+            assert_eq!(html.matches("<p ").count(), html.matches("</p>").count());
+            assert_eq!(
+                html.matches("<table").count(),
+                html.matches("</table>").count()
+            );
+            let tag = format!("lang=\"{}\" dir=\"{}\"", locale.tag(), locale.dir());
+            assert!(
+                html.starts_with(&format!("<!DOCTYPE html>\n<html {tag}>")),
+                "{html}"
+            );
+        }
+    }
+    assert_eq!(
+        html::escaped("<a href='\"&>"),
+        "&lt;a href=&#39;&quot;&amp;&gt;"
+    );
+}
+
+#[test]
+fn both_forms_say_the_same() {
+    let theme = Theme::default();
+    for locale in Locale::ALL {
+        let letter = letter(*locale, "Ada");
+        let frame = frame(&theme, "Halden");
+        let (plain, html) = (letter.plain(&frame), letter.html(&frame));
+        let said = letter.paragraphs.iter().chain(&letter.closing);
+        for text in said.chain([&letter.title, &letter.greeting]) {
+            assert!(plain.contains(text.as_str()), "{text} in {plain}");
+            assert!(html.contains(&html::escaped(text)), "{text} in {html}");
+        }
+        for url in ["https://pay.example/m/0f", "https://pay.example/u/0f"] {
+            assert!(plain.contains(url) && html.contains(url));
+        }
+    }
+}
+
+#[test]
+fn the_brand_is_readable_on_light_and_dark() {
+    for brand in [Rgb(0xff, 0xff, 0x00), Rgb(0, 0, 0), Rgb(0xff, 0xff, 0xff)] {
+        let theme = Theme {
+            brand,
+            ..Theme::default()
+        };
+        let html = letter(Locale::En, "Ada").html(&frame(&theme, "Halden"));
+        let style = html.split("class=\"button\"").nth(1).unwrap();
+        let colour = |property: &str| {
+            let value = style.split(property).nth(1).unwrap();
+            Rgb::parse(&value[..7]).unwrap()
+        };
+        let (ground, text) = (colour("background:"), colour(";color:"));
+        assert!(
+            ground.contrast_hundredths(text) >= 450,
+            "{brand}: {text} on {ground}"
+        );
+        assert!(html.contains("prefers-color-scheme:dark"));
+    }
+}
+
+#[test]
+fn a_logo_is_shown_where_mail_programs_can() {
+    let check = |logo: Option<&str>, expected: Option<&str>| {
+        let theme = Theme {
+            logo: logo.map(str::to_owned),
+            ..Theme::default()
+        };
+        let html = letter(Locale::En, "Ada").html(&frame(&theme, "Halden"));
+        match expected {
+            Some(src) => assert!(html.contains(&format!("src=\"{src}\"")), "{html}"),
+            None => assert!(!html.contains("<img"), "{html}"),
+        }
+    };
+    check(None, None);
+    check(Some("/logo.svg"), None);
+    check(Some("/logo.png"), Some("https://pay.example/logo.png"));
+    check(
+        Some("https://cdn.example/l.png"),
+        Some("https://cdn.example/l.png"),
+    );
+}
+
+#[test]
+fn a_message_comes_back_as_it_was_written() {
+    for name in NAMES {
+        let outside = envelope::Outside {
+            id: "mail_1",
+            host: "pay.example",
+            sender_name: name,
+            sender: "no-reply@pay.example",
+            reply_to: Some("help@halden.example"),
+            recipient_name: Some(name),
+            recipient: "ada@example.com",
+            subject: "Ihre Rechnung: 20,00 €, 谢谢",
+            date: 1_769_853_600,
+            language: "en",
+            unsubscribe_url: Some("https://pay.example/u/0f"),
+        };
+        let pdf = envelope::Enclosed {
+            name: "A-0001.pdf".to_owned(),
+            pdf: (0..=255).cycle().take(5_000).collect(),
+        };
+        let (plain, html) = ("Grüße\n\n= 谢谢\n", "<p>Grüße &amp; 谢谢 = </p>\n");
+        let message = envelope::message(
+            &outside,
+            plain.to_owned(),
+            html.to_owned(),
+            Some(pdf.clone()),
+        );
+        let bytes = message.unwrap().formatted();
+        let read = Read::of(&bytes);
+        assert_eq!(read.header("Subject"), outside.subject);
+        assert_eq!(read.header("Message-ID"), "<mail_1@pay.example>");
+        assert_eq!(read.header("Date"), "Sat, 31 Jan 2026 10:00:00 +0000");
+        assert_eq!((read.plain.as_str(), read.html.as_str()), (plain, html));
+        assert_eq!(read.pdf, Some((pdf.name, pdf.pdf)));
+        // A name can't add a header or a recipient.
+        let head = String::from_utf8_lossy(&bytes);
+        let head = head.split("\r\n\r\n").next().unwrap();
+        assert_eq!(head.matches("\r\nTo:").count(), 1, "{head}");
+        assert!(!head.contains("\r\nBcc"), "{head}");
+    }
+}
+
+#[test]
+fn kinds_have_names() {
+    for kind in Kind::ALL {
+        assert_eq!(Kind::named(kind.name()), Some(kind));
+        assert_eq!(
+            serde_json::to_value(kind).unwrap(),
+            serde_json::Value::from(kind.name())
+        );
+    }
+}

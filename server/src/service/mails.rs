@@ -1,0 +1,340 @@
+//! Mail to customers: noted with what causes it, written and sent by a worker, once.
+//!
+//! A mail's row is committed together with the event that causes it, and `mail.cause` is unique: so
+//! there is one for each cause, whatever is repeated. A worker claims it for [`CLAIM_SECONDS`], writes
+//! it from what is true by then, hands it over outside any transaction, and notes that it has left.
+//! Who dies in between leaves a claim that runs out, and the mail is sent again under the same
+//! Message-ID, by which mail programs know it as one. In a folder the second copy replaces the first.
+
+mod composing;
+pub mod links;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lettre::Message;
+use perennial::calendar::Timestamp;
+use perennial::id::{MailId, MerchantId};
+use perennial::payment::PaymentMethod;
+use sqlx::AnyConnection;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::{Engine, Refused};
+use crate::config::PublicUrl;
+use crate::mail::MailSettings;
+use crate::mail::carrier::{Carrier, Delivery, MailUrl};
+use crate::mail::cause::{self, Telling};
+use crate::mail::folder::Folder;
+use crate::store::mail::{self as outbox, Claimed, Settled};
+use crate::store::{Scope, Store, key};
+use composing::Composed;
+
+/// How long a worker keeps a mail before others may take it, in seconds: longer than a round takes.
+const CLAIM_SECONDS: i64 = 15 * 60;
+/// Mails that are under way at the same time.
+const CONCURRENT_MAX: usize = 4;
+/// Pauses after each refusal for a time, in seconds: three days in all. After the last one the mail is
+/// set aside.
+const PAUSES_SECONDS: [i64; 9] = [60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400];
+
+/// How mail leaves this process.
+pub struct Post {
+    /// The mail server; without one, everything goes into the folder.
+    carrier: Option<Carrier>,
+    /// The embedded way out, and the only one for what must not leave.
+    folder: Folder,
+    /// How the outside world reaches this server: links begin with it.
+    public: PublicUrl,
+    /// The merchants' rules, forgotten now and then.
+    settings: Mutex<HashMap<MerchantId, Arc<MailSettings>>>,
+    /// Rings when mail was noted.
+    bell: Notify,
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post")
+            .field("carrier", &self.carrier)
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Post {
+    /// Through a mail server or into a folder; `folder` takes what must not leave. `None` where mail
+    /// is off.
+    ///
+    /// # Errors
+    /// When the mail server's address can't be used.
+    pub fn open(
+        url: &MailUrl,
+        folder: Folder,
+        public: PublicUrl,
+    ) -> Result<Option<Arc<Self>>, String> {
+        let (carrier, folder) = match url {
+            MailUrl::Off => return Ok(None),
+            MailUrl::Folder(path) => (None, Folder::new(path.clone())),
+            MailUrl::Smtp(url) => (Some(Carrier::smtp(url, public.host())?), folder),
+        };
+        Ok(Some(Arc::new(Self {
+            carrier,
+            folder,
+            public,
+            settings: Mutex::default(),
+            bell: Notify::new(),
+        })))
+    }
+
+    /// Where mail lies that did not leave.
+    #[must_use]
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Rings when mail was noted.
+    #[must_use]
+    pub fn bell(&self) -> &Notify {
+        &self.bell
+    }
+
+    /// Forgets the merchants' rules, which somebody may have changed.
+    pub fn forget_settings(&self) {
+        self.known().clear();
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<MerchantId, Arc<MailSettings>>> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A merchant's rules, as they were a moment ago.
+    async fn settings(
+        &self,
+        store: &Store,
+        merchant: &MerchantId,
+    ) -> Result<Arc<MailSettings>, Refused> {
+        if let Some(settings) = self.known().get(merchant) {
+            return Ok(Arc::clone(settings));
+        }
+        self.settings_in(&mut *store.read().await?, merchant).await
+    }
+
+    /// The same, read with a connection that is open already.
+    async fn settings_in(
+        &self,
+        connection: &mut AnyConnection,
+        merchant: &MerchantId,
+    ) -> Result<Arc<MailSettings>, Refused> {
+        if let Some(settings) = self.known().get(merchant) {
+            return Ok(Arc::clone(settings));
+        }
+        let found = key::load_merchant(connection, merchant).await?;
+        let settings = Arc::new(found.map(|merchant| merchant.mail).unwrap_or_default());
+        self.known().insert(merchant.clone(), Arc::clone(&settings));
+        Ok(settings)
+    }
+}
+
+/// What a round of sending came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Mails that were dealt with.
+    pub done: usize,
+    /// Why the rest was not: nobody takes mail at the moment.
+    pub unreachable: Option<String>,
+}
+
+impl Engine {
+    /// The same engine, with mail to customers.
+    #[must_use]
+    pub fn with_post(mut self, post: Option<Arc<Post>>) -> Self {
+        self.post = post;
+        self
+    }
+
+    /// A merchant's rules for mail; `None` where customers get none, which costs a comparison.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn mail_settings(
+        &self,
+        scope: &Scope,
+    ) -> Result<Option<Arc<MailSettings>>, Refused> {
+        let Some(post) = &self.post else {
+            return Ok(None);
+        };
+        let settings = post.settings(&self.store, &scope.merchant).await?;
+        Ok(Some(settings).filter(|settings| settings.enabled))
+    }
+
+    /// Notes the mails that an event about a payment method causes, in its transaction: for where no
+    /// booking does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn note_mails_of(
+        &self,
+        connection: &mut AnyConnection,
+        scope: &Scope,
+        kind: &str,
+        method: &PaymentMethod,
+    ) -> Result<(), Refused> {
+        let Some(post) = &self.post else {
+            return Ok(());
+        };
+        let settings = post.settings_in(&mut *connection, &scope.merchant).await?;
+        let at = self.now();
+        let telling = Telling {
+            kind,
+            place: 0,
+            at,
+            settings: &settings,
+        };
+        for wanted in cause::of_payment_method(&telling, method) {
+            let id = MailId::new(&mut self.ids());
+            outbox::insert_if_reachable(&mut *connection, scope, &id, at, &wanted).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells whoever sends mail that there is some.
+    pub(crate) fn ring_for_mail(&self) {
+        if let Some(post) = &self.post {
+            post.bell.notify_one();
+        }
+    }
+
+    /// Sends at most `limit` of the mails that are due. What a mail server refuses for a time is tried
+    /// again with growing pauses, what it refuses for good is set aside with its words.
+    ///
+    /// # Errors
+    /// When the database fails. Mails that were claimed by then are due again when the claim ends.
+    pub async fn send_mails(&self, limit: u32) -> Result<Round, Refused> {
+        let Some(post) = &self.post else {
+            return Ok(Round::default());
+        };
+        let now = self.now();
+        let until = Timestamp(now.0.saturating_add(CLAIM_SECONDS));
+        let mut tx = self.store.begin().await?;
+        let claimed = outbox::claim(tx.connection(), now, until, limit).await?;
+        tx.commit().await?;
+        let mut round = Round::default();
+        let mut waiting = claimed.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < CONCURRENT_MAX
+                && round.unreachable.is_none()
+                && let Some(mail) = waiting.next()
+            {
+                let (engine, post) = (self.clone(), Arc::clone(post));
+                running.spawn(async move {
+                    let settled = engine.send_one(&post, &mail).await;
+                    (mail, settled)
+                });
+            }
+            let Some(sent) = running.join_next().await else {
+                break;
+            };
+            let (mail, settled) = match sent {
+                Ok(sent) => sent,
+                Err(error) => {
+                    tracing::error!(%error, "sending a mail broke off");
+                    continue;
+                }
+            };
+            let settled = settled.unwrap_or_else(|error| {
+                tracing::error!(mail = %mail.id, %error, "a mail could not be written");
+                later(&mail, error.to_string(), now)
+            });
+            match &settled {
+                Settled::Unsent { reason, .. } => round.unreachable = Some(reason.clone()),
+                _ => round.done += 1,
+            }
+            self.settle_mail(&mail, &settled).await?;
+        }
+        for mail in waiting {
+            let reason = round.unreachable.clone().unwrap_or_default();
+            self.settle_mail(&mail, &Settled::Unsent { reason, at: now })
+                .await?;
+        }
+        Ok(round)
+    }
+
+    /// Writes one mail and hands it over.
+    async fn send_one(&self, post: &Post, mail: &Claimed) -> Result<Settled, Refused> {
+        let composed = match self.compose(post, mail).await? {
+            Ok(composed) => composed,
+            Err(reason) => {
+                return Ok(Settled::Skipped {
+                    reason: reason.into(),
+                });
+            }
+        };
+        let Composed {
+            message,
+            recipient,
+            leaves,
+        } = composed;
+        let now = self.now();
+        Ok(match deliver(post, mail, message, leaves).await {
+            Delivery::Delivered => Settled::Sent { recipient },
+            Delivery::Later(reason) => later(mail, reason, now),
+            Delivery::Refused(reason) => Settled::SetAside { reason },
+            Delivery::Unreachable(reason) => Settled::Unsent { reason, at: now },
+        })
+    }
+
+    async fn settle_mail(&self, mail: &Claimed, settled: &Settled) -> Result<(), Refused> {
+        match settled {
+            Settled::SetAside { reason } => {
+                tracing::error!(mail = %mail.id, kind = mail.kind.name(), reason, "a mail is set aside");
+            }
+            Settled::Later { reason, .. } => {
+                tracing::warn!(mail = %mail.id, kind = mail.kind.name(), reason, "a mail waits");
+            }
+            settled => tracing::debug!(mail = %mail.id, kind = mail.kind.name(), ?settled, "mail"),
+        }
+        let mut tx = self.store.begin().await?;
+        let kept = outbox::settle(tx.connection(), mail, settled, self.now()).await?;
+        tx.commit().await?;
+        if !kept {
+            tracing::warn!(mail = %mail.id, "a mail was taken over by another worker meanwhile");
+        }
+        Ok(())
+    }
+
+    /// The next moment at which a mail is due.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_mail_due_at(&self) -> Result<Option<Timestamp>, Refused> {
+        let mut read = self.store.read().await?;
+        Ok(outbox::next_due_at(&mut read).await?)
+    }
+}
+
+async fn deliver(post: &Post, mail: &Claimed, message: Message, leaves: bool) -> Delivery {
+    match post.carrier.as_ref().filter(|_| leaves) {
+        Some(carrier) => carrier.deliver(message).await,
+        None => {
+            let (id, created) = (mail.name(), mail.created.0);
+            let text = message.formatted();
+            post.folder
+                .deliver(mail.scope.livemode, &id, created, text)
+                .await
+        }
+    }
+}
+
+/// When a mail that was refused for a time is tried again, or that it is not.
+fn later(mail: &Claimed, reason: String, now: Timestamp) -> Settled {
+    let refusals = usize::try_from(mail.refusals).unwrap_or(usize::MAX);
+    match PAUSES_SECONDS.get(refusals) {
+        Some(pause) => Settled::Later {
+            reason,
+            at: Timestamp(now.0.saturating_add(*pause)),
+        },
+        None => Settled::SetAside { reason },
+    }
+}
