@@ -105,6 +105,7 @@ async fn merchant(store: &Store) -> Scope {
         frame_ancestors: Vec::new(),
         retries: perennial::dunning::RetryPolicy::default(),
         mail: server::mail::MailSettings::default(),
+        draft_seconds: server::merchant::DRAFT_SECONDS,
         created: NOW,
     };
     let mut tx = store.begin().await.unwrap();

@@ -288,6 +288,7 @@ fn halden(id: &MerchantId, created: Timestamp) -> Merchant {
         frame_ancestors: Vec::new(),
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
+        draft_seconds: crate::merchant::DRAFT_SECONDS,
         created,
     }
 }

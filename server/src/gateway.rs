@@ -13,7 +13,10 @@ pub mod contract;
 pub mod sandbox;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use perennial::card::{self, CardFault, Expiry};
 use perennial::metadata::Metadata;
@@ -24,6 +27,56 @@ pub use crate::store::Scope;
 
 /// What a gateway answers with, in time.
 pub type Reply<'a, T, E = GatewayError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// What a gateway answers with to many requests, in their order.
+pub type Replies<'a, T> = Pin<Box<dyn Future<Output = Vec<Result<T, GatewayError>>> + Send + 'a>>;
+
+/// How long a gateway may take to answer, in seconds. After that the outcome is unknown.
+pub const ANSWER_SECONDS_MAX: u64 = 30;
+/// Charges that are under way at once where a gateway takes them one by one.
+const CHARGES_AT_ONCE: usize = 16;
+
+/// Waits for an answer as long as it may take.
+///
+/// # Errors
+/// [`GatewayError::Unknown`] when it did not come, and the gateway's own.
+pub async fn in_time<T>(
+    answer: impl Future<Output = Result<T, GatewayError>>,
+) -> Result<T, GatewayError> {
+    let limit = Duration::from_secs(ANSWER_SECONDS_MAX);
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(GatewayError::Unknown("no answer in time".to_owned())),
+    }
+}
+
+/// Waits for all of these at the same time.
+async fn together<T: Unpin, F: Future<Output = T>>(futures: Vec<F>) -> Vec<T> {
+    let mut waiting: Vec<_> = futures
+        .into_iter()
+        .map(|own| (Box::pin(own), None))
+        .collect();
+    poll_fn(|context| {
+        let mut all = true;
+        for (future, answer) in &mut waiting {
+            if answer.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(value) => *answer = Some(value),
+                    Poll::Pending => all = false,
+                }
+            }
+        }
+        match all {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    waiting
+        .into_iter()
+        .filter_map(|(_, answer)| answer)
+        .collect()
+}
 
 /// The longest idempotency key, in bytes (Stripe: 255).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -47,6 +100,22 @@ pub trait Gateway: Send + Sync {
     /// Claims money. The same key with the same parameters is the same charge, however often and
     /// however concurrently it is sent.
     fn charge<'a>(&'a self, scope: &'a Scope, request: Charge) -> Reply<'a, Outcome>;
+
+    /// Claims money from many at once; answers in their order. An adapter whose company takes many in
+    /// one request does better than this, which sends a few at a time. No answer within
+    /// [`ANSWER_SECONDS_MAX`] is [`GatewayError::Unknown`].
+    fn charge_many<'a>(&'a self, scope: &'a Scope, requests: Vec<Charge>) -> Replies<'a, Outcome> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(requests.len());
+            let mut requests = requests.into_iter().peekable();
+            while requests.peek().is_some() {
+                let few = requests.by_ref().take(CHARGES_AT_ONCE);
+                let sent = few.map(|request| in_time(self.charge(scope, request)));
+                answers.extend(together(sent.collect()).await);
+            }
+            answers
+        })
+    }
 
     /// What became of the set-up or charge with this key: its newest outcome, also after a
     /// challenge was answered. `None` means that the gateway never heard of it.

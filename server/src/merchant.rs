@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::mail::MailSettings;
 
+/// How long the draft of a renewal may still be changed where the merchant does not say otherwise, in
+/// seconds (Stripe: about an hour).
+pub const DRAFT_SECONDS: i64 = 3_600;
+
 /// A business that uses this installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merchant {
@@ -34,6 +38,14 @@ pub struct Merchant {
     /// What mail customers get, and from whom.
     #[serde(default)]
     pub mail: MailSettings,
+    /// How long the draft of a renewal may still be changed before it becomes final, in seconds.
+    #[serde(default = "draft_seconds")]
+    pub draft_seconds: i64,
     /// When it was made.
     pub created: Timestamp,
+}
+
+/// An hour, about as at Stripe.
+fn draft_seconds() -> i64 {
+    DRAFT_SECONDS
 }

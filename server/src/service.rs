@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod balance;
+mod batch;
 pub mod billing;
 pub mod booking;
 mod books;
@@ -10,7 +11,9 @@ pub mod catalog;
 pub mod changes;
 pub mod customers;
 pub mod due;
+pub(crate) mod duties;
 mod find;
+mod ground;
 pub mod invoices;
 pub mod mails;
 pub mod merchants;
@@ -70,6 +73,8 @@ pub struct Engine {
     pub post: Option<Arc<mails::Post>>,
     /// The API request that it works for, which its events name.
     pub cause: Option<Arc<event::Cause>>,
+    /// What many decisions stand on together.
+    ground: Option<Arc<ground::Ground>>,
 }
 
 impl Engine {
@@ -94,6 +99,7 @@ impl Engine {
             clocks: Arc::default(),
             post: None,
             cause: None,
+            ground: None,
         }
     }
 

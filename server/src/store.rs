@@ -6,7 +6,9 @@
 //! whole, in one statement, and its `revision` makes two concurrent changes exclude each other.
 
 pub mod document;
+pub mod due;
 pub mod event;
+pub mod failure;
 pub mod holdings;
 pub mod idempotency;
 pub mod installation;

@@ -85,6 +85,11 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "BOOL")]
     pub mail_test_mode: Option<bool>,
 
+    /// How long the draft of a renewal may be changed before it becomes final, in seconds; 0 for not
+    /// at all
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..=2_592_000))]
+    pub draft_seconds: Option<i64>,
+
     /// Street and number, on invoices
     #[arg(long, value_name = "TEXT")]
     pub line1: Option<String>,
@@ -109,6 +114,7 @@ impl MerchantUpdate {
         set_or_clear(&mut merchant.support_email, self.support_email.as_ref());
         set_or_clear(&mut merchant.tax_id, self.tax_id.as_ref());
         set_or_clear(&mut merchant.invoice_footer, self.invoice_footer.as_ref());
+        set(&mut merchant.draft_seconds, self.draft_seconds.as_ref());
         self.apply_theme(&mut merchant.theme);
         self.apply_mail(&mut merchant.mail);
         if !self.frame_ancestors.is_empty() {

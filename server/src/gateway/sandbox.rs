@@ -27,7 +27,8 @@ use book::{Attempt, Standing};
 
 use super::{
     Capabilities, CardDetails, Challenge, ChallengeAnswer, Charge, Gateway, GatewayError,
-    IDEMPOTENCY_KEY_BYTES_MAX, Reply, ReturnPath, Scope, SetUp, TokenizeError, Tokenized,
+    IDEMPOTENCY_KEY_BYTES_MAX, Replies, Reply, ReturnPath, Scope, SetUp, TokenizeError, Tokenized,
+    in_time,
 };
 use crate::clock::{Clock, Entropy};
 use crate::store::Store;
@@ -174,26 +175,7 @@ impl Sandbox {
         }
         let card = book::card(&inner.store, scope, &request.token).await?;
         let card = card.ok_or(GatewayError::NoSuchCard)?;
-        let standing = match first_answer(card.behaviour, request.act, card.set_up) {
-            Answer::Yes => Standing::Succeeded,
-            Answer::No(decline) => Standing::Declined(decline),
-            Answer::Prove => Standing::RequiresAction,
-        };
-        let prove = standing == Standing::RequiresAction;
-        let attempt = Attempt {
-            id: inner.attempt_id(request.act),
-            challenge: prove.then(|| challenge::secret(inner.entropy.bits())),
-            idempotency_key: request.idempotency_key,
-            act: request.act,
-            token: request.token,
-            amount: request.amount,
-            description: request.description,
-            metadata: request.metadata,
-            request: hash.clone(),
-            standing,
-            return_path: request.return_path,
-            answer: None,
-        };
+        let attempt = inner.decide(&request, &card);
         if book::keep_attempt(&inner.store, scope, &attempt, inner.clock.now()).await? {
             return Ok(attempt.outcome(scope));
         }
@@ -202,6 +184,30 @@ impl Sandbox {
         let before =
             before.ok_or_else(|| GatewayError::Unknown("the attempt is gone".to_owned()))?;
         replay(scope, &before, &hash)
+    }
+
+    /// Carries out many attempts with keys that were never used, in few statements; `None` when one
+    /// of the keys was, or a card is not known.
+    async fn attempt_many(
+        &self,
+        scope: &Scope,
+        requests: &[Request],
+    ) -> Result<Option<Vec<Outcome>>, GatewayError> {
+        let inner = &*self.0;
+        let tokens = requests.iter().map(|request| request.token.clone());
+        let cards = book::cards(&inner.store, scope, tokens.collect()).await?;
+        let mut attempts = Vec::with_capacity(requests.len());
+        for request in requests {
+            request.check()?;
+            let Some(card) = cards.get(&request.token) else {
+                return Ok(None);
+            };
+            attempts.push(inner.decide(request, card));
+        }
+        let outcomes = attempts.iter().map(|attempt| attempt.outcome(scope));
+        let outcomes = outcomes.collect();
+        let kept = book::keep_attempts(&inner.store, scope, attempts, inner.clock.now()).await?;
+        Ok(kept.then_some(outcomes))
     }
 
     async fn answer(
@@ -241,6 +247,30 @@ impl Sandbox {
 }
 
 impl Inner {
+    /// What the bank says to an attempt, as the books take it.
+    fn decide(&self, request: &Request, card: &book::CardRow) -> Attempt {
+        let standing = match first_answer(card.behaviour, request.act, card.set_up) {
+            Answer::Yes => Standing::Succeeded,
+            Answer::No(decline) => Standing::Declined(decline),
+            Answer::Prove => Standing::RequiresAction,
+        };
+        let prove = standing == Standing::RequiresAction;
+        Attempt {
+            id: self.attempt_id(request.act),
+            challenge: prove.then(|| challenge::secret(self.entropy.bits())),
+            idempotency_key: request.idempotency_key.clone(),
+            act: request.act,
+            token: request.token.clone(),
+            amount: request.amount,
+            description: request.description.clone(),
+            metadata: request.metadata.clone(),
+            request: request.hash(),
+            standing,
+            return_path: request.return_path.clone(),
+            answer: None,
+        }
+    }
+
     /// The same number has the same fingerprint within one merchant, and nowhere else.
     fn fingerprint(&self, scope: &Scope, digits: &str) -> String {
         // HMAC fills a short key up to the block of 64 bytes with zeros.
@@ -392,6 +422,36 @@ impl Gateway for Sandbox {
             let outcome = self.attempt(scope, request.into()).await;
             self.travel().await;
             outcome
+        })
+    }
+
+    fn charge_many<'a>(&'a self, scope: &'a Scope, requests: Vec<Charge>) -> Replies<'a, Outcome> {
+        Box::pin(async move {
+            self.travel().await;
+            let requests: Vec<Request> = requests.into_iter().map(Request::from).collect();
+            let faulty = !self
+                .0
+                .faults
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_empty();
+            let many = match faulty {
+                true => Ok(None),
+                false => self.attempt_many(scope, &requests).await,
+            };
+            let answers = match many {
+                Ok(Some(outcomes)) => outcomes.into_iter().map(Ok).collect(),
+                // One of them is special, or nobody knows what was kept: each for itself.
+                Ok(None) | Err(_) => {
+                    let mut answers = Vec::with_capacity(requests.len());
+                    for request in requests {
+                        answers.push(in_time(self.attempt(scope, request)).await);
+                    }
+                    answers
+                }
+            };
+            self.travel().await;
+            answers
         })
     }
 

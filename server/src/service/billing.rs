@@ -11,21 +11,17 @@ use perennial::subscription::{
     CollectionMethod, Due, Event, MissingPaymentMethod, PauseBehavior, Renewed, Status,
     Subscription,
 };
-use sqlx::Row;
-use tokio::task::JoinSet;
 
 use super::booking::{Booking, Edit};
 use super::books::{save_subscription, stop};
 use super::due::trial_notice_at;
 use super::find::values;
-use super::invoices::{DRAFT_SECONDS, book_taken, defect};
+use super::invoices::{book_taken, defect};
 use super::payments::Starter;
 use super::{Engine, Refused};
+use crate::store::Scope;
 use crate::store::document::Stored;
-use crate::store::{Scope, key, nouns};
 
-/// Pieces of work that are under way at the same time.
-const CONCURRENT_MAX: usize = 8;
 /// Periods that one visit to a subscription may catch up on.
 const BOUNDARIES_MAX: usize = 400;
 
@@ -41,17 +37,13 @@ pub(crate) enum Work {
 /// Each kind of work by the id of its row.
 impl Work {
     pub(crate) fn intent(scope: Scope, id: &str) -> Result<Self, Refused> {
-        Ok(Self::Intent(
-            scope,
-            PaymentIntentId::parse(id).map_err(defect)?,
-        ))
+        let id = PaymentIntentId::parse(id).map_err(defect)?;
+        Ok(Self::Intent(scope, id))
     }
 
     pub(crate) fn set_up(scope: Scope, id: &str) -> Result<Self, Refused> {
-        Ok(Self::SetUp(
-            scope,
-            SetupIntentId::parse(id).map_err(defect)?,
-        ))
+        let id = SetupIntentId::parse(id).map_err(defect)?;
+        Ok(Self::SetUp(scope, id))
     }
 
     pub(crate) fn subscription(scope: Scope, id: &str) -> Result<Self, Refused> {
@@ -65,107 +57,6 @@ impl Work {
 }
 
 impl Engine {
-    /// Does what is due by `now`, of all merchants: at most `limit` of each kind. Answers with how
-    /// many pieces of work were done; what fails is logged and tried again in the next sweep.
-    ///
-    /// # Errors
-    /// When the database is out of reach.
-    pub async fn run_due(&self, now: Timestamp, limit: u32) -> Result<usize, Refused> {
-        let mut done = 0;
-        for sql in [
-            nouns::PAYMENT_INTENTS_ASKED,
-            nouns::SETUP_INTENTS_ASKED,
-            nouns::SUBSCRIPTIONS_DUE,
-            nouns::INVOICES_DUE,
-        ] {
-            let work = self.due_rows(sql, now, limit).await?;
-            done += self.work_through(work).await;
-        }
-        Ok(done)
-    }
-
-    /// Asks after every charge and set-up that is out, however young, and after every challenge: for
-    /// a start, when whoever sent them may be dead. Answers with how many were asked after.
-    ///
-    /// # Errors
-    /// When the database is out of reach.
-    pub async fn settle_outstanding(&self, limit: u32) -> Result<usize, Refused> {
-        let mut done = 0;
-        for sql in [nouns::PAYMENT_INTENTS_ASKED, nouns::SETUP_INTENTS_ASKED] {
-            let work = self.due_rows(sql, Timestamp(i64::MAX), limit).await?;
-            done += self.work_through(work).await;
-        }
-        Ok(done)
-    }
-
-    /// The next moment at which anything is due.
-    ///
-    /// # Errors
-    /// When the database is out of reach.
-    pub async fn next_due_at(&self) -> Result<Option<Timestamp>, Refused> {
-        let mut connection = self.store.read().await?;
-        let mut next = None;
-        for sql in [nouns::SUBSCRIPTIONS_NEXT_DUE, nouns::INVOICES_NEXT_DUE] {
-            let row = sqlx::query(sql).fetch_one(&mut *connection).await?;
-            let at: Option<i64> = row.try_get("due_at")?;
-            next = match (next, at.map(Timestamp)) {
-                (Some(one), Some(other)) => Some(std::cmp::min(one, other)),
-                (one, other) => one.or(other),
-            };
-        }
-        Ok(next)
-    }
-
-    async fn due_rows(
-        &self,
-        sql: &'static str,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Work>, Refused> {
-        let mut connection = self.store.read().await?;
-        let rows = sqlx::query(sql)
-            .bind(until.0)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *connection)
-            .await?;
-        let mut work = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let scope = key::scope(row)?;
-            let id: String = row.try_get("id")?;
-            work.push(match sql {
-                nouns::PAYMENT_INTENTS_ASKED => Work::intent(scope, &id)?,
-                nouns::SETUP_INTENTS_ASKED => Work::set_up(scope, &id)?,
-                nouns::SUBSCRIPTIONS_DUE => Work::subscription(scope, &id)?,
-                _ => Work::invoice(scope, &id)?,
-            });
-        }
-        Ok(work)
-    }
-
-    /// Several at a time: on SQLite their commits share one trip to the disk.
-    async fn work_through(&self, work: Vec<Work>) -> usize {
-        let mut done = 0;
-        let mut waiting = work.into_iter();
-        let mut running = JoinSet::new();
-        loop {
-            while running.len() < CONCURRENT_MAX
-                && let Some(piece) = waiting.next()
-            {
-                let engine = self.clone();
-                running.spawn(async move {
-                    let result = engine.do_one(&piece).await;
-                    (piece, result)
-                });
-            }
-            match running.join_next().await {
-                None => return done,
-                Some(Ok((_, Ok(())))) => done += 1,
-                Some(Ok((piece, Err(error)))) => tracing::error!(?piece, %error, "due work failed"),
-                Some(Err(error)) => tracing::error!(%error, "due work broke off"),
-            }
-        }
-    }
-
     pub(crate) async fn do_one(&self, piece: &Work) -> Result<(), Refused> {
         match piece {
             Work::Intent(scope, id) => self.settle_payment(scope, id).await,
@@ -176,7 +67,11 @@ impl Engine {
     }
 
     /// Does what is due to an invoice: finalise, charge, or find it overdue.
-    async fn advance_invoice(&self, scope: &Scope, id: &InvoiceId) -> Result<(), Refused> {
+    pub(crate) async fn advance_invoice(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<(), Refused> {
         let invoice: Stored<Invoice> = self.find(scope, id.as_str()).await?;
         let due = super::due::invoice_due_at(&invoice).is_some_and(|at| at <= self.now());
         if !due {
@@ -200,7 +95,7 @@ impl Engine {
     }
 
     /// A sent invoice was not paid by its due date.
-    async fn overdue_once(&self, scope: &Scope, id: &InvoiceId) -> Result<(), Refused> {
+    pub(crate) async fn overdue_once(&self, scope: &Scope, id: &InvoiceId) -> Result<(), Refused> {
         let mut books = self.books(scope, id).await?;
         let due = books
             .invoice
@@ -226,7 +121,7 @@ impl Engine {
     }
 
     /// Does all that is due to a subscription by now, boundary by boundary.
-    async fn advance_subscription(
+    pub(crate) async fn advance_subscription(
         &self,
         scope: &Scope,
         id: &SubscriptionId,
@@ -240,7 +135,11 @@ impl Engine {
     }
 
     /// One step; answers whether there may be another.
-    async fn advance_once(&self, scope: &Scope, id: &SubscriptionId) -> Result<bool, Refused> {
+    pub(crate) async fn advance_once(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<bool, Refused> {
         let now = self.now();
         let mut subscription = self.edit_subscription(scope, id).await?;
         if trial_notice_at(&subscription).is_some_and(|at| at <= now) {
@@ -318,7 +217,7 @@ impl Engine {
             };
             Some(renewed?)
         };
-        let Renewed { invoice, taken, .. } = match renewed {
+        let Renewed { at, invoice, taken } = match renewed {
             Some(renewed) => renewed,
             None => Renewed {
                 at: now,
@@ -329,7 +228,8 @@ impl Engine {
         let mut invoice = invoice;
         if let Some(invoice) = &mut invoice {
             customer.currency = Some(invoice.currency);
-            schedule_draft(invoice, &subscription, now)?;
+            let draft_seconds = self.merchant(scope).await?.draft_seconds;
+            schedule_draft(invoice, &subscription, at, draft_seconds, now)?;
         }
         let mut stopped = Vec::new();
         if subscription.status == Status::Canceled {
@@ -384,19 +284,29 @@ enum Step {
     Finish,
 }
 
-/// When a cycle's draft becomes final: after an hour, or never by itself while collection is paused
-/// or the subscription is unpaid.
+/// Dates a cycle's draft and says when it becomes final: at the merchant's wish after the boundary
+/// that it bills, or never by itself while collection is paused or the subscription is unpaid.
+///
+/// A worker that is late dates it as it should have been, and it becomes final as soon as it can.
+/// Somebody who is sent the invoice has all their days to pay it from then on.
 fn schedule_draft(
     invoice: &mut Invoice,
     subscription: &Subscription,
+    at: Timestamp,
+    draft_seconds: i64,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let finalizes = now.add_seconds(DRAFT_SECONDS).map_err(defect)?;
-    invoice.created = now;
+    let finalizes = at.add_seconds(draft_seconds).map_err(defect)?;
+    invoice.created = at;
     invoice.automatically_finalizes_at = Some(finalizes);
     if invoice.collection_method == CollectionMethod::ChargeAutomatically {
         invoice.next_payment_attempt = Some(finalizes);
     }
+    let late = now.0.saturating_sub(finalizes.0).max(0);
+    invoice.due_date = match invoice.due_date {
+        Some(due) => Some(due.add_seconds(late).map_err(defect)?),
+        None => None,
+    };
     let kept = subscription
         .pause_collection
         .is_some_and(|pause| pause.behavior == PauseBehavior::KeepAsDraft);

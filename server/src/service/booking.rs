@@ -5,6 +5,7 @@
 //! one table are written together, and the only writer of SQLite is held as short as can be.
 //! What is read meanwhile does not see them.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use perennial::{customer::Customer, discount::Coupon};
 use serde_json::Value;
 
 use super::balance::BalanceTransaction;
+use super::ground::Shadow;
 use super::{Engine, Refused};
 use crate::mail::MailSettings;
 use crate::mail::cause::{self as mail, Telling, Wanted};
@@ -216,6 +218,8 @@ pub struct Booking<'a> {
     mail: Option<Arc<MailSettings>>,
     /// Whether mails were noted.
     mails: bool,
+    /// The rows as they are now, for decisions on the same ground.
+    shadows: Vec<Shadow>,
 }
 
 impl<'a> Booking<'a> {
@@ -231,6 +235,7 @@ impl<'a> Booking<'a> {
             wholes: Wholes::new(),
             mail: engine.mail_settings(scope).await?,
             mails: false,
+            shadows: Vec::new(),
         })
     }
 
@@ -251,12 +256,10 @@ impl<'a> Booking<'a> {
     /// # Errors
     /// When it can't be written as JSON.
     #[expect(clippy::unused_async, reason = "as `begin`")]
-    pub async fn insert<T: Told + Clone + 'static>(
-        &mut self,
-        value: T,
-    ) -> Result<Stored<T>, Refused> {
+    pub async fn insert<T: Told>(&mut self, value: T) -> Result<Stored<T>, Refused> {
         let (store, now) = (&self.engine.store, self.engine.now());
         let stored = self.writes.insert(store, value, now)?;
+        self.shadow(&stored);
         if let Some(kind) = T::CREATED {
             self.tell_now(kind, &stored.value, None)?;
         }
@@ -267,10 +270,7 @@ impl<'a> Booking<'a> {
     ///
     /// # Errors
     /// When one can't be written as JSON.
-    pub async fn insert_all<T: Told + Clone + 'static>(
-        &mut self,
-        values: Vec<T>,
-    ) -> Result<(), Refused> {
+    pub async fn insert_all<T: Told>(&mut self, values: Vec<T>) -> Result<(), Refused> {
         for value in values {
             self.insert(value).await?;
         }
@@ -283,12 +283,13 @@ impl<'a> Booking<'a> {
     /// When one can't be written as JSON. That somebody else was faster shows when the booking
     /// commits.
     #[expect(clippy::unused_async, reason = "as `begin`")]
-    pub async fn save_all_quietly<T: Told + Clone + 'static>(
+    pub async fn save_all_quietly<T: Told>(
         &mut self,
         rows: &mut [Stored<T>],
     ) -> Result<(), Refused> {
         for row in rows {
             self.writes.update(row, None)?;
+            self.shadow(row);
         }
         Ok(())
     }
@@ -299,7 +300,7 @@ impl<'a> Booking<'a> {
     /// When one can't be written as JSON. That somebody else was faster shows when the booking
     /// commits.
     #[expect(clippy::unused_async, reason = "as `begin`")]
-    pub async fn delete_all<T: Told + 'static>(
+    pub async fn delete_all<T: Told>(
         &mut self,
         kind: &str,
         rows: &[Stored<T>],
@@ -317,11 +318,10 @@ impl<'a> Booking<'a> {
     /// # Errors
     /// When it can't be written as JSON.
     #[expect(clippy::unused_async, reason = "as `begin`")]
-    pub async fn hold<T: Told + Clone + 'static>(
-        &mut self,
-        edit: &mut Edit<T>,
-    ) -> Result<(), Refused> {
-        Ok(self.writes.update(&mut edit.row, Some(&edit.before))?)
+    pub async fn hold<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
+        self.writes.update(&mut edit.row, Some(&edit.before))?;
+        self.shadow(&edit.row);
+        Ok(())
     }
 
     /// Saves a row if anything about it changed, and tells what.
@@ -329,10 +329,7 @@ impl<'a> Booking<'a> {
     /// # Errors
     /// When it can't be written as JSON. That somebody else was faster shows when the booking
     /// commits.
-    pub async fn save<T: Told + Clone + 'static>(
-        &mut self,
-        edit: &mut Edit<T>,
-    ) -> Result<(), Refused> {
+    pub async fn save<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
         if edit.row.value == edit.before {
             return Ok(());
         }
@@ -370,13 +367,11 @@ impl<'a> Booking<'a> {
     /// When it can't be written as JSON. That somebody else was faster shows when the booking
     /// commits.
     #[expect(clippy::unused_async, reason = "as `begin`")]
-    pub async fn save_quietly<T: Told + Clone + 'static>(
-        &mut self,
-        edit: &mut Edit<T>,
-    ) -> Result<(), Refused> {
+    pub async fn save_quietly<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
         if edit.row.value != edit.before {
             self.writes.update(&mut edit.row, Some(&edit.before))?;
             edit.before = edit.row.value.clone();
+            self.shadow(&edit.row);
         }
         Ok(())
     }
@@ -422,9 +417,11 @@ impl<'a> Booking<'a> {
             None => None,
         };
         let name = (T::KIND, noun.key().to_owned());
-        let basis = self.wholes.get(&name);
+        let ground = self.engine.shared(self.scope);
+        let basis = self.wholes.get(&name).cloned();
+        let basis = basis.or_else(|| ground.and_then(|ground| ground.whole(&name)));
         let mut parts = Vec::with_capacity(2);
-        match basis {
+        match &basis {
             None => parts.push(format!("\"object\":{body}")),
             Some(whole) => {
                 let changes = patch::changes(&whole.body, &body);
@@ -473,6 +470,14 @@ impl<'a> Booking<'a> {
         }
     }
 
+    fn shadow<T: Document>(&mut self, row: &Stored<T>) {
+        if self.engine.shared(self.scope).is_some() {
+            let place = TypeId::of::<T>();
+            let id = row.value.key().to_owned();
+            self.shadows.push((place, id, Arc::new(row.clone())));
+        }
+    }
+
     /// Tells something in the API's shape; answers with the event's place in lists.
     fn emit(&mut self, kind: &str, object: Value, previous: Option<Value>) -> i64 {
         let event = self.engine.event(kind, object, previous);
@@ -502,6 +507,10 @@ impl<'a> Booking<'a> {
     /// When it did not; nothing was kept then. [`crate::store::StoreError::Conflict`] when somebody
     /// else was faster, [`crate::store::StoreError::Exists`] when a new row's id is taken.
     pub async fn commit(self) -> Result<(), Refused> {
+        if let Some(ground) = self.engine.shared(self.scope) {
+            ground.absorb(self.writes, self.wholes, self.shadows);
+            return Ok(());
+        }
         if self.writes.is_empty() {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use perennial::subscription::{CollectionMethod, ItemChange, ProrationBehavior, S
 use super::booking::{Booking, Edit};
 use super::books::save_subscription;
 use super::find::values;
-use super::invoices::{Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect};
+use super::invoices::{Collect, Issued, book_issued, book_taken, defect};
 use super::payments::{Claim, PaymentResult};
 use super::subscriptions::nothing_to_pay_with;
 use super::{Engine, Refused};
@@ -239,7 +239,8 @@ impl Engine {
         };
         invoice.created = now;
         if invoice.collection_method == CollectionMethod::SendInvoice {
-            let finalizes = now.add_seconds(DRAFT_SECONDS).map_err(defect)?;
+            let draft_seconds = self.merchant(scope).await?.draft_seconds;
+            let finalizes = now.add_seconds(draft_seconds).map_err(defect)?;
             invoice.automatically_finalizes_at = Some(finalizes);
             prepared.invoice = Some(invoice.clone());
             return Ok(prepared);

@@ -19,9 +19,29 @@ impl Engine {
     /// # Errors
     /// [`Refused::NotFound`] when there is none in this merchant's mode.
     pub async fn find<T: Document>(&self, scope: &Scope, id: &str) -> Result<Stored<T>, Refused> {
-        let mut connection = self.store.read().await?;
-        let found = document::load(&mut connection, scope, id).await?;
+        let found = self.look_up(scope, id).await?;
         found.ok_or_else(|| Refused::not_found(T::KIND, id))
+    }
+
+    /// Reads one by its id; not finding it is no error.
+    ///
+    /// # Errors
+    /// When the database fails or the row can't be read.
+    pub(crate) async fn look_up<T: Document>(
+        &self,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Option<Stored<T>>, Refused> {
+        let ground = self.shared(scope);
+        if let Some(row) = ground.and_then(|ground| ground.get(id)) {
+            return Ok(Some(row));
+        }
+        let mut connection = self.store.read().await?;
+        let found: Option<Stored<T>> = document::load(&mut connection, scope, id).await?;
+        if let (Some(ground), Some(row)) = (ground, &found) {
+            ground.lay::<T>(row.clone());
+        }
+        Ok(found)
     }
 
     /// Reads one that a parameter names.
@@ -34,8 +54,7 @@ impl Engine {
         id: &str,
         param: &str,
     ) -> Result<Stored<T>, Refused> {
-        let mut connection = self.store.read().await?;
-        let found = document::load(&mut connection, scope, id).await?;
+        let found = self.look_up(scope, id).await?;
         found.ok_or_else(|| Refused::NotFound {
             kind: T::KIND,
             id: id.to_owned(),
@@ -81,10 +100,18 @@ impl Engine {
         scope: &Scope,
         customer: &CustomerId,
     ) -> Result<Vec<Stored<InvoiceItem>>, Refused> {
+        let ground = self.shared(scope);
+        if let Some(items) = ground.and_then(|ground| ground.pending(customer)) {
+            return Ok(items);
+        }
         let mut connection = self.store.read().await?;
         let filter = [Column::text(customer)];
         let sql = nouns::INVOICE_ITEMS_PENDING;
-        Ok(document::select(&mut connection, scope, sql, &filter).await?)
+        let items = document::select(&mut connection, scope, sql, &filter).await?;
+        if let Some(ground) = ground {
+            ground.lay_pending(customer, items.clone());
+        }
+        Ok(items)
     }
 
     /// A subscription's newest invoices, newest first by the moment that they bill to: those that were
@@ -94,6 +121,7 @@ impl Engine {
         scope: &Scope,
         subscription: &SubscriptionId,
     ) -> Result<Vec<Stored<Invoice>>, Refused> {
+        self.alone()?;
         let mut connection = self.store.read().await?;
         let page = PageRequest::first(PageRequest::LIMIT_MAX);
         let filter = [Column::text(subscription)];
@@ -108,8 +136,15 @@ impl Engine {
 
     /// The merchant of a scope.
     pub(crate) async fn merchant(&self, scope: &Scope) -> Result<Merchant, Refused> {
+        let ground = self.shared(scope);
+        if let Some(merchant) = ground.and_then(|ground| ground.merchant()) {
+            return Ok(merchant);
+        }
         let mut connection = self.store.read().await?;
         let found = key::load_merchant(&mut connection, &scope.merchant).await?;
+        if let (Some(ground), Some(merchant)) = (ground, &found) {
+            ground.lay_merchant(merchant.clone());
+        }
         found.ok_or_else(|| Refused::not_found("account", scope.merchant.as_str()))
     }
 }

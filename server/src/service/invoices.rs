@@ -22,9 +22,6 @@ use crate::clock::Ids;
 use crate::store::Scope;
 use crate::store::document::Stored;
 
-/// How long a renewal's draft may still be changed, in seconds (Stripe: about an hour).
-pub const DRAFT_SECONDS: i64 = 3_600;
-
 /// Whether a finalised invoice is charged at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Collect {

@@ -43,6 +43,7 @@ impl Engine {
             frame_ancestors: Vec::new(),
             retries: perennial::dunning::RetryPolicy::default(),
             mail: crate::mail::MailSettings::default(),
+            draft_seconds: crate::merchant::DRAFT_SECONDS,
             created: now,
         };
         let secret = || format!("{:032x}{:032x}", self.entropy.bits(), self.entropy.bits());

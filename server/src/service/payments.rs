@@ -20,7 +20,7 @@ use super::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::{self, Stored};
 
-use attempt::Begun;
+pub(crate) use attempt::Begun;
 pub use attempt::return_path;
 pub(crate) use attempt::{Claim, begin, count_attempt, nothing_to_pay_with, refused_as, unsent};
 pub(crate) use outcome::{fail, tell_failure};
@@ -272,11 +272,10 @@ impl Engine {
         customer: &Customer,
         wanted: Option<&PaymentMethodId>,
     ) -> Result<Option<Stored<PaymentMethod>>, Refused> {
-        let mut connection = self.store.read().await?;
         let theirs =
             |method: &Stored<PaymentMethod>| method.customer.as_ref() == Some(&customer.id);
         if let Some(id) = wanted {
-            let found = document::load(&mut connection, scope, id.as_str()).await?;
+            let found = self.look_up(scope, id.as_str()).await?;
             let found = found.filter(theirs).ok_or_else(|| Refused::NotFound {
                 kind: "payment_method",
                 id: id.to_string(),
@@ -284,7 +283,6 @@ impl Engine {
             })?;
             return Ok(Some(found));
         }
-        drop(connection);
         self.method_of(
             scope,
             invoice.default_payment_method.as_ref(),
@@ -302,11 +300,10 @@ impl Engine {
         subscription: Option<&Subscription>,
         customer: &Customer,
     ) -> Result<Option<Stored<PaymentMethod>>, Refused> {
-        let mut connection = self.store.read().await?;
         let own = subscription.and_then(|own| own.default_payment_method.as_ref());
         let candidates = [first, own, customer.default_payment_method.as_ref()];
         for id in candidates.into_iter().flatten() {
-            let found = document::load(&mut connection, scope, id.as_str()).await?;
+            let found = self.look_up(scope, id.as_str()).await?;
             if let Some(method) = found
                 .filter(|own: &Stored<PaymentMethod>| own.customer.as_ref() == Some(&customer.id))
             {

@@ -20,7 +20,7 @@ pub use ending::Cancel;
 
 use super::booking::{Booking, Edit};
 use super::find::{missing, values};
-use super::invoices::{Collect, DRAFT_SECONDS, Issued, book_issued, book_taken, defect};
+use super::invoices::{Collect, Issued, book_issued, book_taken, defect};
 use super::named::{Redeemed, named_rates};
 use super::payments::{Claim, PaymentResult};
 use super::{Engine, Refused};
@@ -254,7 +254,8 @@ impl Engine {
         subscription: &mut Subscription,
     ) -> Result<Option<Issued>, Refused> {
         if subscription.collection_method == CollectionMethod::SendInvoice {
-            let finalizes = self.now().add_seconds(DRAFT_SECONDS).map_err(defect)?;
+            let draft_seconds = self.merchant(scope).await?.draft_seconds;
+            let finalizes = self.now().add_seconds(draft_seconds).map_err(defect)?;
             invoice.automatically_finalizes_at = Some(finalizes);
             return Ok(None);
         }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
-use super::{Scope, Store, StoreError};
+use super::{Scope, Store, StoreError, due};
 use perennial::calendar::Timestamp;
 
 /// A column beside the body, to filter or sort by.
@@ -32,6 +32,12 @@ impl Column {
         Self::Text(value.map(T::to_string))
     }
 
+    /// The shard of whatever belongs to this customer.
+    #[must_use]
+    pub fn shard<T: AsRef<str>>(customer: Option<&T>) -> Self {
+        Self::Number(Some(customer.map_or(0, |id| due::shard(id.as_ref()))))
+    }
+
     /// A moment that may be missing.
     #[must_use]
     pub fn moment(value: Option<Timestamp>) -> Self {
@@ -41,7 +47,7 @@ impl Column {
 
 /// An aggregate that is kept as a row. Statements bind `$1` merchant, `$2` livemode, `$3` id; see
 /// each constant for what follows.
-pub trait Document: Serialize + DeserializeOwned + Send + Sync + Unpin {
+pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + Unpin + 'static {
     /// What errors call it; Stripe's object name.
     const KIND: &'static str;
     /// `select body, revision, sort … where merchant = $1 and livemode = $2 and id = $3`.

@@ -104,9 +104,9 @@ document!(
     Subscription,
     "subscription",
     "subscription",
-    ", customer, status, due_at, test_clock, clock_due_at",
-    ", $6, $7, $8, $9, $10",
-    ", customer = $6, status = $7, due_at = $8, test_clock = $9, clock_due_at = $10",
+    ", customer, status, due_at, test_clock, clock_due_at, shard",
+    ", $6, $7, $8, $9, $10, $11",
+    ", customer = $6, status = $7, due_at = $8, test_clock = $9, clock_due_at = $10, shard = $11",
     |s| {
         let [real, clock, clocked] =
             due::moments(s.test_clock.as_ref(), due::subscription_due_at(s));
@@ -116,6 +116,7 @@ document!(
             real,
             clock,
             clocked,
+            Column::shard(Some(&s.customer)),
         ]
     }
 );
@@ -123,10 +124,10 @@ document!(
     Invoice,
     "invoice",
     "invoice",
-    ", customer, subscription, status, number, due_at, test_clock, clock_due_at",
-    ", $6, $7, $8, $9, $10, $11, $12",
+    ", customer, subscription, status, number, due_at, test_clock, clock_due_at, shard",
+    ", $6, $7, $8, $9, $10, $11, $12, $13",
     ", customer = $6, subscription = $7, status = $8, number = $9, due_at = $10, test_clock = $11, \
-     clock_due_at = $12",
+     clock_due_at = $12, shard = $13",
     |i| {
         let [real, clock, clocked] = due::moments(i.test_clock.as_ref(), due::invoice_due_at(i));
         vec![
@@ -137,6 +138,7 @@ document!(
             real,
             clock,
             clocked,
+            Column::shard(Some(&i.customer)),
         ]
     }
 );
@@ -175,9 +177,9 @@ document!(
     SetupIntent,
     "setup_intent",
     "setup_intent",
-    ", customer, asked_at, test_clock, clock_due_at",
-    ", $6, $7, $8, $9",
-    ", customer = $6, asked_at = $7, test_clock = $8, clock_due_at = $9",
+    ", customer, asked_at, test_clock, clock_due_at, shard",
+    ", $6, $7, $8, $9, $10",
+    ", customer = $6, asked_at = $7, test_clock = $8, clock_due_at = $9, shard = $10",
     |s| {
         let [real, clock, clocked] =
             due::moments(s.test_clock.as_ref(), due::setup_intent_due_at(s));
@@ -186,6 +188,7 @@ document!(
             real,
             clock,
             clocked,
+            Column::shard(s.customer.as_ref()),
         ]
     }
 );
@@ -193,9 +196,9 @@ document!(
     PaymentIntent,
     "payment_intent",
     "payment_intent",
-    ", customer, invoice, asked_at, test_clock, clock_due_at",
-    ", $6, $7, $8, $9, $10",
-    ", customer = $6, invoice = $7, asked_at = $8, test_clock = $9, clock_due_at = $10",
+    ", customer, invoice, asked_at, test_clock, clock_due_at, shard",
+    ", $6, $7, $8, $9, $10, $11",
+    ", customer = $6, invoice = $7, asked_at = $8, test_clock = $9, clock_due_at = $10, shard = $11",
     |p| {
         let [real, clock, clocked] =
             due::moments(p.test_clock.as_ref(), due::payment_intent_due_at(p));
@@ -205,6 +208,7 @@ document!(
             real,
             clock,
             clocked,
+            Column::shard(Some(&p.customer)),
         ]
     }
 );
@@ -351,26 +355,15 @@ pub const MANY_PRODUCTS_BY_IDS: &str = "select body, revision, sort from product
 /// A price by its lookup key (`$3`).
 pub const PRICE_BY_LOOKUP_KEY: &str = "select body, revision, sort from price \
     where merchant = $1 and livemode = $2 and lookup_key = $3";
-/// Subscriptions of all merchants that are due (`$1` now, `$2` limit): scope and id only.
-pub const SUBSCRIPTIONS_DUE: &str = "select merchant, livemode, id, due_at from subscription \
-    where due_at <= $1 order by due_at limit $2";
-/// Invoices of all merchants that are due (`$1` now, `$2` limit): scope and id only.
-pub const INVOICES_DUE: &str = "select merchant, livemode, id, due_at from invoice \
-    where due_at <= $1 order by due_at limit $2";
-/// Payment intents of all merchants that the gateway is to be asked after (`$1` now, `$2` limit):
-/// scope and id only.
-pub const PAYMENT_INTENTS_ASKED: &str = "select merchant, livemode, id, asked_at as due_at \
-    from payment_intent where asked_at <= $1 order by asked_at limit $2";
-/// Setup intents of all merchants that the gateway is to be asked after (`$1` now, `$2` limit):
-/// scope and id only.
-pub const SETUP_INTENTS_ASKED: &str = "select merchant, livemode, id, asked_at as due_at \
-    from setup_intent where asked_at <= $1 order by asked_at limit $2";
-/// The next moment at which anything is due, of subscriptions.
-pub const SUBSCRIPTIONS_NEXT_DUE: &str =
-    "select min(due_at) as due_at from subscription where due_at is not null";
-/// The next moment at which anything is due, of invoices.
-pub const INVOICES_NEXT_DUE: &str =
-    "select min(due_at) as due_at from invoice where due_at is not null";
+/// Customers' amounts that wait for an invoice, of up to [`FEW_CUSTOMERS_MAX`] customers (`$3` …);
+/// `{}` stands for their places, and unused ones are ''. At most [`MANY_ITEMS_MAX`] rows.
+pub const INVOICE_ITEMS_PENDING_MANY: &str = "select body, revision, sort from invoice_item \
+    where merchant = $1 and livemode = $2 and customer in ({}) and invoice is null \
+    order by customer, sort limit 2000";
+/// How many customers [`INVOICE_ITEMS_PENDING_MANY`] names.
+pub const FEW_CUSTOMERS_MAX: usize = 64;
+/// The most rows of [`INVOICE_ITEMS_PENDING_MANY`].
+pub const MANY_ITEMS_MAX: usize = 2_000;
 /// Up to twenty prices (`$3` to `$22`); unused places are ''.
 pub const PRICES_BY_IDS: &str = "select body, revision, sort from price \
     where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \

@@ -127,6 +127,7 @@ pub async fn scope(store: &Store) -> Scope {
         frame_ancestors: Vec::new(),
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
+        draft_seconds: crate::merchant::DRAFT_SECONDS,
         created: Timestamp(1_700_000_000),
     };
     let mut tx = store.begin().await.unwrap();

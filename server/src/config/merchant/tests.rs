@@ -34,6 +34,7 @@ fn merchant() -> Merchant {
         frame_ancestors: vec!["https://old.example".to_owned()],
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
+        draft_seconds: crate::merchant::DRAFT_SECONDS,
         created: Timestamp(0),
     }
 }

@@ -1,6 +1,9 @@
 //! The sandbox's SQL: cards and attempts. Every statement names merchant and mode, and a row that
 //! was written changes at most once, so no statement needs another one to be right.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use perennial::calendar::Timestamp;
 use perennial::currency::Currency;
 use perennial::money::Money;
@@ -11,6 +14,8 @@ use sqlx::any::AnyRow;
 use super::behaviour::{Act, Behaviour};
 use super::challenge;
 use crate::gateway::{Challenge, ChallengeAnswer, GatewayError, ReturnPath, Scope, Usage};
+use crate::store::document::Column;
+use crate::store::writes::{Table, Writes};
 use crate::store::{Store, StoreError};
 
 /// A kept card.
@@ -153,6 +158,114 @@ pub(super) async fn card(
         behaviour: behaviour(&row)?,
         set_up: set_ups > 0,
     }))
+}
+
+/// The most cards that one statement of [`cards`] names.
+const CARDS_MAX: usize = 64;
+
+/// Reads how cards behave, by token, sixty-four with each statement.
+pub(super) async fn cards(
+    store: &Store,
+    scope: &Scope,
+    mut tokens: Vec<String>,
+) -> Result<HashMap<String, CardRow>, GatewayError> {
+    tokens.sort_unstable();
+    tokens.dedup();
+    let mut cards = HashMap::with_capacity(tokens.len());
+    let mut connection = store.read().await.map_err(unknown)?;
+    let places: Vec<String> = (3..3 + CARDS_MAX).map(|n| format!("${n}")).collect();
+    let sql = format!(
+        "select token, behaviour, (
+            select count(*) from sandbox_attempt as a
+            where a.merchant = $1 and a.livemode = $2 and a.token = c.token and a.kind = 'set_up'
+                and a.session = 'off_session' and a.status = 'succeeded') as set_ups
+        from sandbox_card as c
+        where c.merchant = $1 and c.livemode = $2 and c.token in ({})",
+        places.join(", ")
+    );
+    let sql: Arc<str> = sql.into();
+    for tokens in tokens.chunks(CARDS_MAX) {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(Arc::clone(&sql)))
+            .bind(scope.merchant.as_str())
+            .bind(scope.mode());
+        for place in 0..CARDS_MAX {
+            query = query.bind(tokens.get(place).cloned().unwrap_or_default());
+        }
+        for row in &query.fetch_all(&mut *connection).await.map_err(lost)? {
+            let set_ups: i64 = row.try_get("set_ups").map_err(lost)?;
+            let card = CardRow {
+                behaviour: behaviour(row)?,
+                set_up: set_ups > 0,
+            };
+            cards.insert(text(row, "token")?, card);
+        }
+    }
+    Ok(cards)
+}
+
+static ATTEMPTS: Table = Table {
+    name: "sandbox_attempt",
+    columns: &[
+        "idempotency_key",
+        "id",
+        "kind",
+        "session",
+        "token",
+        "amount_minor",
+        "currency",
+        "description",
+        "metadata",
+        "request",
+        "status",
+        "code",
+        "decline_code",
+        "challenge",
+        "return_path",
+        "created",
+    ],
+    after: "",
+};
+
+/// Writes attempts, unless one of their keys is taken: then none, and false.
+pub(super) async fn keep_attempts(
+    store: &Store,
+    scope: &Scope,
+    attempts: Vec<Attempt>,
+    now: Timestamp,
+) -> Result<bool, GatewayError> {
+    let mut writes = Writes::new(scope);
+    for attempt in attempts {
+        let (kind, session) = act_text(attempt.act);
+        let (status, code, decline_code) = standing_text(&attempt.standing);
+        let path = attempt.return_path.as_ref();
+        writes.add(
+            &ATTEMPTS,
+            vec![
+                Column::Text(Some(attempt.idempotency_key)),
+                Column::Text(Some(attempt.id)),
+                Column::text(kind),
+                Column::text(session),
+                Column::Text(Some(attempt.token)),
+                Column::Number(attempt.amount.map(|amount| amount.minor)),
+                Column::Text(attempt.amount.map(|own| own.currency.lower().to_owned())),
+                Column::Text(attempt.description),
+                Column::Text(Some(attempt.metadata)),
+                Column::Text(Some(attempt.request)),
+                Column::text(status),
+                Column::Text(code),
+                Column::Text(decline_code),
+                Column::Text(attempt.challenge),
+                Column::Text(path.map(|path| path.as_str().to_owned())),
+                Column::Number(Some(now.0)),
+            ],
+        );
+    }
+    let mut tx = store.begin().await.map_err(unknown)?;
+    match writes.write(store, tx.connection()).await {
+        Ok(()) => tx.commit().await.map_err(unknown).map(|()| true),
+        Err(StoreError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(unknown(error)),
+    }
 }
 
 /// Writes an attempt unless its key is taken; false if it was.

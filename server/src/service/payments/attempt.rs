@@ -1,7 +1,5 @@
 //! One attempt to charge: committed, sent, asked after, given up.
 
-use std::time::Duration;
-
 use perennial::calendar::Timestamp;
 use perennial::dunning;
 use perennial::id::{InvoiceId, PaymentIntentId, PaymentMethodId};
@@ -12,7 +10,7 @@ use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, Payment
 
 use super::{PaymentResult, Starter, fail, tell_failure};
 use crate::clock::Ids;
-use crate::gateway::{Charge, GatewayError, ReturnPath};
+use crate::gateway::{Charge, GatewayError, ReturnPath, in_time};
 use crate::service::booking::{Booking, Edit};
 use crate::service::books::Books;
 use crate::service::due::challenge_due_at;
@@ -20,9 +18,6 @@ use crate::service::invoices::{Issued, defect};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
-
-/// How long the gateway may take to answer, in seconds. After that the outcome is unknown.
-const GATEWAY_SECONDS_MAX: u64 = 30;
 
 /// A charge that is committed and must be sent.
 #[derive(Clone, Debug)]
@@ -43,7 +38,29 @@ impl Claim {
         })
     }
 
-    fn charge(&self) -> Charge {
+    /// The attempt.
+    pub(crate) fn intent(&self) -> &PaymentIntent {
+        &self.intent
+    }
+
+    /// What a gateway's answer means for the attempt; `None` when nobody knows.
+    pub(crate) fn outcome(&self, answer: Result<Outcome, GatewayError>) -> Option<Outcome> {
+        let id = &self.intent.id;
+        match answer {
+            Ok(outcome) => Some(outcome),
+            Err(error) if error.is_unknown() => {
+                tracing::warn!(intent = %id, %error, "the outcome of a charge is not known");
+                None
+            }
+            Err(error) => {
+                tracing::error!(intent = %id, %error, "the gateway refused a charge");
+                Some(Outcome::Declined(refused_as(&error)))
+            }
+        }
+    }
+
+    /// As the gateway takes it.
+    pub(crate) fn charge(&self) -> Charge {
         let mut metadata = Metadata::default();
         if let Some(invoice) = &self.intent.invoice {
             metadata.0.insert("invoice".to_owned(), invoice.to_string());
@@ -146,7 +163,7 @@ pub(crate) fn unsent(
 }
 
 /// What came of trying to begin an attempt.
-pub(super) enum Begun {
+pub(crate) enum Begun {
     /// It is committed and must be sent.
     Send(Box<Claim>),
     /// Nothing could be sent; the invoice is as it is now.
@@ -155,7 +172,7 @@ pub(super) enum Begun {
 
 impl Engine {
     /// Commits an attempt with what pays the invoice, or that there is nothing to charge.
-    pub(super) async fn begin_once(
+    pub(crate) async fn begin_once(
         &self,
         scope: &Scope,
         id: &InvoiceId,
@@ -267,24 +284,11 @@ impl Engine {
     }
 
     async fn send_here(&self, scope: &Scope, claim: &Claim) -> Result<PaymentResult, Refused> {
-        let limit = Duration::from_secs(GATEWAY_SECONDS_MAX);
-        let answer = tokio::time::timeout(limit, self.gateway.charge(scope, claim.charge())).await;
+        let answer = in_time(self.gateway.charge(scope, claim.charge())).await;
         let (id, attempt) = (&claim.intent.id, claim.intent.attempt);
-        match answer {
-            Ok(Ok(outcome)) => self.commit_outcome(scope, id, attempt, outcome).await,
-            Ok(Err(error)) if !error.is_unknown() => {
-                tracing::error!(intent = %id, %error, "the gateway refused a charge");
-                let outcome = Outcome::Declined(refused_as(&error));
-                self.commit_outcome(scope, id, attempt, outcome).await
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(intent = %id, %error, "the outcome of a charge is not known");
-                self.unknown(scope, id).await
-            }
-            Err(_) => {
-                tracing::warn!(intent = %id, "the gateway did not answer in time");
-                self.unknown(scope, id).await
-            }
+        match claim.outcome(answer) {
+            Some(outcome) => self.commit_outcome(scope, id, attempt, outcome).await,
+            None => self.unknown(scope, id).await,
         }
     }
 
@@ -324,22 +328,19 @@ impl Engine {
             ));
         }
         let key = intent.idempotency_key();
-        let limit = Duration::from_secs(GATEWAY_SECONDS_MAX);
-        let answer = tokio::time::timeout(limit, self.gateway.lookup(scope, &key)).await;
-        match answer {
-            Ok(Ok(Some(outcome))) => {
+        match in_time(self.gateway.lookup(scope, &key)).await {
+            Ok(Some(outcome)) => {
                 self.commit_outcome(scope, id, intent.attempt, outcome)
                     .await
             }
-            Ok(Ok(None)) if intent.status == PaymentStatus::Processing => {
+            Ok(None) if intent.status == PaymentStatus::Processing => {
                 self.send_again(scope, &intent).await
             }
-            Ok(Ok(None)) => self.unknown(scope, id).await,
-            Ok(Err(error)) => {
+            Ok(None) => self.unknown(scope, id).await,
+            Err(error) => {
                 tracing::warn!(intent = %id, %error, "the gateway does not say what became of it");
                 self.unknown(scope, id).await
             }
-            Err(_) => self.unknown(scope, id).await,
         }
     }
 

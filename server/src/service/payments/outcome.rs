@@ -149,7 +149,8 @@ impl Engine {
             .await
     }
 
-    async fn commit_outcome_once(
+    /// As [`Engine::commit_outcome`], once.
+    pub(crate) async fn commit_outcome_once(
         &self,
         scope: &Scope,
         id: &PaymentIntentId,

@@ -1,0 +1,447 @@
+//! The kinds of work that fall due by themselves, and how a sweep does them.
+//!
+//! **To add a kind**: a table as `store::due` wants it, and a [`Kind`] in [`KINDS`]: its name, its
+//! statements by `due_sql!`, and what does one row. Everything else is here: finding rows by shard,
+//! doing several at a time, setting aside what fails, counting, `perennial status`, the sleep until
+//! the next moment.
+//!
+//! What is done must be safe to repeat: it looks at the row again, does what is due then, and saves
+//! it under its revision. A row that stays due is found again in the next sweep.
+
+use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
+
+use perennial::calendar::Timestamp;
+use sqlx::Row as _;
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinSet};
+
+use super::billing::Work;
+use super::invoices::defect;
+use super::{Engine, Refused};
+use crate::store::due::{self, Cursor, DueRow, DueSql, due_sql};
+use crate::store::{Scope, failure};
+
+/// What became of a row.
+pub(crate) type Done = (String, Result<(), Refused>);
+
+type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
+type One = fn(Engine, Scope, String) -> Future<Result<(), Refused>>;
+type Many = fn(Engine, Scope, Vec<DueRow>, oneshot::Sender<()>) -> Future<Vec<Done>>;
+
+/// A kind of due work.
+pub(crate) struct Kind {
+    /// As `perennial status` and the metrics call it.
+    pub(crate) name: &'static str,
+    /// How its rows are found.
+    pub(crate) sql: DueSql,
+    /// Does what is due to one row.
+    pub(crate) one: One,
+    /// Does many rows of one merchant better than one by one. Their rows are read with the column
+    /// `customer`; the sender says when others may decide about the same customers.
+    pub(crate) many: Option<Many>,
+}
+
+/// All kinds, in the order in which a sweep does them.
+pub(crate) static KINDS: &[Kind] = &[
+    Kind {
+        name: "payment_intent",
+        sql: due_sql!("payment_intent", "payment_intent", "asked_at", "customer"),
+        one: |engine, scope, id| {
+            Box::pin(async move { engine.do_one(&Work::intent(scope, &id)?).await })
+        },
+        many: None,
+    },
+    Kind {
+        name: "setup_intent",
+        sql: due_sql!("setup_intent", "setup_intent", "asked_at", "customer"),
+        one: |engine, scope, id| {
+            Box::pin(async move { engine.do_one(&Work::set_up(scope, &id)?).await })
+        },
+        many: None,
+    },
+    Kind {
+        name: "subscription",
+        sql: due_sql!(
+            "subscription",
+            "subscription",
+            "due_at",
+            "customer, body, revision, sort"
+        ),
+        one: |engine, scope, id| {
+            Box::pin(async move { engine.do_one(&Work::subscription(scope, &id)?).await })
+        },
+        many: Some(|engine, scope, rows, begun| Box::pin(engine.advance_many(scope, rows, begun))),
+    },
+    Kind {
+        name: "invoice",
+        sql: due_sql!(
+            "invoice",
+            "invoice",
+            "due_at",
+            "customer, body, revision, sort"
+        ),
+        one: |engine, scope, id| {
+            Box::pin(async move { engine.do_one(&Work::invoice(scope, &id)?).await })
+        },
+        many: Some(|engine, scope, rows, begun| Box::pin(engine.collect_many(scope, rows, begun))),
+    },
+];
+
+/// Rows in one batch.
+const BATCH_ROWS: usize = 512;
+/// Batches that are under way at once: while one waits for the disk, the next one is decided.
+const BATCHES_AT_ONCE: usize = 2;
+/// Rows of a kind without batches that are under way at once. On SQLite their commits share one trip
+/// to the disk.
+const ONES_AT_ONCE: usize = 8;
+/// The first pause before work that failed is tried again, in seconds; each is twice the one before.
+const FAILURE_SECONDS_MIN: i64 = 60;
+/// The longest pause, in seconds.
+const FAILURE_SECONDS_MAX: i64 = 6 * 3_600;
+/// Failures that a sweep knows of beforehand; what is beyond stays noted until it is tried again.
+const FAILURES_KNOWN_MAX: i64 = 10_000;
+
+/// What a sweep came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Rows that were done.
+    pub done: usize,
+    /// Rows that failed by themselves and were set aside.
+    pub failed: usize,
+}
+
+impl Engine {
+    /// Does what is due by `now`, of all merchants: at most `limit` of each kind. Answers with how
+    /// many pieces of work were done; what fails by itself is set aside and tried again later.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn run_due(&self, now: Timestamp, limit: u32) -> Result<usize, Refused> {
+        Ok(self.sweep(now, limit, None).await?.done)
+    }
+
+    /// As [`Engine::run_due`], of these shards only.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn sweep(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        shards: Option<&[i64]>,
+    ) -> Result<Swept, Refused> {
+        let mut all = Swept::default();
+        for kind in KINDS {
+            let swept = self.sweep_kind(kind, now, now, limit, shards).await?;
+            all.done += swept.done;
+            all.failed += swept.failed;
+        }
+        Ok(all)
+    }
+
+    /// Asks after every charge and set-up that is out, however young, and after every challenge: for
+    /// a start, when whoever sent them may be dead. Answers with how many were asked after.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn settle_outstanding(&self, limit: u32) -> Result<usize, Refused> {
+        self.settle_outstanding_of(limit, None).await
+    }
+
+    /// As [`Engine::settle_outstanding`], of these shards only.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn settle_outstanding_of(
+        &self,
+        limit: u32,
+        shards: Option<&[i64]>,
+    ) -> Result<usize, Refused> {
+        let (mut done, now) = (0, self.now());
+        for kind in KINDS.iter().filter(|kind| kind.name.ends_with("_intent")) {
+            let ever = Timestamp(i64::MAX);
+            let swept = self.sweep_kind(kind, now, ever, limit, shards).await?;
+            done += swept.done;
+        }
+        Ok(done)
+    }
+
+    /// The next moment at which anything is due.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn next_due_at(&self) -> Result<Option<Timestamp>, Refused> {
+        let mut connection = self.store.read().await?;
+        let mut next: Option<Timestamp> = None;
+        for kind in KINDS {
+            let at = due::next(&mut connection, &kind.sql).await?;
+            next = match (next, at) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+        }
+        Ok(next)
+    }
+
+    async fn sweep_kind(
+        &self,
+        kind: &'static Kind,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+        shards: Option<&[i64]>,
+    ) -> Result<Swept, Refused> {
+        let mut connection = self.store.read().await?;
+        let mut busy = due::shards(&mut connection, &kind.sql, until).await?;
+        busy.retain(|shard| shards.is_none_or(|held| held.contains(shard)));
+        if busy.is_empty() {
+            return Ok(Swept::default());
+        }
+        let known = failure::known(&mut connection, kind.name, FAILURES_KNOWN_MAX).await?;
+        drop(connection);
+        let mut run = Run::new(self, kind, now, known);
+        let mut left = limit as usize;
+        for shard in busy {
+            let mut after = Cursor::default();
+            while left > 0 && !run.broken() {
+                let wanted = left.min(BATCH_ROWS);
+                let mut connection = self.store.read().await?;
+                let sql = &kind.sql;
+                let rows =
+                    due::rows(&mut connection, sql, shard, now, until, &after, wanted).await?;
+                drop(connection);
+                let count = rows.len();
+                left = left.saturating_sub(count);
+                if let Some(last) = rows.last() {
+                    after = Cursor::after(last);
+                }
+                for (scope, rows) in by_scope(rows) {
+                    run.start(scope, rows).await;
+                }
+                if count < wanted {
+                    break;
+                }
+            }
+        }
+        run.finish().await
+    }
+}
+
+/// Rows of one merchant each, in their order.
+fn by_scope(rows: Vec<DueRow>) -> Vec<(Scope, Vec<DueRow>)> {
+    let mut scopes: Vec<(Scope, Vec<DueRow>)> = Vec::new();
+    let mut places: HashMap<Scope, usize> = HashMap::new();
+    for row in rows {
+        match places.get(&row.scope).and_then(|at| scopes.get_mut(*at)) {
+            Some((_, own)) => own.push(row),
+            None => {
+                places.insert(row.scope.clone(), scopes.len());
+                scopes.push((row.scope.clone(), vec![row]));
+            }
+        }
+    }
+    scopes
+}
+
+/// A batch that is under way.
+struct Flight {
+    scope: Scope,
+    ids: Vec<String>,
+    customers: HashSet<String>,
+    begun: Option<oneshot::Receiver<()>>,
+}
+
+/// One kind's work in a sweep.
+struct Run<'a> {
+    engine: &'a Engine,
+    kind: &'static Kind,
+    now: Timestamp,
+    /// Rows that failed before, with how often.
+    known: HashMap<failure::Place, i64>,
+    batches: JoinSet<Vec<Done>>,
+    flights: HashMap<Id, Flight>,
+    swept: Swept,
+    outage: Option<Refused>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        engine: &'a Engine,
+        kind: &'static Kind,
+        now: Timestamp,
+        known: HashMap<failure::Place, i64>,
+    ) -> Self {
+        Self {
+            engine,
+            kind,
+            now,
+            known,
+            batches: JoinSet::new(),
+            flights: HashMap::new(),
+            swept: Swept::default(),
+            outage: None,
+        }
+    }
+
+    fn broken(&self) -> bool {
+        self.outage.is_some()
+    }
+
+    /// Starts a batch as soon as it may.
+    async fn start(&mut self, scope: Scope, rows: Vec<DueRow>) {
+        while self.batches.len() >= BATCHES_AT_ONCE {
+            self.land().await;
+        }
+        let engine = self.engine.clone();
+        let ids = rows.iter().map(|row| row.id.clone()).collect();
+        let (sender, begun) = oneshot::channel();
+        let mut customers = HashSet::new();
+        let task = match self.kind.many {
+            Some(many) if rows.len() > 1 => {
+                let named = rows.iter().map(|due| due.row.try_get("customer"));
+                customers = named.filter_map(Result::ok).collect();
+                self.wait_for(&customers).await;
+                self.batches
+                    .spawn(many(engine, scope.clone(), rows, sender))
+            }
+            _ => {
+                let one = self.kind.one;
+                let (own, rows) = (scope.clone(), rows.into_iter().map(|row| row.id).collect());
+                self.batches.spawn(one_by_one(engine, own, rows, one))
+            }
+        };
+        let flight = Flight {
+            scope,
+            ids,
+            customers,
+            begun: Some(begun),
+        };
+        self.flights.insert(task.id(), flight);
+    }
+
+    /// Waits until no batch decides about one of these customers: both would change them.
+    async fn wait_for(&mut self, customers: &HashSet<String>) {
+        for flight in self.flights.values_mut() {
+            if !flight.customers.is_disjoint(customers)
+                && let Some(begun) = flight.begun.take()
+            {
+                // An error means that it is over.
+                let _ = begun.await;
+            }
+        }
+    }
+
+    /// Waits for a batch to end and notes what became of it.
+    async fn land(&mut self) {
+        match self.batches.join_next_with_id().await {
+            None => {}
+            Some(Ok((task, done))) => {
+                if let Some(flight) = self.flights.remove(&task) {
+                    self.note(&flight.scope, done).await;
+                }
+            }
+            Some(Err(error)) => {
+                tracing::error!(kind = self.kind.name, %error, "a batch broke off");
+                if let Some(flight) = self.flights.remove(&error.id()) {
+                    self.each(flight).await;
+                }
+            }
+        }
+    }
+
+    /// Does the rows of a batch that broke off one by one, so that only the guilty one fails.
+    async fn each(&mut self, flight: Flight) {
+        for id in flight.ids {
+            let work = (self.kind.one)(self.engine.clone(), flight.scope.clone(), id.clone());
+            let result = match tokio::spawn(work).await {
+                Ok(result) => result,
+                Err(error) => Err(defect(error)),
+            };
+            self.note(&flight.scope, vec![(id, result)]).await;
+        }
+    }
+
+    async fn note(&mut self, scope: &Scope, done: Vec<Done>) {
+        let (mut failed, mut mended) = (Vec::new(), Vec::new());
+        for (id, result) in done {
+            let place = failure::Place::new(scope, &id);
+            match result {
+                Ok(()) => {
+                    self.swept.done += 1;
+                    if self.known.contains_key(&place) {
+                        mended.push(place);
+                    }
+                }
+                // Somebody else is at it.
+                Err(error) if error.is_overtaken() => {}
+                Err(error) if error.is_outage() => self.outage = Some(error),
+                Err(error) => {
+                    self.swept.failed += 1;
+                    failed.push(self.failed(place, &error));
+                }
+            }
+        }
+        if failed.is_empty() && mended.is_empty() {
+            return;
+        }
+        let kind = self.kind.name;
+        let noted = failure::note(&self.engine.store, kind, &failed, &mended).await;
+        if let Err(error) = noted {
+            tracing::error!(kind, %error, "what failed could not be set aside");
+        }
+    }
+
+    fn failed(&self, place: failure::Place, error: &Refused) -> failure::Failed {
+        let before = self.known.get(&place).copied().unwrap_or(0);
+        let doubled = FAILURE_SECONDS_MIN << before.clamp(0, 16);
+        let pause = doubled.min(FAILURE_SECONDS_MAX);
+        let next_at = Timestamp(self.now.0.saturating_add(pause));
+        let kind = self.kind.name;
+        tracing::error!(kind, id = %place.id, %error, ?next_at, "due work failed and is set aside");
+        failure::Failed {
+            place,
+            reason: error.to_string(),
+            now: self.now,
+            next_at,
+        }
+    }
+
+    async fn finish(mut self) -> Result<Swept, Refused> {
+        while !self.batches.is_empty() {
+            self.land().await;
+        }
+        if self.swept != Swept::default() {
+            let (done, failed) = (self.swept.done, self.swept.failed);
+            failure::tally(&self.engine.store, self.kind.name, done, failed).await?;
+        }
+        match self.outage {
+            Some(error) => Err(error),
+            None => Ok(self.swept),
+        }
+    }
+}
+
+/// Does rows without a batch, several at a time.
+async fn one_by_one(engine: Engine, scope: Scope, ids: Vec<String>, one: One) -> Vec<Done> {
+    let mut done = Vec::with_capacity(ids.len());
+    let mut waiting = ids.into_iter();
+    let mut running = JoinSet::new();
+    let mut names: HashMap<Id, String> = HashMap::new();
+    loop {
+        while running.len() < ONES_AT_ONCE
+            && let Some(id) = waiting.next()
+        {
+            let task = running.spawn(one(engine.clone(), scope.clone(), id.clone()));
+            names.insert(task.id(), id);
+        }
+        let (task, result) = match running.join_next_with_id().await {
+            None => return done,
+            Some(Ok((task, result))) => (task, result),
+            Some(Err(error)) => (error.id(), Err(defect(error))),
+        };
+        if let Some(id) = names.remove(&task) {
+            done.push((id, result));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What many decisions of one merchant stand on together: the rows that they read, fetched before in
+//! few statements, and what they write, committed after as one.
+//!
+//! An engine over a ground ([`Engine::over`]) runs the same use cases as any other. `find` and its
+//! kin look here first; a booking that commits hands its rows over, so that the next decision sees
+//! them; the ground's own commit writes all of it in one transaction. When that is refused, because
+//! somebody else changed one of the rows, nothing has happened, and whoever made the ground decides
+//! again with fewer.
+//!
+//! Lists are read from the database and don't see what the ground has not committed. A decision that
+//! needs one asks [`Engine::alone`] first and is then made by itself.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use perennial::id::{CustomerId, InvoiceId};
+use perennial::invoice::{Invoice, InvoiceItem};
+
+use super::booking::{Whole, Wholes};
+use super::{Engine, Refused};
+use crate::merchant::Merchant;
+use crate::store::Scope;
+use crate::store::document::{Document, Stored};
+use crate::store::writes::Writes;
+
+/// A row as some decision left it, without its type.
+pub(crate) type Shadow = (TypeId, String, Arc<dyn Any + Send + Sync>);
+
+/// The rows that decisions share.
+pub(crate) struct Ground {
+    scope: Scope,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    rows: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
+    /// A customer's items that wait for an invoice, where they were read.
+    pending: HashMap<String, Vec<Stored<InvoiceItem>>>,
+    merchant: Option<Merchant>,
+    writes: Writes,
+    wholes: Wholes,
+    /// Invoices that decisions made here, oldest first.
+    made: Vec<InvoiceId>,
+}
+
+impl Ground {
+    pub(crate) fn new(scope: &Scope) -> Arc<Self> {
+        Arc::new(Self {
+            scope: scope.clone(),
+            inner: Mutex::new(Inner {
+                rows: HashMap::new(),
+                pending: HashMap::new(),
+                merchant: None,
+                writes: Writes::new(scope),
+                wholes: Wholes::new(),
+                made: Vec::new(),
+            }),
+        })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn covers(&self, scope: &Scope) -> bool {
+        self.scope == *scope
+    }
+
+    /// A row, if it is here.
+    pub(crate) fn get<T: Document>(&self, id: &str) -> Option<Stored<T>> {
+        let inner = self.inner();
+        let row = inner.rows.get(&(TypeId::of::<T>(), id.to_owned()))?;
+        row.downcast_ref::<Stored<T>>().cloned()
+    }
+
+    /// Lays out a row that was read. One that is here already is newer.
+    pub(crate) fn lay<T: Document>(&self, row: Stored<T>) {
+        let place = (TypeId::of::<T>(), row.value.key().to_owned());
+        self.inner()
+            .rows
+            .entry(place)
+            .or_insert_with(|| Arc::new(row));
+    }
+
+    pub(crate) fn pending(&self, customer: &CustomerId) -> Option<Vec<Stored<InvoiceItem>>> {
+        self.inner().pending.get(customer.as_str()).cloned()
+    }
+
+    pub(crate) fn lay_pending(&self, customer: &CustomerId, items: Vec<Stored<InvoiceItem>>) {
+        self.inner().pending.insert(customer.to_string(), items);
+    }
+
+    pub(crate) fn merchant(&self) -> Option<Merchant> {
+        self.inner().merchant.clone()
+    }
+
+    pub(crate) fn lay_merchant(&self, merchant: Merchant) {
+        self.inner().merchant = Some(merchant);
+    }
+
+    pub(crate) fn whole(&self, place: &(&'static str, String)) -> Option<Whole> {
+        self.inner().wholes.get(place).cloned()
+    }
+
+    /// Takes in what a decision wrote.
+    pub(crate) fn absorb(&self, writes: Writes, wholes: Wholes, shadows: Vec<Shadow>) {
+        let mut inner = self.inner();
+        inner.writes.absorb(writes);
+        inner.wholes.extend(wholes);
+        for (kind, id, row) in shadows {
+            if let Some(item) = row.downcast_ref::<Stored<InvoiceItem>>() {
+                inner.keep_waiting(item);
+            }
+            let made = kind == TypeId::of::<Invoice>();
+            let place = (kind, id);
+            if made
+                && !inner.rows.contains_key(&place)
+                && let Some(invoice) = row.downcast_ref::<Stored<Invoice>>()
+            {
+                inner.made.push(invoice.id.clone());
+            }
+            inner.rows.insert(place, row);
+        }
+    }
+
+    /// The invoices that were made here since this was last asked.
+    pub(crate) fn take_made(&self) -> Vec<InvoiceId> {
+        std::mem::take(&mut self.inner().made)
+    }
+
+    /// Writes what was decided, in one transaction. Decisions may go on here afterwards.
+    ///
+    /// # Errors
+    /// When it was not kept; the ground is of no use any more then.
+    pub(crate) async fn commit(&self, engine: &Engine) -> Result<(), Refused> {
+        let writes = std::mem::replace(&mut self.inner().writes, Writes::new(&self.scope));
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let mut tx = engine.store.begin().await?;
+        writes.write(&engine.store, tx.connection()).await?;
+        tx.commit().await?;
+        engine.ring_for_mail();
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn keep_waiting(&mut self, item: &Stored<InvoiceItem>) {
+        let Some(items) = self.pending.get_mut(item.customer.as_str()) else {
+            return;
+        };
+        items.retain(|own| own.id != item.id);
+        if item.invoice.is_none() {
+            items.push(item.clone());
+        }
+    }
+}
+
+impl Engine {
+    /// The same engine, deciding on a ground.
+    pub(crate) fn over(&self, ground: &Arc<Ground>) -> Self {
+        Self {
+            ground: Some(Arc::clone(ground)),
+            ..self.clone()
+        }
+    }
+
+    /// The ground under this merchant's decisions, if there is one.
+    pub(crate) fn shared(&self, scope: &Scope) -> Option<&Arc<Ground>> {
+        self.ground.as_ref().filter(|ground| ground.covers(scope))
+    }
+
+    /// Says that a decision reads what a ground does not have: it must be made by itself.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`] on a ground. Whoever made it decides again without one.
+    pub(crate) fn alone(&self) -> Result<(), Refused> {
+        match self.ground {
+            Some(_) => Err(Refused::Busy),
+            None => Ok(()),
+        }
+    }
+}
