@@ -65,6 +65,22 @@ pub enum Command {
         #[command(flatten)]
         log: LogConfig,
     },
+    /// Say how the work that falls due by itself does: what is due and how late, what was done, what
+    /// failed and is set aside, and who works
+    Status {
+        /// Print one JSON object, instead of text for people
+        #[arg(long)]
+        json: bool,
+        /// First let everything that is set aside be tried again at once: after a fix
+        #[arg(long)]
+        retry: bool,
+        /// The database.
+        #[command(flatten)]
+        store: StoreConfig,
+        /// The logs.
+        #[command(flatten)]
+        log: LogConfig,
+    },
     /// Manage the merchants of this installation
     Merchant {
         /// What to do with them.
@@ -180,6 +196,11 @@ pub struct Config {
     /// where customers come; --demo includes it
     #[arg(long, env = "PERENNIAL_DEV")]
     pub dev: bool,
+
+    /// Serve the operator's metrics, in Prometheus' text format, at /metrics of this address; nobody is
+    /// asked who they are there, so keep it from the outside [default: not served]
+    #[arg(long, env = "PERENNIAL_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
 
     /// Take the client's address from the last entry of X-Forwarded-For; only behind a proxy that
     /// sets it

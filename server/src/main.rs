@@ -26,7 +26,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let log: &LogConfig = match &command {
         Command::Serve(config) => &config.log,
-        Command::Migrate { log, .. } | Command::Audit { log, .. } => log,
+        Command::Migrate { log, .. }
+        | Command::Audit { log, .. }
+        | Command::Status { log, .. } => log,
         Command::Merchant { command } => command.log(),
         Command::Simulate { command } => command.log(),
     };
@@ -40,6 +42,9 @@ fn run(command: Command) -> Outcome {
             Command::Serve(config) => serving::serve(config).await.map_err(|e| e.to_string()),
             Command::Migrate { store, .. } => migrate(store).await,
             Command::Audit { json, store, .. } => audit(*json, store).await,
+            Command::Status {
+                json, retry, store, ..
+            } => status(*json, *retry, store).await,
             Command::Merchant { command } => match command {
                 MerchantCommand::Create { name, store, .. } => create_merchant(name, store).await,
                 MerchantCommand::Update {
@@ -94,6 +99,26 @@ async fn audit(json: bool, store: &StoreConfig) -> Outcome {
         1 => Err("the books are not in order: 1 exception".to_owned()),
         more => Err(format!("the books are not in order: {more} exceptions")),
     }
+}
+
+/// Says how the work does.
+async fn status(json: bool, retry: bool, store: &StoreConfig) -> Outcome {
+    let store = open(store).await?;
+    let (engine, _) = serving::engine(store.clone())
+        .await
+        .map_err(|e| e.to_string())?;
+    if retry {
+        let tried = server::store::failure::retry_all(&store).await;
+        let tried = tried.map_err(|e| e.to_string())?;
+        eprintln!("{tried} pieces of work that were set aside are tried again by the next sweep.");
+    }
+    let status = engine.status().await.map_err(|e| e.to_string())?;
+    store.close().await;
+    match json {
+        true => println!("{}", status.json()),
+        false => print!("{}", status.text()),
+    }
+    Ok(())
 }
 
 async fn create_merchant(name: &str, store: &StoreConfig) -> Outcome {

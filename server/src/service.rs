@@ -26,6 +26,7 @@ pub mod portal_sessions;
 pub mod previews;
 mod saving;
 pub mod setup_intents;
+pub mod status;
 pub mod subscriptions;
 pub mod test_clocks;
 pub mod updates;
@@ -43,6 +44,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, Entropy, Ids, MovingClock, Ordered};
 use crate::gateway::Gateway;
 use crate::store::{Scope, Store, StoreError, event};
+pub use duties::Swept;
 use usage::{NoUsage, UsageSource};
 
 /// How often a decision is made again when somebody else changed the same rows meanwhile.

@@ -83,6 +83,9 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
         show_demo(&engine, config).await?;
     }
     let (stop, stopped) = watch::channel(false);
+    if let Some(address) = config.metrics_listen {
+        measure(engine.clone(), address, stopped.clone()).await?;
+    }
     let worker = tokio::spawn(work::run(engine.clone(), stopped.clone()));
     let postman = post.map(|post| {
         let (engine, stopped) = (engine.clone(), stopped.clone());
@@ -114,6 +117,29 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
     store.close().await;
     tracing::info!("closed");
     outcome
+}
+
+/// Serves the operator's metrics beside everything else, until `stopped` says so.
+async fn measure(
+    engine: Engine,
+    address: SocketAddr,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| ServeError::Listen { address, error })?;
+    tracing::info!(%address, "serving metrics");
+    let serving = axum::serve(listener, work::metrics::router(engine)).with_graceful_shutdown(
+        async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        },
+    );
+    tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the metrics are not served any more");
+        }
+    });
+    Ok(())
 }
 
 /// Makes the demo if it is not there yet, and prints the ways into it.

@@ -13,6 +13,7 @@ pub mod holdings;
 pub mod idempotency;
 pub mod installation;
 pub mod key;
+pub mod lease;
 pub mod ledger;
 pub mod listing;
 pub mod mail;

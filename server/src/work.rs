@@ -1,10 +1,13 @@
 //! The worker: does what falls due by itself, and forgets what is over.
 //!
 //! It sleeps until something is due, until somebody rings, or for half a minute. Any number of them
-//! may work on one Postgres: each row's revision lets one of them win.
+//! may work on one Postgres: they share the shards by leases, and each row's revision lets one of
+//! them win where two meet all the same.
 
 mod clocks;
+pub mod metrics;
 pub mod post;
+mod share;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +15,17 @@ use std::time::Duration;
 use perennial::calendar::Timestamp;
 use tokio::sync::watch;
 
-use crate::service::{Engine, Refused};
+use crate::service::{Engine, Refused, Swept};
 use crate::store::{idempotency, key, mail, nouns};
+use share::Share;
 
 /// The longest sleep, in seconds: other processes don't ring here.
 const SLEEP_SECONDS_MAX: u64 = 30;
 /// The shortest pause between two sweeps, in milliseconds, so that a busy server is not swept for
 /// each of its commits.
 const PAUSE_MILLIS: u64 = 1_000;
-/// Pieces of work of one kind in one sweep.
-const SWEEP_MAX: u32 = 256;
+/// Pieces of work of one kind in one sweep: as many as let the other kinds wait for a second or two.
+const SWEEP_MAX: u32 = 8_192;
 /// How often what is over is forgotten, in seconds.
 const PRUNE_SECONDS: i64 = 3_600;
 /// How long a quote is kept after its end, in seconds: somebody may still look at it.
@@ -37,10 +41,19 @@ pub async fn run(engine: Engine, stop: watch::Receiver<bool>) {
 }
 
 /// Does what is due in real time, until `stop` says so.
-async fn run_due(engine: Engine, mut stop: watch::Receiver<bool>) {
+async fn run_due(engine: Engine, stop: watch::Receiver<bool>) {
+    let share = Share::new(engine.clone());
+    let keeper = tokio::spawn(share.clone().keep());
+    run_share(&engine, &share, stop).await;
+    keeper.abort();
+    share.give_back().await;
+}
+
+async fn run_share(engine: &Engine, share: &Share, mut stop: watch::Receiver<bool>) {
     let bell = Arc::clone(&engine.due);
     let mut pruned_at = Timestamp(i64::MIN);
-    match engine.settle_outstanding(SWEEP_MAX).await {
+    let shards = share.take().await;
+    match engine.settle_outstanding_of(SWEEP_MAX, Some(&shards)).await {
         Ok(0) => {}
         Ok(found) => tracing::info!(
             found,
@@ -51,7 +64,9 @@ async fn run_due(engine: Engine, mut stop: watch::Receiver<bool>) {
         }
     }
     while !*stop.borrow() {
-        let nap = sweep(&engine, &mut pruned_at).await;
+        let shards = share.take().await;
+        let nap = sweep(engine, &shards, &mut pruned_at).await;
+        share.rest();
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
             () = rung(&bell) => {}
@@ -68,7 +83,7 @@ async fn rung(bell: &tokio::sync::Notify) {
 }
 
 /// Does what is due, and says how long to sleep.
-async fn sweep(engine: &Engine, pruned_at: &mut Timestamp) -> Duration {
+async fn sweep(engine: &Engine, shards: &[i64], pruned_at: &mut Timestamp) -> Duration {
     let now = engine.now();
     let longest = Duration::from_secs(SLEEP_SECONDS_MAX);
     if now.0.saturating_sub(pruned_at.0) >= PRUNE_SECONDS {
@@ -77,12 +92,15 @@ async fn sweep(engine: &Engine, pruned_at: &mut Timestamp) -> Duration {
             tracing::error!(%error, "what is over could not be forgotten");
         }
     }
-    match engine.run_due(now, SWEEP_MAX).await {
+    match engine.sweep(now, SWEEP_MAX, Some(shards)).await {
         // What can't be done now is tried again later, not at once.
-        Ok(0) => {}
-        Ok(done) => {
-            tracing::debug!(done, "swept");
-            return Duration::from_millis(PAUSE_MILLIS);
+        Ok(Swept { done: 0, .. }) => {}
+        Ok(Swept { done, failed }) => {
+            tracing::debug!(done, failed, "swept");
+            // There may be more. What stays due, such as a charge of which the gateway says nothing,
+            // is not asked after all the time.
+            let full = done >= SWEEP_MAX as usize;
+            return Duration::from_millis(if full { 0 } else { PAUSE_MILLIS });
         }
         Err(error) => {
             tracing::error!(%error, "what is due could not be found");

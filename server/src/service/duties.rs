@@ -167,15 +167,15 @@ impl Engine {
         Ok(done)
     }
 
-    /// The next moment at which anything is due.
+    /// The next moment, after this one, at which anything is due.
     ///
     /// # Errors
     /// When the database is out of reach.
     pub async fn next_due_at(&self) -> Result<Option<Timestamp>, Refused> {
-        let mut connection = self.store.read().await?;
+        let (mut connection, now) = (self.store.read().await?, self.now());
         let mut next: Option<Timestamp> = None;
         for kind in KINDS {
-            let at = due::next(&mut connection, &kind.sql).await?;
+            let at = due::next(&mut connection, &kind.sql, now).await?;
             next = match (next, at) {
                 (Some(one), Some(other)) => Some(one.min(other)),
                 (one, other) => one.or(other),

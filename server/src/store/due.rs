@@ -37,7 +37,7 @@ pub struct DueSql {
     pub rows: &'static str,
     /// The shards that have a due row by `$1`.
     pub shards: &'static str,
-    /// The next moment at all.
+    /// The next moment after `$1`.
     pub next: &'static str,
     /// How many are due by `$1` (counting to [`COUNT_MAX`]), and the oldest moment.
     pub lag: &'static str,
@@ -66,7 +66,7 @@ macro_rules! due_sql {
             ),
             next: concat!(
                 "select min((select min(d.", $moment, ") from ", $table,
-                " as d where d.shard = l.shard and d.", $moment, " is not null)) as due_at from work_lease as l"
+                " as d where d.shard = l.shard and d.", $moment, " > $1)) as due_at from work_lease as l"
             ),
             lag: concat!(
                 "select count(*) as n, min(due_at) as due_at from (select d.", $moment, " as due_at from work_lease \
@@ -176,15 +176,16 @@ pub async fn shards(
     Ok(shards.collect::<Result<Vec<i64>, _>>()?)
 }
 
-/// The next moment of a kind.
+/// The next moment of a kind after `now`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn next(
     connection: &mut AnyConnection,
     sql: &DueSql,
+    now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let row = sqlx::query(sql.next).fetch_one(connection).await?;
+    let row = sqlx::query(sql.next).bind(now.0).fetch_one(connection).await?;
     let at: Option<i64> = row.try_get("due_at")?;
     Ok(at.map(Timestamp))
 }
