@@ -26,9 +26,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let log: &LogConfig = match &command {
         Command::Serve(config) => &config.log,
-        Command::Migrate { log, .. }
-        | Command::Audit { log, .. }
-        | Command::Status { log, .. } => log,
+        Command::Migrate { log, .. } | Command::Audit { log, .. } | Command::Status { log, .. } => {
+            log
+        }
         Command::Merchant { command } => command.log(),
         Command::Simulate { command } => command.log(),
     };

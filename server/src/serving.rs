@@ -129,11 +129,10 @@ async fn measure(
         .await
         .map_err(|error| ServeError::Listen { address, error })?;
     tracing::info!(%address, "serving metrics");
-    let serving = axum::serve(listener, work::metrics::router(engine)).with_graceful_shutdown(
-        async move {
+    let serving =
+        axum::serve(listener, work::metrics::router(engine)).with_graceful_shutdown(async move {
             let _ = stopped.wait_for(|stop| *stop).await;
-        },
-    );
+        });
     tokio::spawn(async move {
         if let Err(error) = serving.await {
             tracing::error!(%error, "the metrics are not served any more");

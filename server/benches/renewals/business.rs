@@ -84,12 +84,21 @@ impl Business {
             email: Some(Some("ada@example.com".to_owned())),
             ..CustomerUpdate::default()
         };
-        let customer = engine.create_customer(scope, new, Vec::new()).await.unwrap();
+        let customer = engine
+            .create_customer(scope, new, Vec::new())
+            .await
+            .unwrap();
         let details = from_test_name("pm_card_visa", engine.now()).unwrap();
         let billing = perennial::payment::BillingDetails::default();
-        let method = engine.create_payment_method(scope, details, billing).await.unwrap();
+        let method = engine
+            .create_payment_method(scope, details, billing)
+            .await
+            .unwrap();
         let (id, method_id) = (customer.id.clone(), method.id.clone());
-        engine.attach_payment_method(scope, &method_id, &id).await.unwrap();
+        engine
+            .attach_payment_method(scope, &method_id, &id)
+            .await
+            .unwrap();
         engine
             .set_default_payment_method(scope, &id, &method_id)
             .await
@@ -166,11 +175,17 @@ impl Business {
     /// The size of the database.
     pub async fn bytes(&self) -> u128 {
         let sql = match self.engine.store.is_sqlite() {
-            true => "select page_count * page_size as n from pragma_page_count(), pragma_page_size()",
+            true => {
+                "select page_count * page_size as n from pragma_page_count(), pragma_page_size()"
+            }
             false => "select pg_database_size(current_database()) as n",
         };
         let mut read = self.engine.store.read().await.unwrap();
-        let n: i64 = sqlx::query(sql).fetch_one(&mut *read).await.unwrap().get("n");
+        let n: i64 = sqlx::query(sql)
+            .fetch_one(&mut *read)
+            .await
+            .unwrap()
+            .get("n");
         n.try_into().unwrap()
     }
 

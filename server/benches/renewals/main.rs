@@ -32,7 +32,10 @@ async fn main() {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let sizes = std::env::var("RENEWALS").unwrap_or_else(|_| "10000,100000".to_owned());
-    let sizes: Vec<usize> = sizes.split(',').map(|n| n.trim().parse().unwrap()).collect();
+    let sizes: Vec<usize> = sizes
+        .split(',')
+        .map(|n| n.trim().parse().unwrap())
+        .collect();
     let together = std::env::var("RENEWALS_TOGETHER").map_or(30_000, |n| n.parse().unwrap());
     let server = std::env::var("TEST_POSTGRES_URL").ok();
     let mut databases = vec![Database::Sqlite(folder)];

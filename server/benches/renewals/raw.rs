@@ -60,7 +60,10 @@ pub async fn limit(database: &Database, business: &Business, renewals: usize) ->
 async fn copy_merchant(business: &Business, store: &Store) {
     let mut read = business.engine.store.read().await.unwrap();
     let id: &MerchantId = &business.scope.merchant;
-    let merchant = server::store::key::load_merchant(&mut read, id).await.unwrap().unwrap();
+    let merchant = server::store::key::load_merchant(&mut read, id)
+        .await
+        .unwrap()
+        .unwrap();
     let mut tx = store.begin().await.unwrap();
     server::store::key::insert_merchant(store, tx.connection(), &merchant)
         .await
@@ -85,7 +88,8 @@ async fn rows(
     let row = sqlx::query(sqlx::AssertSqlSafe(count)).fetch_one(&mut *read);
     let count: i64 = row.await.unwrap().get("n");
     let limit = usize::try_from(count).unwrap() * sample / renewals;
-    let sql = format!("select * from {name} where merchant = $1 order by {order} desc limit {limit}");
+    let sql =
+        format!("select * from {name} where merchant = $1 order by {order} desc limit {limit}");
     let found = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(merchant.as_str())
         .fetch_all(&mut *read)
@@ -104,7 +108,10 @@ async fn rows(
     };
     let table: &'static Table = Box::leak(Box::new(table));
     let cells = found.iter().rev().map(|row| {
-        let columns = columns.iter().enumerate().filter(|(_, name)| !is_scope(name));
+        let columns = columns
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| !is_scope(name));
         columns.map(|(at, _)| cell(row, at)).collect()
     });
     (table, cells.collect())

@@ -96,7 +96,10 @@ impl Status {
     /// The shards of a process.
     fn shards_of(&self, process: &Process) -> usize {
         let holder = Some(process.id.as_str());
-        let own = self.leases.iter().filter(|own| own.holder.as_deref() == holder);
+        let own = self
+            .leases
+            .iter()
+            .filter(|own| own.holder.as_deref() == holder);
         own.count()
     }
 
@@ -157,7 +160,12 @@ impl Status {
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing into a text can't fail.
-        let _ = writeln!(text, "Database     {}, at {}", self.database, spoken(self.now));
+        let _ = writeln!(
+            text,
+            "Database     {}, at {}",
+            self.database,
+            spoken(self.now)
+        );
         if self.processes.is_empty() {
             let _ = writeln!(text, "Workers      none: nothing is done by itself now");
         }
@@ -165,7 +173,10 @@ impl Status {
             let (shards, all) = (self.shards_of(own), self.leases.len());
             let id = own.id.get(..8).unwrap_or(&own.id);
             let since = spoken(own.started);
-            let _ = writeln!(text, "Worker       {id}  {shards} of {all} shards, since {since}");
+            let _ = writeln!(
+                text,
+                "Worker       {id}  {shards} of {all} shards, since {since}"
+            );
         }
         if self.orphaned() > 0 {
             let _ = writeln!(text, "Unattended   {} shards", self.orphaned());
@@ -203,7 +214,11 @@ impl Status {
                 own.kind,
                 own.place.id,
                 own.place.scope.merchant,
-                if own.place.scope.livemode { "" } else { " (test mode)" },
+                if own.place.scope.livemode {
+                    ""
+                } else {
+                    " (test mode)"
+                },
                 own.reason,
                 own.attempts,
                 spoken(own.since),

@@ -185,7 +185,10 @@ pub async fn next(
     sql: &DueSql,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let row = sqlx::query(sql.next).bind(now.0).fetch_one(connection).await?;
+    let row = sqlx::query(sql.next)
+        .bind(now.0)
+        .fetch_one(connection)
+        .await?;
     let at: Option<i64> = row.try_get("due_at")?;
     Ok(at.map(Timestamp))
 }

@@ -129,7 +129,11 @@ async fn renew_once(
     let leases = all(tx.connection()).await?;
     let fair = leases.len().div_ceil(living);
     let mine = |lease: &Lease| lease.holder.as_deref() == Some(me);
-    let mut held: Vec<i64> = leases.iter().filter(|own| mine(own)).map(|own| own.shard).collect();
+    let mut held: Vec<i64> = leases
+        .iter()
+        .filter(|own| mine(own))
+        .map(|own| own.shard)
+        .collect();
     if !keep {
         for shard in held.split_off(held.len().min(fair)) {
             give_back_one(tx.connection(), me, shard).await?;
