@@ -1,10 +1,4 @@
-//! The real process is killed between a charge's commit and its outcome, and told to stop in the
-//! middle of one. The next start settles everything; the bank takes the money once.
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test may stop at what it did not expect, and waits by the machine's clock"
-)]
+//! A Perennial in a process of its own, with a database of its own.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,19 +9,19 @@ use serde_json::Value;
 use sqlx::{AnyConnection, Connection, Row};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_perennial");
-/// How long the bank takes on each way while it is slow.
-const SLOW_MILLIS: &str = "3000";
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A Perennial in a process of its own, on a fresh database.
-struct Site {
-    database: String,
-    folder: std::path::PathBuf,
+pub struct Site {
+    pub database: String,
+    pub folder: std::path::PathBuf,
     /// The server and the database's name there.
-    postgres: Option<(String, String)>,
+    pub postgres: Option<(String, String)>,
     port: u16,
     key: String,
     child: Option<Child>,
+    /// Settings beyond the usual ones.
+    pub env: Vec<(&'static str, String)>,
 }
 
 impl Drop for Site {
@@ -46,7 +40,7 @@ impl Drop for Site {
 
 /// Runs a statement on the Postgres server itself, on a thread of its own: dropping can't wait for the
 /// runtime that it happens in.
-fn administer(server: String, sql: String) {
+pub fn administer(server: String, sql: String) {
     let work = async move {
         let mut connection = AnyConnection::connect(&server).await.unwrap();
         let sql = sqlx::AssertSqlSafe(sql);
@@ -62,17 +56,8 @@ fn administer(server: String, sql: String) {
     }
 }
 
-/// When the process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
-    /// The attempt is committed; the bank has not heard of it.
-    BeforeTheBank,
-    /// The bank has taken the money; nobody has heard of it.
-    AfterTheBank,
-}
-
 impl Site {
-    async fn new(name: &str, postgres: bool) -> Option<Self> {
+    pub async fn new(name: &str, postgres: bool) -> Option<Self> {
         let unique = format!("{name}_{}", std::process::id());
         let folder = std::env::temp_dir().join(format!("perennial-crash-{unique}"));
         std::fs::create_dir_all(&folder).unwrap();
@@ -117,15 +102,17 @@ impl Site {
             port,
             key,
             child: None,
+            env: Vec::new(),
         })
     }
 
-    fn start(&mut self, delay_millis: &str) {
+    pub fn start(&mut self, delay_millis: &str) {
         let listen = format!("127.0.0.1:{}", self.port);
         let child = Command::new(BINARY)
             .args(["serve", "--listen", &listen, "--database", &self.database])
             .env("PERENNIAL_SANDBOX_DELAY_MILLIS", delay_millis)
             .env("PERENNIAL_LOG", "warn")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -141,14 +128,14 @@ impl Site {
     }
 
     /// SIGKILL: nothing of the process runs any more when this returns.
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
     /// SIGTERM, and whether it left in order.
-    fn stop(&mut self) -> bool {
+    pub fn stop(&mut self) -> bool {
         let mut child = self.child.take().unwrap();
         let id = child.id().to_string();
         assert!(
@@ -161,18 +148,34 @@ impl Site {
         child.wait().unwrap().success()
     }
 
-    fn get(&self, path: &str) -> Option<(u16, Value)> {
+    pub fn get(&self, path: &str) -> Option<(u16, Value)> {
         ask(self.port, &self.key, "GET", path, "")
     }
 
-    fn post(&self, path: &str, form: &str) -> Value {
+    /// What comes of a call, whatever that is.
+    pub fn try_post(&self, path: &str, form: &str) -> Option<(u16, Value)> {
+        ask(self.port, &self.key, "POST", path, form)
+    }
+
+    /// The operator's command, on the same database; answers with whether it went well and what it said.
+    pub fn command(&self, words: &[&str]) -> (bool, String) {
+        let done = Command::new(BINARY)
+            .args(words)
+            .args(["--database", &self.database])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        (done.status.success(), said)
+    }
+
+    pub fn post(&self, path: &str, form: &str) -> Value {
         let (status, answer) = ask(self.port, &self.key, "POST", path, form).unwrap();
         assert_eq!(status, 200, "{path}: {answer}");
         answer
     }
 
     /// A customer with a good card, and a price.
-    fn stock(&self) -> (String, String) {
+    pub fn stock(&self) -> (String, String) {
         let price = self.post(
             "/v1/prices",
             "currency=usd&unit_amount=1900&recurring[interval]=month&product_data[name]=Pro",
@@ -190,7 +193,7 @@ impl Site {
     }
 
     /// Asks for a subscription without waiting for the answer.
-    fn subscribe(&self, customer: &str, price: &str) -> std::thread::JoinHandle<Option<Value>> {
+    pub fn subscribe(&self, customer: &str, price: &str) -> std::thread::JoinHandle<Option<Value>> {
         let (port, key) = (self.port, self.key.clone());
         let form = format!("customer={customer}&items[0][price]={price}");
         std::thread::spawn(move || {
@@ -199,7 +202,7 @@ impl Site {
     }
 
     /// A number that the database answers with, when it becomes `wanted`.
-    async fn wait_for(&self, sql: &'static str, wanted: i64) {
+    pub async fn wait_for(&self, sql: &'static str, wanted: i64) {
         let started = SystemTime::now();
         while self.count(sql).await != wanted {
             assert!(
@@ -210,7 +213,7 @@ impl Site {
         }
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
+    pub async fn count(&self, sql: &'static str) -> i64 {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.database).await.unwrap();
         let row = sqlx::query(sql).fetch_one(&mut connection).await.unwrap();
@@ -218,12 +221,6 @@ impl Site {
         row.get("n")
     }
 }
-
-const OUT: &str = "select count(*) as n from payment_intent where asked_at is not null";
-const TAKEN: &str =
-    "select count(*) as n from sandbox_attempt where kind = 'charge' and status = 'succeeded'";
-const ACTIVE: &str = "select count(*) as n from subscription where status = 'active'";
-const PAID: &str = "select count(*) as n from invoice where status = 'paid'";
 
 /// One request over a connection of its own; `None` when the connection breaks.
 fn ask(port: u16, key: &str, method: &str, path: &str, form: &str) -> Option<(u16, Value)> {
@@ -243,63 +240,4 @@ fn ask(port: u16, key: &str, method: &str, path: &str, form: &str) -> Option<(u1
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some((status, serde_json::from_str(body).unwrap_or(Value::Null)))
-}
-
-async fn dies_at(moment: Moment, postgres: bool) {
-    let name = format!("{moment:?}_{postgres}").to_lowercase();
-    let Some(mut site) = Site::new(&name, postgres).await else {
-        return;
-    };
-    site.start(SLOW_MILLIS);
-    let (customer, price) = site.stock();
-    let asked = site.subscribe(&customer, &price);
-    match moment {
-        Moment::BeforeTheBank => site.wait_for(OUT, 1).await,
-        Moment::AfterTheBank => site.wait_for(TAKEN, 1).await,
-    }
-    site.kill();
-    assert!(
-        asked.join().unwrap().is_none(),
-        "it answered before it died"
-    );
-    let taken = i64::from(moment == Moment::AfterTheBank);
-    assert_eq!(site.count(TAKEN).await, taken);
-    assert_eq!(site.count(ACTIVE).await, 0);
-
-    site.start("0");
-    site.wait_for(ACTIVE, 1).await;
-    assert_eq!(site.count(TAKEN).await, 1);
-    assert_eq!(site.count(PAID).await, 1);
-    assert_eq!(site.count(OUT).await, 0);
-    let (_, list) = site.get("/v1/subscriptions").unwrap();
-    assert_eq!(list["data"][0]["status"], "active");
-    assert!(site.stop());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_before_the_bank_hears_of_a_charge() {
-    for postgres in [false, true] {
-        dies_at(Moment::BeforeTheBank, postgres).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_bank_took_the_money() {
-    for postgres in [false, true] {
-        dies_at(Moment::AfterTheBank, postgres).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn told_to_stop_it_finishes_the_charge_and_answers() {
-    let mut site = Site::new("drains", false).await.unwrap();
-    site.start("700");
-    let (customer, price) = site.stock();
-    let asked = site.subscribe(&customer, &price);
-    site.wait_for(OUT, 1).await;
-    assert!(site.stop());
-    let answer = asked.join().unwrap().unwrap();
-    assert_eq!(answer["status"], "active", "{answer}");
-    assert_eq!(site.count(TAKEN).await, 1);
-    assert_eq!(site.count(PAID).await, 1);
 }
