@@ -1,6 +1,7 @@
 //! From what happened to the mails that it causes: decided from the event alone.
 
 use perennial::calendar::{Civil, Timestamp};
+use perennial::id::TestClockId;
 use perennial::invoice::{BillingReason, Invoice, InvoiceStatus};
 use perennial::payment::PaymentMethod;
 use perennial::subscription::{CollectionMethod, Item, Status, Subscription};
@@ -44,6 +45,8 @@ pub struct Wanted {
     pub customer: String,
     /// Whether the customer is known to have an address.
     pub reachable: bool,
+    /// The test clock that it follows, where that is known; the customer's is, where it is not.
+    pub clock: Option<TestClockId>,
     /// What about.
     pub object: String,
     /// What its text needs beyond what is kept of the object.
@@ -93,6 +96,7 @@ fn about(invoice: &Invoice, kind: Kind, cause: String) -> Wanted {
         cause,
         customer: invoice.customer.to_string(),
         reachable: true,
+        clock: invoice.test_clock.clone(),
         object: invoice.id.to_string(),
         facts: json!({}),
         due_at: None,
@@ -185,6 +189,7 @@ pub fn of_payment_method(telling: &Telling<'_>, method: &PaymentMethod) -> Vec<W
         cause: format!("card:{}:{year}-{month:02}", method.id),
         customer: customer.to_string(),
         reachable: false,
+        clock: None,
         object: method.id.to_string(),
         facts: json!({}),
         due_at: None,
@@ -229,6 +234,7 @@ impl Note<'_> {
             cause,
             customer: self.own.customer.to_string(),
             reachable: false,
+            clock: None,
             object: self.own.id.to_string(),
             facts: json!({}),
             due_at: None,

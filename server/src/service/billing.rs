@@ -5,7 +5,7 @@
 //! on two machines at once, does it once: the row's revision lets one of them win.
 
 use perennial::calendar::Timestamp;
-use perennial::id::{InvoiceId, PaymentIntentId, SetupIntentId, SubscriptionId};
+use perennial::id::{InvoiceId, MailId, PaymentIntentId, SetupIntentId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
     CollectionMethod, Due, Event, MissingPaymentMethod, PauseBehavior, Renewed, Status,
@@ -32,6 +32,7 @@ pub(crate) enum Work {
     SetUp(Scope, SetupIntentId),
     Subscription(Scope, SubscriptionId),
     Invoice(Scope, InvoiceId),
+    Mail(Scope, MailId),
 }
 
 /// Each kind of work by the id of its row.
@@ -39,6 +40,10 @@ impl Work {
     pub(crate) fn intent(scope: Scope, id: &str) -> Result<Self, Refused> {
         let id = PaymentIntentId::parse(id).map_err(defect)?;
         Ok(Self::Intent(scope, id))
+    }
+
+    pub(crate) fn mail(scope: Scope, id: &str) -> Result<Self, Refused> {
+        Ok(Self::Mail(scope, MailId::parse(id).map_err(defect)?))
     }
 
     pub(crate) fn set_up(scope: Scope, id: &str) -> Result<Self, Refused> {
@@ -63,6 +68,7 @@ impl Engine {
             Work::SetUp(scope, id) => self.settle_setup(scope, id).await,
             Work::Subscription(scope, id) => self.advance_subscription(scope, id).await,
             Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,
+            Work::Mail(scope, id) => self.send_mail_by_clock(scope, id).await,
         }
     }
 

@@ -261,6 +261,29 @@ impl Engine {
         Ok(round)
     }
 
+    /// Sends a mail whose moment has come by a test clock. The engine stands at that moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn send_mail_by_clock(
+        &self,
+        scope: &Scope,
+        id: &MailId,
+    ) -> Result<(), Refused> {
+        let until = Timestamp(self.real_now().0.saturating_add(CLAIM_SECONDS));
+        let mut tx = self.store.begin().await?;
+        let claimed = outbox::claim_by_clock(tx.connection(), scope, id, until).await?;
+        tx.commit().await?;
+        let Some(mail) = claimed else { return Ok(()) };
+        let settled = match &self.post {
+            Some(post) => self.send_one(post, &mail).await?,
+            None => Settled::Skipped {
+                reason: "mail is off".into(),
+            },
+        };
+        self.settle_mail(&mail, &settled).await
+    }
+
     /// Writes one mail and hands it over.
     async fn send_one(&self, post: &Post, mail: &Claimed) -> Result<Settled, Refused> {
         let composed = match self.compose(post, mail).await? {
@@ -276,7 +299,7 @@ impl Engine {
             recipient,
             leaves,
         } = composed;
-        let now = self.now();
+        let now = self.real_now();
         Ok(match deliver(post, mail, message, leaves).await {
             Delivery::Delivered => Settled::Sent { recipient },
             Delivery::Later(reason) => later(mail, reason, now),
@@ -296,7 +319,7 @@ impl Engine {
             settled => tracing::debug!(mail = %mail.id, kind = mail.kind.name(), ?settled, "mail"),
         }
         let mut tx = self.store.begin().await?;
-        let kept = outbox::settle(tx.connection(), mail, settled, self.now()).await?;
+        let kept = outbox::settle(tx.connection(), mail, settled, self.real_now()).await?;
         tx.commit().await?;
         if !kept {
             tracing::warn!(mail = %mail.id, "a mail was taken over by another worker meanwhile");

@@ -13,6 +13,7 @@ use super::writes::Table;
 use super::{Scope, StoreError};
 use crate::mail::Kind;
 use crate::mail::cause::Wanted;
+use crate::service::due::moments;
 
 /// Due at once: before every moment of any clock.
 const AT_ONCE: i64 = 0;
@@ -21,25 +22,48 @@ const AT_ONCE: i64 = 0;
 pub static TABLE: Table = Table {
     name: "mail",
     columns: &[
-        "id", "cause", "kind", "customer", "object", "facts", "created", "state", "due_at",
-        "tries", "refusals", "copies",
+        "id",
+        "cause",
+        "kind",
+        "customer",
+        "object",
+        "facts",
+        "created",
+        "state",
+        "due_at",
+        "tries",
+        "refusals",
+        "copies",
+        "test_clock",
+        "clock_due_at",
     ],
     after: "on conflict (merchant, livemode, cause) do nothing",
 };
 
-/// Adds a mail to somebody who may be deleted or have no address; then there is none. Binds `$1`
-/// merchant, `$2` livemode, then [`cells`].
+/// Adds a mail to somebody who may be deleted or have no address; then there is none. It follows the
+/// customer's test clock, if there is one. Binds `$1` merchant, `$2` livemode, then [`cells`].
 pub const INSERT_IF_REACHABLE: &str = "insert into mail (merchant, livemode, id, cause, kind, customer, object, facts, created, state, \
-     due_at, tries, refusals, copies) \
+     due_at, tries, refusals, copies, test_clock, clock_due_at) \
      select merchant, livemode, cast($3 as text), cast($4 as text), cast($5 as text), id, \
-     cast($7 as text), cast($8 as text), cast($9 as bigint), cast($10 as text), cast($11 as bigint), \
-     cast($12 as bigint), cast($13 as bigint), cast($14 as bigint) from customer \
+     cast($7 as text), cast($8 as text), cast($9 as bigint), cast($10 as text), \
+     case when test_clock is null or cast($11 as bigint) = 0 then cast($11 as bigint) end, \
+     cast($12 as bigint), cast($13 as bigint), cast($14 as bigint), coalesce(cast($15 as text), test_clock), \
+     case when test_clock is not null and cast($11 as bigint) > 0 then cast($11 as bigint) \
+     else cast($16 as bigint) end from customer \
      where merchant = $1 and livemode = $2 and id = $6 and deleted = 0 and email is not null \
      on conflict (merchant, livemode, cause) do nothing";
 
 /// A new mail's cells, in the order of [`TABLE`].
 #[must_use]
 pub fn cells(id: &MailId, created: Timestamp, mail: &Wanted) -> Vec<Column> {
+    // At once is at once by every clock; a moment to come is that of the customer's.
+    let [real, clock, clocked] = match mail.due_at {
+        None => {
+            let [_, clock, _] = moments(mail.clock.as_ref(), None);
+            [Column::Number(Some(AT_ONCE)), clock, Column::Number(None)]
+        }
+        later => moments(mail.clock.as_ref(), later),
+    };
     vec![
         Column::text(id),
         Column::text(&mail.cause),
@@ -49,10 +73,12 @@ pub fn cells(id: &MailId, created: Timestamp, mail: &Wanted) -> Vec<Column> {
         Column::text(&mail.facts),
         Column::Number(Some(created.0)),
         Column::text("waiting"),
-        Column::Number(Some(mail.due_at.map_or(AT_ONCE, |at| at.0))),
+        real,
         Column::Number(Some(0)),
         Column::Number(Some(0)),
         Column::Number(Some(0)),
+        clock,
+        clocked,
     ]
 }
 
@@ -146,6 +172,32 @@ pub async fn claim(
         .fetch_all(connection)
         .await?;
     rows.iter().map(claimed).collect()
+}
+
+/// Claims one mail that waits for a moment of a test clock, until `until` of real time. `None` where
+/// it waits for none any more.
+///
+/// # Errors
+/// When the database fails or the row can't be read.
+pub async fn claim_by_clock(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    id: &MailId,
+    until: Timestamp,
+) -> Result<Option<Claimed>, StoreError> {
+    let sql = format!(
+        "update mail set due_at = $4, clock_due_at = null, tries = tries + 1 \
+         where merchant = $1 and livemode = $2 and id = $3 and clock_due_at is not null \
+         returning {CLAIMED}"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(id.as_str())
+        .bind(until.0)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(claimed).transpose()
 }
 
 fn claimed(row: &AnyRow) -> Result<Claimed, StoreError> {

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod doors;
+mod letters;
 mod logs;
 
 use axum::Router;

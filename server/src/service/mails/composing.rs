@@ -107,7 +107,7 @@ impl Engine {
             recipient_name: customer.name.as_deref(),
             recipient: &email,
             subject: &matter.letter.subject,
-            date: self.now().0,
+            date: self.real_now().0,
             language: words.locale().tag(),
             unsubscribe_url: links.unsubscribe_url.as_deref(),
         };
@@ -116,7 +116,7 @@ impl Engine {
             Ok(message) => Ok(Ok(Composed {
                 message,
                 recipient: email,
-                leaves: mail.scope.livemode || merchant.mail.test_mode_leaves,
+                leaves: may_leave(mail, &customer, &merchant),
             })),
             Err(EnvelopeError::Address(_)) => Ok(Err("the address can't be used")),
             Err(error) => Err(Refused::Defect(error.to_string())),
@@ -300,6 +300,13 @@ impl Engine {
         let mut read = self.store.read().await?;
         Ok(document::load(&mut read, &mail.scope, id).await?)
     }
+}
+
+/// Whether a mail may leave the machine. The life of a test clock's customers is made up, so theirs
+/// never does.
+fn may_leave(mail: &Claimed, customer: &Customer, merchant: &Merchant) -> bool {
+    let real = mail.scope.livemode || merchant.mail.test_mode_leaves;
+    real && customer.test_clock.is_none()
 }
 
 /// To whom a mail goes, if it does to anybody.

@@ -57,7 +57,7 @@ pub struct Led {
 impl Engine {
     /// Makes the addresses of one mail, and keeps their hashes.
     pub(super) async fn mail_links(&self, post: &Post, mail: &Claimed) -> Result<Links, Refused> {
-        let now = self.now();
+        let now = self.real_now();
         let days = |days: i64| Timestamp(now.0.saturating_add(days * 86_400));
         let (open, stop) = (self.secret(), self.secret());
         let open_until = days(OPEN_DAYS);
@@ -101,7 +101,7 @@ impl Engine {
         let address = customer.email.as_deref().map(str::trim);
         let sent_to = link.recipient.as_deref();
         let moved = sent_to.is_some_and(|sent| Some(sent) != address);
-        let alive = link.expires_at > self.now() && !moved;
+        let alive = link.expires_at > self.real_now() && !moved;
         Ok(Some(Led {
             locale: locale_of(&customer),
             link,
@@ -196,7 +196,7 @@ impl Engine {
     /// When the database fails.
     pub async fn send_mail_again(&self, led: &Led) -> Result<(), Refused> {
         let mut tx = self.store.begin().await?;
-        outbox::again(tx.connection(), &led.link.mail, self.now()).await?;
+        outbox::again(tx.connection(), &led.link.mail, self.real_now()).await?;
         tx.commit().await?;
         self.ring_for_mail();
         Ok(())
