@@ -39,6 +39,9 @@ pub mod card;
 pub mod dunning;
 pub mod payment;
 
+// What they use of what is metered.
+pub mod usage;
+
 // What the merchant allows, and how it looks.
 pub mod portal;
 pub mod theme;

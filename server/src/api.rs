@@ -16,6 +16,8 @@ mod coupons;
 mod customers;
 mod events;
 mod invoices;
+mod meter_stream;
+mod meters;
 mod payment_methods;
 mod portal_configurations;
 mod portal_sessions;
@@ -44,13 +46,15 @@ pub struct Api {
     pub public_url: String,
 }
 
-/// Everything under `/v1`. What is not there is answered in JSON too.
+/// Everything under `/v1`, and what there is of `/v2`. What is not there is answered in JSON too.
 pub fn router(api: Api) -> Router {
     Router::new()
         .merge(coupons::routes())
         .merge(customers::routes())
         .merge(events::routes())
         .merge(invoices::routes())
+        .merge(meter_stream::routes())
+        .merge(meters::routes())
         .merge(payment_methods::routes())
         .merge(portal_configurations::routes())
         .merge(portal_sessions::routes())
@@ -63,6 +67,7 @@ pub fn router(api: Api) -> Router {
         .merge(test_clocks::routes())
         .route("/v1", axum::routing::any(unknown))
         .route("/v1/{*rest}", axum::routing::any(unknown))
+        .route("/v2/{*rest}", axum::routing::any(unknown))
         .method_not_allowed_fallback(unknown)
         .with_state(api)
 }

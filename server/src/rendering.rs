@@ -17,6 +17,7 @@ mod payment;
 mod portal;
 mod subscription;
 mod test_clock;
+mod usage;
 
 use perennial::calendar::Timestamp;
 use perennial::decimal::Decimal12;
@@ -30,6 +31,9 @@ pub use event::event;
 pub use folding::{Wanted, fold};
 pub use portal::portal_session;
 pub use test_clock::test_clock;
+pub use usage::{
+    iso, meter, meter_event, meter_event_adjustment, meter_event_summary, meter_event_v2,
+};
 
 /// The version of the API that these shapes are of.
 pub const API_VERSION: &str = "2026-10-28.endive";

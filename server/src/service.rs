@@ -17,6 +17,7 @@ mod ground;
 pub mod invoices;
 pub mod mails;
 pub mod merchants;
+pub mod metering;
 mod named;
 pub mod payment_methods;
 pub mod payments;
@@ -67,6 +68,8 @@ pub struct Engine {
     pub gateway: Arc<dyn Gateway>,
     /// What customers used of metered prices.
     pub usage: Arc<dyn UsageSource>,
+    /// Events of usage on their way to the store.
+    pub metering: Arc<metering::Metering>,
     /// Tells workers that something may have become due.
     pub due: Arc<Notify>,
     /// Tells a worker that a test clock was set in motion.
@@ -97,6 +100,7 @@ impl Engine {
             ordered: Arc::new(ordered),
             gateway,
             usage: Arc::new(NoUsage),
+            metering: Arc::default(),
             due: Arc::default(),
             clocks: Arc::default(),
             post: None,

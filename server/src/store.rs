@@ -20,6 +20,7 @@ pub mod mail;
 pub mod nouns;
 pub mod patch;
 mod reader;
+pub mod usage;
 mod writer;
 pub mod writes;
 

@@ -133,6 +133,31 @@ where
     method(MethodFilter::POST, shows, function)
 }
 
+/// A route's function for POST that does nothing more when it is called again, so that its answers
+/// need not be kept by `Idempotency-Key`; `shows` as for [`get`].
+pub fn post_repeatable<F, Fut>(shows: &'static str, function: F) -> MethodRouter<Api>
+where
+    F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, Problem>> + Send + 'static,
+{
+    on(
+        MethodFilter::POST,
+        move |State(api): State<Api>, path: RawPathParams, request: Request| {
+            let function = function.clone();
+            async move { exchange(api, path, request, (shows, Again::IsHarmless), function).await }
+        },
+    )
+}
+
+/// What a call that comes again with its idempotency key does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// It gets the first answer, which is kept.
+    GetsAnswer,
+    /// The function does nothing more by itself.
+    IsHarmless,
+}
+
 /// A route's function for DELETE; `shows` as for [`get`].
 pub fn delete<F, Fut>(shows: &'static str, function: F) -> MethodRouter<Api>
 where
@@ -151,7 +176,7 @@ where
         filter,
         move |State(api): State<Api>, path: RawPathParams, request: Request| {
             let function = function.clone();
-            async move { exchange(api, path, request, shows, function).await }
+            async move { exchange(api, path, request, (shows, Again::GetsAnswer), function).await }
         },
     )
 }
@@ -181,7 +206,7 @@ async fn exchange<F, Fut>(
     api: Api,
     path: RawPathParams,
     request: Request,
-    shows: &'static str,
+    (shows, again): (&'static str, Again),
     function: F,
 ) -> Response
 where
@@ -208,7 +233,7 @@ where
                 body,
                 path,
             };
-            answer(api, incoming, shows, function).await
+            answer(api, incoming, (shows, again), function).await
         }
     };
     respond(&answer, &headers, request_id.as_str())
@@ -228,7 +253,7 @@ struct Incoming {
 async fn answer<F, Fut>(
     mut api: Api,
     incoming: Incoming,
-    shows: &'static str,
+    (shows, again): (&'static str, Again),
     function: F,
 ) -> Answer
 where
@@ -249,7 +274,7 @@ where
     });
     // A task of its own: it goes on when the client hangs up, and if it panics, only it does.
     let work = async move {
-        let Some(key) = key else {
+        let Some(key) = key.filter(|_| again == Again::GetsAnswer) else {
             return Answer::of(&perform(api, scope, incoming, shows, function).await);
         };
         once(api, scope, key, incoming, shows, function).await

@@ -42,6 +42,12 @@ pub struct Created {
 }
 
 impl Created {
+    /// Whenever it was made.
+    pub const EVER: Self = Self {
+        from: Timestamp::MIN.0,
+        until: Timestamp::MAX.0,
+    };
+
     /// As the bounds of `sort`, which counts microseconds.
     #[must_use]
     pub fn columns(self) -> [Column; 2] {
@@ -51,7 +57,10 @@ impl Created {
 
 /// Reads `created`: a moment, or an object of `gt`, `gte`, `lt`, `lte`.
 pub fn created(params: &mut Params) -> Created {
-    let (mut from, mut until) = (Timestamp::MIN.0, Timestamp::MAX.0);
+    let Created {
+        mut from,
+        mut until,
+    } = Created::EVER;
     let range = params.has_object("created");
     if range {
         params.object("created", |p| {

@@ -11,6 +11,7 @@ use perennial::quote::Quote;
 use perennial::subscription::Subscription;
 use perennial::tax::TaxRate;
 use perennial::test_clock::TestClock;
+use perennial::usage::{Meter, MeterStatus};
 
 use super::document::{Column, Document, ListSql};
 use crate::list_sql;
@@ -88,6 +89,21 @@ document!(
         Column::Number(Some(i64::from(p.active))),
         Column::text(p.currency.lower()),
         Column::text_or_null(p.lookup_key.as_ref()),
+    ]
+);
+document!(
+    Meter,
+    "billing.meter",
+    "meter",
+    ", event_name, status",
+    ", $6, $7",
+    ", event_name = $6, status = $7",
+    |m| vec![
+        Column::text(&m.event_name),
+        Column::text(match m.status {
+            MeterStatus::Active => "active",
+            MeterStatus::Inactive => "inactive",
+        }),
     ]
 );
 document!(Coupon, "coupon", "coupon", "", "", "", |_c| Vec::new());
