@@ -168,6 +168,7 @@ pub(crate) fn line(product: &str, amount_minor: i64) -> Line {
         taxes: Vec::new(),
         subscription: None,
         subscription_item: None,
+        quantity_decimal: None,
         invoice_item: None,
         metadata: Metadata::default(),
     }

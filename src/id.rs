@@ -144,6 +144,8 @@ ids! {
     PriceId "price_" FULL_DIGITS, "";
     /// A meter that counts usage.
     MeterId "mtr_" FULL_DIGITS, "";
+    /// A stretch of usage that is billed by itself.
+    UsageSpanId "musp_" FULL_DIGITS, "";
     /// Tells when usage goes beyond a mark.
     BillingAlertId "alrt_" FULL_DIGITS, "";
     /// A coupon. The merchant may choose it, with hyphens; a made one has 8 characters.

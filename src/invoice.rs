@@ -2,6 +2,7 @@
 
 mod draft;
 mod minimum;
+mod reprice;
 mod state;
 
 pub use draft::{Draft, LineDraft, draft, draft_lines};
@@ -195,8 +196,11 @@ pub struct Line {
     /// Before discounts (except on proration lines, which are net already) and exclusive tax.
     /// Negative on credits.
     pub amount_minor: i64,
-    /// Units, where the line has any.
+    /// Units, where the line has any; whole ones, rounded down.
     pub quantity: Option<u64>,
+    /// The exact quantity, where whole units don't say it: parts of units, or fewer than none.
+    #[serde(default)]
+    pub quantity_decimal: Option<Decimal12>,
     /// The price it came from.
     pub price: Option<PriceId>,
     /// The product it came from.

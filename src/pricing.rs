@@ -3,6 +3,8 @@
 //! Amounts stay exact until the end and are rounded once, half up (away from zero on a tie). Stripe
 //! does not document how it rounds decimal unit amounts; half up is assumed.
 
+mod decimal;
+
 use crate::decimal::Decimal12;
 use crate::money::MoneyError;
 use crate::ratio::Ratio;

@@ -445,6 +445,7 @@ pub(crate) fn line_of(
         taxes: Vec::new(),
         subscription: Some(subscription.id.clone()),
         subscription_item: Some(item.id.clone()),
+        quantity_decimal: None,
         invoice_item: None,
         metadata: Metadata::default(),
     }

@@ -10,7 +10,7 @@ pub(crate) use price::waiting_items;
 pub use price::{Applied, ChangeContext, ChangeError, apply, price_change};
 pub use restart::{give_trial, restart};
 pub use schedule::waits;
-pub use upcoming::{Counter, Upcoming, recurring, upcoming};
+pub use upcoming::{Counter, Upcoming, recurring, upcoming, upcoming_with};
 
 use serde::{Deserialize, Serialize};
 

@@ -90,6 +90,10 @@ pub struct Subscription {
     pub pause_collection: Option<PauseCollection>,
     /// A change that waits for its moment.
     pub scheduled_change: Option<ScheduledChange>,
+    /// A metered item went or got another price: what it used until then is billed with the next
+    /// invoice.
+    #[serde(default)]
+    pub owes_usage: bool,
     /// The newest invoice.
     pub latest_invoice: Option<InvoiceId>,
     /// The merchant's own keys.
@@ -112,6 +116,10 @@ pub struct Item {
     pub quantity: u64,
     /// The period that is running.
     pub current_period: Period,
+    /// From when a metered item bills usage, where that is later than its period began: it was added
+    /// or got its price in mid-period.
+    #[serde(default)]
+    pub usage_from: Option<Timestamp>,
     /// Applied before the subscription's own.
     pub discounts: Vec<Discount>,
     /// Instead of the subscription's default rates.

@@ -5,6 +5,10 @@
 //! in any order, so that running totals by hour and day answer for any period without looking at
 //! its events again.
 
+mod span;
+
+pub use span::{SETTLE_SECONDS, Span, SpanCharge, ended_spans, fraction_of, whole_units};
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Period, Timestamp};
@@ -111,8 +115,9 @@ pub enum MeterStatus {
     Inactive,
 }
 
-/// Tells once for each customer when their usage of a meter, since their period began, reaches a
-/// mark.
+/// Tells once for each customer when their usage of a meter, since the alert was made or activated
+/// again, reaches a mark. (Stripe does not say from when it counts; a merchant who sets a mark today
+/// hardly wants to hear of last year.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// `alrt_…`
@@ -125,6 +130,8 @@ pub struct Alert {
     pub customer: Option<CustomerId>,
     /// The mark, at least 1.
     pub gte: i64,
+    /// Usage from this moment on counts: when it was made, or last activated.
+    pub since: Timestamp,
     /// Whether it watches.
     pub status: AlertStatus,
     /// When it was made.

@@ -154,6 +154,8 @@ pub struct SubscriptionCard {
     pub retry_at: Option<Timestamp>,
     /// The next ordinary payment; `None` when there is none.
     pub next_payment: Option<NextPayment>,
+    /// What was used of metered items so far.
+    pub usage: Vec<UsageRow>,
     /// What pays it.
     pub payment_method: Option<PaymentMethodCard>,
     /// Discounts in force: name and until when.
@@ -202,6 +204,21 @@ pub struct NextPayment {
     pub amount: Money,
     /// Whether usage comes on top.
     pub plus_usage: bool,
+}
+
+/// What was used of a metered item in its running period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageRow {
+    /// The product's name.
+    pub product_name: String,
+    /// How much.
+    pub used: perennial::decimal::Decimal12,
+    /// How many units cost nothing, where the first ones do.
+    pub included: Option<u64>,
+    /// What it comes to so far, before tax and discounts.
+    pub amount: Money,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A discount in force.

@@ -74,7 +74,8 @@ async fn one_database(name: &str, url: &str, events: usize) {
     println!("{name}");
     let store = Store::open(url).await.unwrap();
     let bench = Bench::new(store).await;
-    raw(url, events.min(200_000), BATCH).await;
+    raw(url, events.min(100_000), BATCH).await;
+    raw_together(url, events.min(400_000)).await;
     bench.batches(events).await;
     raw_singles(url).await;
     bench.singles(Duration::from_secs(4)).await;
@@ -123,6 +124,51 @@ async fn raw(url: &str, events: usize, batch: usize) {
         start.elapsed(),
         processor_time() - used,
     );
+    connection.close().await.unwrap();
+}
+
+/// The same with a hundred rows in each statement, ten statements a transaction: without the way to
+/// the database and back for each row.
+async fn raw_together(url: &str, events: usize) {
+    const ROWS: usize = 100;
+    let mut connection = raw_table(url).await;
+    let sqlite = url.starts_with("sqlite");
+    let places: Vec<String> = (0..ROWS)
+        .map(|row| {
+            let cells = (0..8).map(|n| match sqlite {
+                true => "?".to_owned(),
+                false => format!("${}", row * 8 + n + 1),
+            });
+            format!("({})", cells.collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    let sql = format!(
+        "insert into raw_event (merchant, livemode, identifier, account, at, place, whole, part) values {}",
+        places.join(", ")
+    );
+    let (start, used) = (Instant::now(), processor_time());
+    for first in (0..events).step_by(BATCH) {
+        let mut tx = connection.begin().await.unwrap();
+        for part in (first..first + BATCH).step_by(ROWS) {
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql.clone()));
+            for row in part..part + ROWS {
+                let row = i64::try_from(row).unwrap();
+                query = query
+                    .bind("acct_0000000000000000000000")
+                    .bind(0_i64)
+                    .bind(format!("{:032x}", SystemEntropy.bits()))
+                    .bind(row.wrapping_mul(7_919) % 1_000)
+                    .bind(1_700_000_000 + row / 1_000)
+                    .bind(row)
+                    .bind(row % 50)
+                    .bind(500_000_000_000_i64);
+            }
+            query.execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    let what = format!("limit: rows raw, {ROWS} a statement, {BATCH} a transaction");
+    say(&what, events, start.elapsed(), processor_time() - used);
     connection.close().await.unwrap();
 }
 
@@ -380,6 +426,7 @@ fn event(customer: &CustomerId, n: usize, at: Timestamp) -> NewEvent {
             ("stripe_customer_id".to_owned(), customer.to_string()),
             ("value".to_owned(), format!("{}.5", n % 50)),
         ],
+        now: None,
     }
 }
 
@@ -431,5 +478,6 @@ fn customer() -> Customer {
         metadata: Metadata::default(),
         created: Timestamp(1_700_000_000),
         deleted: false,
+        test_clock: None,
     }
 }

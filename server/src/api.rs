@@ -11,6 +11,7 @@ pub mod paging;
 pub mod params;
 pub mod problem;
 
+mod alerts;
 pub mod authentication;
 mod coupons;
 mod customers;
@@ -49,6 +50,7 @@ pub struct Api {
 /// Everything under `/v1`, and what there is of `/v2`. What is not there is answered in JSON too.
 pub fn router(api: Api) -> Router {
     Router::new()
+        .merge(alerts::routes())
         .merge(coupons::routes())
         .merge(customers::routes())
         .merge(events::routes())

@@ -32,7 +32,8 @@ pub use folding::{Wanted, fold};
 pub use portal::portal_session;
 pub use test_clock::test_clock;
 pub use usage::{
-    iso, meter, meter_event, meter_event_adjustment, meter_event_summary, meter_event_v2,
+    alert, alert_triggered, iso, meter, meter_event, meter_event_adjustment, meter_event_summary,
+    meter_event_v2,
 };
 
 /// The version of the API that these shapes are of.

@@ -28,6 +28,7 @@ pub mod previews;
 mod saving;
 pub mod setup_intents;
 pub mod status;
+mod spans;
 pub mod subscriptions;
 pub mod test_clocks;
 pub mod updates;

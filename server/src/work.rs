@@ -91,6 +91,12 @@ async fn sweep(engine: &Engine, shards: &[i64], pruned_at: &mut Timestamp) -> Du
         if let Err(error) = prune(engine, now).await {
             tracing::error!(%error, "what is over could not be forgotten");
         }
+        if let Err(error) = engine.settle_usage().await {
+            tracing::error!(%error, "old usage could not be settled");
+        }
+    }
+    if let Err(error) = engine.look_at_usage().await {
+        tracing::error!(%error, "usage could not be compared with alerts");
     }
     match engine.sweep(now, SWEEP_MAX, Some(shards)).await {
         // What can't be done now is tried again later, not at once.

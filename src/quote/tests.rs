@@ -5,6 +5,7 @@ use super::{
 };
 use crate::calendar::Timestamp;
 use crate::catalog::Price;
+use crate::decimal::Decimal12;
 use crate::discount::Duration;
 use crate::fixture::{
     customer, day, discount, metered, percent, price, rate, running, set, simple, waiting, yearly,
@@ -405,7 +406,7 @@ fn a_restart_bills_whole_periods_now_and_loses_no_usage() {
         );
         let usage = [Usage {
             item: later.items[1].id.clone(),
-            quantity: 10,
+            quantity: Decimal12::from_integer(10),
         }];
         let next = day(2026, 5, 21);
         let renewed = later

@@ -6,7 +6,7 @@ use crate::discount::Duration;
 use crate::id::Randomness;
 use crate::invoice::{BillingReason, Invoice, InvoiceItem, InvoiceStatus, LineKind, draft_lines};
 use crate::proration;
-use crate::subscription::{Due, Subscription, SubscriptionError};
+use crate::subscription::{Due, Subscription, SubscriptionError, Usage};
 
 /// Ids for what is only looked at: 1, 2, 3 … Never for anything that is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Randomness for Counter {
 pub struct Upcoming {
     /// When it comes.
     pub at: Timestamp,
-    /// The invoice as it would be finalised then, without usage that is not known yet. Its reason is
+    /// The invoice as it would be finalised then, with usage so far where it was asked for. Its reason is
     /// `upcoming`, its status `draft`; its totals and `amount_due_minor` are those of the invoice
     /// that follows, if nothing changes.
     pub invoice: Invoice,
@@ -53,6 +53,21 @@ pub fn upcoming(
     customer: &Customer,
     pending: &[InvoiceItem],
 ) -> Result<Option<Upcoming>, SubscriptionError> {
+    upcoming_with(subscription, customer, pending, None)
+}
+
+/// The next ordinary invoice, with what was used so far of metered items where that is known. More
+/// may still come: [`Upcoming::plus_usage`] says so all the same.
+///
+/// # Errors
+/// When an amount can't be computed.
+pub fn upcoming_with(
+    subscription: &Subscription,
+    customer: &Customer,
+    pending: &[InvoiceItem],
+    usage: Option<&[Usage]>,
+) -> Result<Option<Upcoming>, SubscriptionError> {
+    let used = usage.unwrap_or_default();
     let (mut next, mut payer, mut ids) =
         (subscription.clone(), customer.clone(), Counter::default());
     next.pause_collection = None;
@@ -75,14 +90,15 @@ pub fn upcoming(
             .filter(metered)
             .any(|item| last || ends(at)(&item));
     let renewed = match due {
-        Due::End => next.finish(&payer, pending, &[], at, &mut ids)?,
-        Due::Renewal => next.renew(&payer, pending, &[], at, &mut ids)?,
+        Due::End => next.finish(&payer, pending, used, at, &mut ids)?,
+        Due::Renewal => next.renew(&payer, pending, used, at, &mut ids)?,
         Due::FirstPaymentExpiry | Due::ResumeCollection => return Ok(None),
     };
     let Some(mut invoice) = renewed.invoice else {
         return Ok(None);
     };
     if last
+        && usage.is_none()
         && invoice
             .lines
             .iter()
@@ -96,7 +112,11 @@ pub fn upcoming(
     invoice.number = None;
     invoice.finalized_at = None;
     invoice.paid_at = None;
-    invoice.lines.retain(|line| line.kind != LineKind::Usage);
+    if usage.is_none() {
+        invoice
+            .lines
+            .retain(|line| line.kind != LineKind::Usage || line.invoice_item.is_some());
+    }
     Ok(Some(Upcoming {
         at,
         invoice,

@@ -102,13 +102,11 @@ pub(super) fn replace_items(
                 }
                 tax::validate_list(tax_rates)?;
                 check_new_price(price, subscription.currency)?;
-                items.push(new_item(
-                    id.clone(),
-                    price.clone(),
-                    *quantity,
-                    tax_rates.clone(),
-                    at,
-                ));
+                let mut item =
+                    new_item(id.clone(), price.clone(), *quantity, tax_rates.clone(), at);
+                // What was used before it was there is not its business.
+                item.usage_from = price.is_metered().then_some(at);
+                items.push(item);
             }
             ItemChange::Set {
                 item,
@@ -116,7 +114,7 @@ pub(super) fn replace_items(
                 quantity,
             } => {
                 if let Some(found) = items.iter_mut().find(|other| other.id == *item) {
-                    set(found, price.as_ref(), *quantity, subscription.currency)?;
+                    set(found, price.as_ref(), *quantity, subscription.currency, at)?;
                 }
             }
             ItemChange::Remove { item } => items.retain(|other| other.id != *item),
@@ -187,6 +185,7 @@ pub(super) fn new_item(
         current_period: Period { start: at, end: at },
         discounts: Vec::new(),
         tax_rates,
+        usage_from: None,
         billed: Vec::new(),
         metadata: Metadata::default(),
         created: at,
@@ -219,6 +218,7 @@ fn set(
     price: Option<&Price>,
     quantity: Option<u64>,
     currency: Currency,
+    at: Timestamp,
 ) -> Result<(), SubscriptionError> {
     let switched = price.filter(|price| price.id != item.price.id);
     if let Some(price) = switched {
@@ -229,6 +229,8 @@ fn set(
         }
         item.price = price.clone();
         item.quantity = u64::from(!price.is_metered());
+        // Each price bills the usage of its own time.
+        item.usage_from = price.is_metered().then_some(at);
     }
     if let Some(quantity) = quantity {
         item.quantity = quantity;
@@ -360,6 +362,13 @@ impl Subscription {
 }
 
 impl Item {
+    /// From when its price bills usage in the running period.
+    #[must_use]
+    pub fn usage_start(&self) -> Timestamp {
+        let start = self.current_period.start;
+        self.usage_from.map_or(start, |from| from.max(start))
+    }
+
     /// How often it bills. Every item of a subscription has a recurring price.
     ///
     /// # Errors

@@ -299,6 +299,7 @@ fn standing(
         cancellation: None,
         pause_collection: None,
         scheduled_change: None,
+        owes_usage: false,
         latest_invoice: None,
         metadata: creation.metadata,
         created: at,

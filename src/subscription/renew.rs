@@ -5,18 +5,20 @@ use super::state::Event;
 use super::{Due, Item, Status, Subscription, SubscriptionError};
 use crate::calendar::{Period, Timestamp};
 use crate::customer::Customer;
+use crate::decimal::Decimal12;
 use crate::discount::Discount;
 use crate::id::{InvoiceItemId, InvoiceLineId, Randomness, SubscriptionItemId};
 use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, LineKind, draft};
 use crate::proration;
+use crate::usage;
 
 /// The reported usage of one metered item in the period that ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Which item.
     pub item: SubscriptionItemId,
-    /// Units, never negative (a negative sum bills 0).
-    pub quantity: u64,
+    /// Units or parts of them, never negative (a negative sum bills 0).
+    pub quantity: Decimal12,
 }
 
 /// What a renewal brought.
@@ -146,6 +148,7 @@ impl Subscription {
                 start: now,
                 end: now,
             };
+            item.usage_from = None;
         }
         let mut lines = Vec::new();
         next.bill_next_periods(customer, now, &mut lines, ids)?;
@@ -173,7 +176,7 @@ impl Subscription {
     pub(super) fn usage_lines(
         &self,
         at: Timestamp,
-        usage: &[Usage],
+        reported: &[Usage],
         ids: &mut dyn Randomness,
     ) -> Result<Vec<LineDraft>, SubscriptionError> {
         let ends = |item: &&Item| {
@@ -187,16 +190,17 @@ impl Subscription {
             .filter(|item| item.price.is_metered())
             .filter(ends)
         {
-            let reported = usage.iter().find(|usage| usage.item == item.id);
-            let quantity = reported.map_or(0, |usage| usage.quantity);
+            let reported = reported.iter().find(|usage| usage.item == item.id);
+            let quantity = reported.map_or(Decimal12::ZERO, |usage| usage.quantity);
             let text = format!("{quantity} × {}", item.price.product_name);
             let rates = proration::rates_of(self, item);
             let mut line = proration::line_of(self, item, LineKind::Usage, text, rates);
             line.id = InvoiceLineId::new(ids);
-            line.quantity = Some(quantity);
-            line.amount_minor = item.price.pricing.amount_minor(quantity)?;
+            line.quantity = Some(usage::whole_units(quantity));
+            line.quantity_decimal = usage::fraction_of(quantity);
+            line.amount_minor = item.price.pricing.amount_minor_of(quantity)?;
             line.period = Period {
-                start: item.current_period.start,
+                start: item.usage_start(),
                 end: at,
             };
             lines.push(LineDraft {
@@ -255,6 +259,7 @@ impl Subscription {
             let cadence = item.cadence()?;
             item.current_period = cadence.period_after(self.billing_cycle_anchor, at)?;
             item.billed.clear();
+            item.usage_from = None;
             if item.price.is_metered() {
                 continue;
             }

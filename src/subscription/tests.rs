@@ -222,7 +222,7 @@ fn items_of_different_intervals_renew_by_themselves() {
     let mut own = running(creation);
     let usage = [Usage {
         item: own.items[2].id.clone(),
-        quantity: 70,
+        quantity: Decimal12::from_integer(70),
     }];
     let may = own
         .renew(&customer(), &[], &usage, day(2026, 5, 1), &mut Counter(0))
@@ -372,7 +372,7 @@ fn the_last_invoice_bills_usage_and_what_waits() {
         .unwrap();
     let usage = [Usage {
         item: own.items[1].id.clone(),
-        quantity: 30,
+        quantity: Decimal12::from_integer(30),
     }];
     let pending = [waiting(1, 5)];
     let ended = own
@@ -554,7 +554,7 @@ proptest! {
         if let Ok(made) = Subscription::create(creation, &payer, &[], &mut ids) {
             let mut own = made.subscription;
             own.status = STATUSES[status];
-            let usage = [Usage { item: own.items[1].id.clone(), quantity: units }];
+            let usage = [Usage { item: own.items[1].id.clone(), quantity: Decimal12::from_integer(i64::try_from(units).unwrap()) }];
             let _ = crate::quote::upcoming(&own, &payer, &[]);
             let _ = own.clone().renew(&payer, &[], &usage, now, &mut ids);
             let _ = own.clone().resume(&payer, &[], now, &mut ids);

@@ -3,7 +3,7 @@
 use super::{act::ActForm, home::Acts, method::Method, say};
 use crate::{
     locale::words,
-    port::{ItemRow, SubscriptionCard},
+    port::{ItemRow, SubscriptionCard, UsageRow},
     ui::{Amount, Badge, Button, ButtonKind, Card, Date, Fact, Facts, Figure, LinkButton},
 };
 use leptos::prelude::*;
@@ -109,7 +109,33 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
         );
         view! { <Fact name=words.home_planned()>{text}</Fact> }
     });
-    view! { <Facts>{next}{method}{discounts}{planned}</Facts> }
+    let usage: Vec<_> = subscription
+        .usage
+        .into_iter()
+        .map(|row| view! { <Fact name=row.product_name.clone()><Used row=row now=now /></Fact> })
+        .collect();
+    view! { <Facts>{next}{usage}{method}{discounts}{planned}</Facts> }
+}
+
+/// What was used so far, in words; where units are included, how full that is as a bar too. The
+/// words say all that the bar does, so it is silent.
+#[component]
+fn Used(row: UsageRow, now: Timestamp) -> impl IntoView {
+    let words = words();
+    let since = words.date_near(row.since, now);
+    let used = words.decimal(&row.used.to_string());
+    let (text, bar) = match row.included {
+        Some(included) => {
+            let text = words.home_usage_included(&since, &words.integer(included), &used);
+            let full = perennial::usage::whole_units(row.used).min(included);
+            let bar = view! {
+                <meter aria-hidden="true" min="0" max=included.to_string() value=full.to_string()></meter>
+            };
+            (text, Some(bar))
+        }
+        None => (words.home_usage_text(&since, &used), None),
+    };
+    view! { {text}" · "<Amount money=row.amount />{bar} }
 }
 
 /// What can be done with it. What takes away stands last.

@@ -118,6 +118,7 @@ impl Event {
             identifier: self.identifier,
             at,
             payload: self.payload.0,
+            now: None,
         })
     }
 }
@@ -297,7 +298,11 @@ async fn stream(State(api): State<Api>, request: Request) -> Response {
         let events: Result<Vec<NewEvent>, Problem> =
             events.map(|(index, event)| event.read(index)).collect();
         call.engine
-            .report_usage(&call.scope, events?, Naming::Listed)
+            .report_usage(
+                &call.scope,
+                call.engine.by_test_clocks(&call.scope, events?).await?,
+                Naming::Listed,
+            )
             .await?;
         Ok(Value::Object(Map::new()))
     })
@@ -314,7 +319,11 @@ async fn report(State(api): State<Api>, request: Request) -> Response {
         let (now, live) = (call.engine.now(), call.scope.livemode);
         let taken = call
             .engine
-            .report_usage(&call.scope, vec![event], Naming::Single)
+            .report_usage(
+                &call.scope,
+                call.engine.by_test_clocks(&call.scope, vec![event]).await?,
+                Naming::Single,
+            )
             .await?;
         let taken = taken.first().ok_or_else(Problem::internal)?;
         Ok(rendering::meter_event_v2(&name, taken, &payload, now, live))

@@ -218,6 +218,7 @@ async fn report(mut call: Call) -> Result<Value, Problem> {
         identifier: p.text("identifier"),
         at: p.moment("timestamp"),
         payload: payload(p),
+        now: None,
     })?;
     let cause = call.api.engine.cause.as_deref();
     if let Some(key) = cause.and_then(|cause| cause.idempotency_key.as_deref())

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use perennial::calendar::{Cadence, Timestamp};
 use perennial::customer::Address;
+use perennial::decimal::Decimal12;
 use perennial::id::{CouponId, CustomerId, SubscriptionId, TaxRateId};
 use perennial::payment::BillingDetails;
 use perennial::portal::ScheduleCondition;
@@ -447,7 +448,9 @@ impl UsageSource for Runs {
             .filter(|item| item.price.is_metered());
         let usage = metered.map(|item| Usage {
             item: item.id.clone(),
-            quantity: 2_400 + months * 310 + (months * 7_919) % 613,
+            quantity: Decimal12::from_integer(
+                i64::try_from(2_400 + months * 310 + (months * 7_919) % 613).unwrap_or_default(),
+            ),
         });
         usage.collect()
     }

@@ -89,6 +89,7 @@ fn line(number: u128, product: &str, amount_minor: i64) -> Line {
         taxes: Vec::new(),
         subscription: None,
         subscription_item: None,
+        quantity_decimal: None,
         invoice_item: None,
         metadata: Keys::default(),
     }

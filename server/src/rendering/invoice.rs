@@ -268,7 +268,9 @@ pub fn line(line: &Line, invoice: Option<&Invoice>, livemode: bool) -> Value {
         pretax_credit_amounts: Vec::<Value>::new(),
         pricing: pricing(line),
         quantity: line.quantity,
-        quantity_decimal: line.quantity.map(|q| q.to_string()),
+        quantity_decimal: line.quantity_decimal
+            .map(|q| q.to_string())
+            .or(line.quantity.map(|q| q.to_string())),
         subscription: id(line.subscription.as_ref()),
         subtotal: line.amount_minor,
         taxes: line.taxes.iter().map(tax_amount).collect::<Vec<_>>(),

@@ -1,7 +1,9 @@
 //! Meters and what they count.
 
 use perennial::calendar::Timestamp;
-use perennial::usage::Meter;
+use perennial::decimal::Decimal12;
+use perennial::id::CustomerId;
+use perennial::usage::{Alert, Meter};
 use serde_json::{Map, Value};
 
 use super::{moment, name, number, object};
@@ -114,4 +116,45 @@ pub fn iso(at: Timestamp) -> String {
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000Z",
         date.year, date.month, date.day, date.hour, date.minute, date.second
     )
+}
+
+/// An alert.
+#[must_use]
+pub fn alert(alert: &Alert, livemode: bool) -> Value {
+    let filters = alert.customer.iter().map(|customer| {
+        object! { customer: customer.as_str(), type: "customer" }
+    });
+    object! {
+        id: alert.id.as_str(),
+        object: "billing.alert",
+        alert_type: "usage_threshold",
+        livemode: livemode,
+        status: name(alert.status),
+        title: alert.title.as_str(),
+        usage_threshold: object! {
+            filters: filters.collect::<Vec<_>>(),
+            gte: alert.gte,
+            meter: alert.meter.as_str(),
+            recurrence: "one_time",
+        },
+    }
+}
+
+/// A mark that a customer's usage has reached.
+#[must_use]
+pub fn alert_triggered(
+    of: &Alert,
+    customer: &CustomerId,
+    used: Decimal12,
+    created: Timestamp,
+    livemode: bool,
+) -> Value {
+    object! {
+        object: "billing.alert_triggered",
+        alert: alert(of, livemode),
+        created: created.0,
+        customer: customer.as_str(),
+        livemode: livemode,
+        value: number(used),
+    }
 }

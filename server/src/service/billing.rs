@@ -33,6 +33,7 @@ pub(crate) enum Work {
     Subscription(Scope, SubscriptionId),
     Invoice(Scope, InvoiceId),
     Mail(Scope, MailId),
+    Span(Scope, String),
 }
 
 /// Each kind of work by the id of its row.
@@ -56,6 +57,11 @@ impl Work {
         Ok(Self::Subscription(scope, id))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the others")]
+    pub(crate) fn span(scope: Scope, id: &str) -> Result<Self, Refused> {
+        Ok(Self::Span(scope, id.to_owned()))
+    }
+
     pub(crate) fn invoice(scope: Scope, id: &str) -> Result<Self, Refused> {
         Ok(Self::Invoice(scope, InvoiceId::parse(id).map_err(defect)?))
     }
@@ -69,6 +75,7 @@ impl Engine {
             Work::Subscription(scope, id) => self.advance_subscription(scope, id).await,
             Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,
             Work::Mail(scope, id) => self.send_mail_by_clock(scope, id).await,
+            Work::Span(scope, id) => self.retrying(|| self.settle_span(scope, id)).await,
         }
     }
 
@@ -200,7 +207,9 @@ impl Engine {
         let waiting = values(&pending);
         let mut ids = self.ids();
         let until = subscription.next_due_at().unwrap_or(now);
-        let usage = self.usage.reported(&subscription, until);
+        let metered = self.metered(scope, &subscription, until).await?;
+        let usage = metered.usage.clone();
+        let waiting = [waiting, metered.owed.clone()].concat();
         let mut paused = false;
         let unpayable = step == Step::Renew && self.ends_unpayable(scope, &subscription).await?;
         let renewed = if unpayable {
@@ -247,10 +256,17 @@ impl Engine {
         for invoice in &mut stopped {
             booking.save(invoice).await?;
         }
+        let mut billed = None;
         if let Some(invoice) = invoice {
             let invoice = booking.insert(invoice).await?;
             book_taken(&mut booking, pending, &taken, &invoice.id).await?;
+            billed = Some(invoice.value);
         }
+        subscription.owes_usage = false;
+        let (own, before) = (&*subscription, subscription.before());
+        metered
+            .book(&mut booking, own, before, billed.as_ref(), &taken, now)
+            .await?;
         booking.save(&mut customer).await?;
         if paused {
             booking.save_quietly(&mut subscription).await?;

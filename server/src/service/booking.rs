@@ -144,6 +144,15 @@ impl Told for Coupon {
     }
 }
 
+// Spans of usage are ours; Stripe has no events for them.
+impl Told for perennial::usage::Span {
+    const CREATED: Option<&'static str> = None;
+    const UPDATED: Option<&'static str> = None;
+    fn render(&self, _livemode: bool, _now: Timestamp) -> Value {
+        Value::Null
+    }
+}
+
 // Quotes are ours; Stripe has no events for them.
 impl Told for Quote {
     const CREATED: Option<&'static str> = None;
@@ -223,6 +232,11 @@ pub struct Booking<'a> {
 }
 
 impl<'a> Booking<'a> {
+    /// The id source of its engine.
+    pub(crate) fn ids(&self) -> crate::clock::Ids<'a> {
+        self.engine.ids()
+    }
+
     /// Starts one. Dropping it forgets everything.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ use perennial::quote::{
 };
 use perennial::subscription::{CollectionMethod, ItemChange, ProrationBehavior, Subscription};
 
+use perennial::usage::{Span, ended_spans};
+
 use super::booking::{Booking, Edit};
 use super::books::save_subscription;
 use super::find::values;
@@ -227,8 +229,11 @@ impl Engine {
             pending,
             ..
         } = applied;
+        let spans = ended_spans(&ground.subscription, &subscription, now, &mut self.ids());
         *ground.subscription = subscription;
+        ground.subscription.owes_usage |= !spans.is_empty();
         let mut prepared = Prepared {
+            spans,
             invoice: None,
             issued: None,
             taken,
@@ -276,6 +281,8 @@ pub(crate) struct Prepared {
     issued: Option<Issued>,
     taken: Vec<perennial::id::InvoiceItemId>,
     pending: Vec<InvoiceItem>,
+    /// Usage of metered items that went or got another price.
+    spans: Vec<Span>,
 }
 
 impl Prepared {
@@ -287,6 +294,7 @@ impl Prepared {
         let mut made = Made { claim: None };
         save_subscription(booking, &mut ground.subscription).await?;
         booking.insert_all(self.pending).await?;
+        booking.insert_all(self.spans).await?;
         if let Some(invoice) = self.invoice {
             let invoice = booking.insert(invoice).await?;
             book_taken(booking, ground.pending, &self.taken, &invoice.id).await?;

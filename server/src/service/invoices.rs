@@ -9,7 +9,7 @@ use perennial::id::{CustomerBalanceTransactionId, InvoiceId, InvoiceItemId, Subs
 use perennial::invoice::{Invoice, InvoiceError, InvoiceItem, InvoiceStatus};
 use perennial::ledger::{self, Transfer};
 use perennial::payment::{PaymentIntent, PaymentMethod};
-use perennial::quote::{Upcoming, upcoming};
+use perennial::quote::{Upcoming, upcoming, upcoming_with};
 use perennial::subscription::{CollectionMethod, PauseBehavior, Subscription};
 
 use super::balance::{BalanceTransaction, BalanceTransactionKind};
@@ -184,6 +184,12 @@ impl Engine {
             (None, Some(_)) => Collect::Later,
             (None, None) => Collect::Now { on_session: false },
         };
+        let spans = {
+            let own = books.subscription.as_deref().cloned();
+            let customer = books.customer.clone();
+            self.refresh_usage(scope, &mut books.invoice, &customer, own.as_ref())
+                .await?
+        };
         let Parts {
             invoice,
             customer,
@@ -217,6 +223,9 @@ impl Engine {
             payments::tell_failure(&mut booking, &books.invoice, failure).await?;
         }
         books.write(&mut booking).await?;
+        for mut span in spans {
+            booking.save_quietly(&mut span).await?;
+        }
         booking.commit().await?;
         Ok(payments::Claim::of(issued, &books.invoice))
     }
@@ -264,7 +273,24 @@ impl Engine {
         let subscription: Stored<Subscription> = self.find(scope, id.as_str()).await?;
         let customer: Stored<Customer> = self.find(scope, subscription.customer.as_str()).await?;
         let pending = values(&self.pending(scope, &subscription.customer).await?);
-        Ok(upcoming(&subscription, &customer, &pending)?)
+        self.coming(scope, &subscription, &customer, pending).await
+    }
+
+    /// The next ordinary invoice of a subscription, with what was used so far.
+    pub(crate) async fn coming(
+        &self,
+        scope: &Scope,
+        subscription: &Subscription,
+        customer: &Customer,
+        pending: Vec<InvoiceItem>,
+    ) -> Result<Option<Upcoming>, Refused> {
+        let Some(at) = subscription.next_due_at() else {
+            return Ok(upcoming(subscription, customer, &pending)?);
+        };
+        let metered = self.metered(scope, subscription, at).await?;
+        let pending = [pending, metered.owed].concat();
+        let usage = Some(metered.usage.as_slice()).filter(|usage| !usage.is_empty());
+        Ok(upcoming_with(subscription, customer, &pending, usage)?)
     }
 }
 

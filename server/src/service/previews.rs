@@ -3,8 +3,8 @@
 use perennial::customer::Customer;
 use perennial::id::SubscriptionId;
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
-use perennial::quote::upcoming;
 use perennial::subscription::Subscription;
+use perennial::usage::ended_spans;
 
 use super::find::values;
 use super::subscriptions::NewSubscription;
@@ -42,7 +42,7 @@ impl Engine {
                 let owner = subscription.customer.as_str();
                 let customer: Stored<Customer> = self.find(scope, owner).await?;
                 let pending = values(&self.pending(scope, &subscription.customer).await?);
-                next(&subscription, &customer, &pending)
+                self.next(scope, &subscription, &customer, pending).await
             }
             PreviewRequest::Update(id, update) => self.preview_update(scope, &id, &update).await,
             PreviewRequest::New(new) => self.preview_new(scope, &new).await,
@@ -59,7 +59,9 @@ impl Engine {
         let pending = values(&ground.pending);
         let mut customer = (*ground.customer).clone();
         let Some(applied) = applied else {
-            return next(&ground.subscription, &customer, &pending);
+            return self
+                .next(scope, &ground.subscription, &customer, pending)
+                .await;
         };
         if let Some(mut invoice) = applied.invoice {
             let now = self.now();
@@ -70,7 +72,22 @@ impl Engine {
         let kept = |item: &InvoiceItem| !applied.taken.contains(&item.id);
         let mut pending: Vec<InvoiceItem> = pending.into_iter().filter(kept).collect();
         pending.extend(applied.pending);
-        next(&applied.subscription, &customer, &pending)
+        // What a metered item used until it went or got another price.
+        for mut span in ended_spans(
+            &ground.subscription,
+            &applied.subscription,
+            self.now(),
+            &mut self.ids(),
+        ) {
+            let Some(asked) = super::spans::asked_of(&span) else {
+                continue;
+            };
+            let used = self.usage_of(scope, asked).await?.billable()?;
+            let item = span.bill(used, self.now(), &mut self.ids());
+            pending.extend(item.map_err(|_| Refused::TooLarge)?);
+        }
+        self.next(scope, &applied.subscription, &customer, pending)
+            .await
     }
 
     async fn preview_new(&self, scope: &Scope, new: &NewSubscription) -> Result<Invoice, Refused> {
@@ -86,22 +103,29 @@ impl Engine {
                 invoice.finalize(&mut customer, now)?;
                 Ok(as_draft(invoice))
             }
-            None => next(&created.subscription, &customer, &pending),
+            None => {
+                self.next(scope, &created.subscription, &customer, pending)
+                    .await
+            }
         }
     }
 }
 
-fn next(
-    subscription: &Subscription,
-    customer: &Customer,
-    pending: &[InvoiceItem],
-) -> Result<Invoice, Refused> {
-    let coming = upcoming(subscription, customer, pending)?;
-    let coming = coming.ok_or_else(|| Refused::State {
-        code: Some("invoice_upcoming_none"),
-        message: format!("No upcoming invoices for customer: '{}'", customer.id),
-    })?;
-    Ok(coming.invoice)
+impl Engine {
+    async fn next(
+        &self,
+        scope: &Scope,
+        subscription: &Subscription,
+        customer: &Customer,
+        pending: Vec<InvoiceItem>,
+    ) -> Result<Invoice, Refused> {
+        let coming = self.coming(scope, subscription, customer, pending).await?;
+        let coming = coming.ok_or_else(|| Refused::State {
+            code: Some("invoice_upcoming_none"),
+            message: format!("No upcoming invoices for customer: '{}'", customer.id),
+        })?;
+        Ok(coming.invoice)
+    }
 }
 
 /// A finalised copy, looking like what it is: nothing that anybody owes.

@@ -5,6 +5,7 @@ mod changing;
 mod living;
 mod mail_server;
 mod mails;
+mod metered;
 mod metering;
 mod renewing;
 mod starting;

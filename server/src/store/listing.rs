@@ -99,5 +99,10 @@ pub const SETUP_INTENTS_BY_CUSTOMER: ListSql = listing!("setup_intent", " and cu
 pub const PAYMENT_METHODS_BY_CUSTOMER: ListSql = listing!("payment_method", " and customer = $7");
 /// Changes of a customer's (`$7`) balance.
 pub const BALANCE_TRANSACTIONS: ListSql = listing!("balance_transaction", " and customer = $7");
+/// Alerts that are not archived, by meter (`$7`, '' for all).
+pub const ALERTS: ListSql = listing!(
+    "billing_alert",
+    " and status <> 'archived' and ($7 = '' or meter = $7)"
+);
 /// Meters by status (`$7`, '' for all).
 pub const METERS: ListSql = listing!("meter", " and ($7 = '' or status = $7)");

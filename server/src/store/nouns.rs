@@ -11,7 +11,7 @@ use perennial::quote::Quote;
 use perennial::subscription::Subscription;
 use perennial::tax::TaxRate;
 use perennial::test_clock::TestClock;
-use perennial::usage::{Meter, MeterStatus};
+use perennial::usage::{Alert, AlertStatus, Meter, MeterStatus, Span};
 
 use super::document::{Column, Document, ListSql};
 use crate::list_sql;
@@ -103,6 +103,41 @@ document!(
         Column::text(match m.status {
             MeterStatus::Active => "active",
             MeterStatus::Inactive => "inactive",
+        }),
+    ]
+);
+document!(
+    Span,
+    "usage_span",
+    "usage_span",
+    ", subscription, draft, open, settles_at, test_clock, clock_due_at",
+    ", $6, $7, $8, $9, $10, $11",
+    ", subscription = $6, draft = $7, open = $8, settles_at = $9, test_clock = $10, clock_due_at = $11",
+    |s| {
+        let [real, clock, clocked] = due::moments(s.test_clock.as_ref(), s.settles_at);
+        vec![
+            Column::text(&s.subscription),
+            Column::text_or_null(s.draft.as_ref()),
+            Column::Number(Some(i64::from(s.settles_at.is_some()))),
+            real,
+            clock,
+            clocked,
+        ]
+    }
+);
+document!(
+    Alert,
+    "billing.alert",
+    "billing_alert",
+    ", meter, status",
+    ", $6, $7",
+    ", meter = $6, status = $7",
+    |a| vec![
+        Column::text(&a.meter),
+        Column::text(match a.status {
+            AlertStatus::Active => "active",
+            AlertStatus::Inactive => "inactive",
+            AlertStatus::Archived => "archived",
         }),
     ]
 );
@@ -380,6 +415,15 @@ pub const INVOICE_ITEMS_PENDING_MANY: &str = "select body, revision, sort from i
 pub const FEW_CUSTOMERS_MAX: usize = 64;
 /// The most rows of [`INVOICE_ITEMS_PENDING_MANY`].
 pub const MANY_ITEMS_MAX: usize = 2_000;
+/// Spans of usage whose lines stand on a draft (`$3`).
+pub const SPANS_OF_DRAFT: &str = "select body, revision, sort from usage_span \
+    where merchant = $1 and livemode = $2 and draft = $3 order by sort";
+/// Spans of usage of all merchants that are to be settled (`$1` now, `$2` limit): scope and id only.
+pub const SPANS_DUE: &str = "select merchant, livemode, id from usage_span \
+    where settles_at <= $1 order by settles_at limit $2";
+/// Active alerts of a meter (`$3`), at most a hundred.
+pub const ALERTS_OF_METER: &str = "select body, revision, sort from billing_alert \
+    where merchant = $1 and livemode = $2 and meter = $3 and status = 'active' order by sort limit 100";
 /// Up to twenty prices (`$3` to `$22`); unused places are ''.
 pub const PRICES_BY_IDS: &str = "select body, revision, sort from price \
     where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \

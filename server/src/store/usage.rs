@@ -1,12 +1,15 @@
 //! Usage: events, the accounts they belong to, and running totals by hour and day.
 //!
-//! Rows of many events go through in few statements, each with places for 1, 16, 128 or 1,024 rows,
+//! Rows of many events go through in few statements, each with places for 1, 8, 64, 256 or 1,024 rows,
 //! so that the databases prepare few. Rows are given sorted: two processes that write the same rows
 //! then wait for each other in one order.
 
+use std::collections::HashMap;
+
 use perennial::calendar::{Period, Timestamp};
+use perennial::test_clock::TestClock;
 use perennial::usage::{
-    Cover, DAY_SECONDS, Formula, HOUR_SECONDS, Meter, Place, Total, UsageError, joined, split,
+    Cover, DAY_SECONDS, Formula, HOUR_SECONDS, Meter, Place, Span, Total, UsageError, joined, split,
 };
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
@@ -16,7 +19,7 @@ use super::document::{self, Stored};
 use super::{Scope, StoreError};
 
 /// Rows of one statement, largest first.
-const STATEMENT_ROWS: [usize; 4] = [1_024, 128, 16, 1];
+const STATEMENT_ROWS: [usize; 5] = [1_024, 256, 64, 8, 1];
 /// Names of one statement of a look-up.
 const NAMES_MAX: usize = 100;
 
@@ -73,21 +76,56 @@ fn too_large(error: UsageError) -> StoreError {
     }
 }
 
-/// The text of a statement for `rows` rows: `$1` merchant, `$2` livemode, then `width` places a row.
-fn rows_sql(head: &str, rows: usize, width: usize, tail: &str) -> String {
-    use std::fmt::Write as _;
-    let mut sql = String::with_capacity(head.len() + tail.len() + rows * width * 7);
-    sql.push_str(head);
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "($1, $2" } else { ", ($1, $2" });
-        for place in 0..width {
-            // Writing to a text can't fail.
-            let _ = write!(sql, ", ${}", 3 + row * width + place);
+/// How a database wants the places of a statement with many rows.
+///
+/// SQLite looks for the name of each place in a list, so thousands of named places cost the square
+/// of their number (measured: 60 µs a row at 1,024 rows). Places without a name cost nothing, but
+/// can't be used twice, so each row brings its merchant and mode along. Postgres knows only numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Places {
+    Unnamed,
+    Numbered,
+}
+
+impl Places {
+    fn of(connection: &AnyConnection) -> Self {
+        match connection.backend_name() {
+            "PostgreSQL" => Self::Numbered,
+            _ => Self::Unnamed,
         }
-        sql.push(')');
     }
-    sql.push_str(tail);
-    sql
+
+    /// A statement for `rows` rows of `width` values beside merchant and mode.
+    fn statement(self, head: &str, rows: usize, width: usize, tail: &str) -> String {
+        use std::fmt::Write as _;
+        let mut sql = String::with_capacity(head.len() + tail.len() + rows * width * 7);
+        sql.push_str(head);
+        for row in 0..rows {
+            sql.push_str(if row == 0 { "(" } else { ", (" });
+            sql.push_str(match self {
+                Self::Unnamed => "?, ?",
+                Self::Numbered => "$1, $2",
+            });
+            for place in 0..width {
+                // Writing to a text can't fail.
+                let _ = match self {
+                    Self::Unnamed => sql.write_str(", ?"),
+                    Self::Numbered => write!(sql, ", ${}", 3 + row * width + place),
+                };
+            }
+            sql.push(')');
+        }
+        sql.push_str(tail);
+        sql
+    }
+
+    /// Binds a row's merchant and mode, where its places are its own or it is the first.
+    fn begin(self, query: AnyQuery<'static>, scope: &Scope, row: usize) -> AnyQuery<'static> {
+        if self == Self::Numbered && row > 0 {
+            return query;
+        }
+        query.bind(scope.merchant.to_string()).bind(scope.mode())
+    }
 }
 
 /// Cuts rows into parts of the sizes of [`STATEMENT_ROWS`].
@@ -117,7 +155,7 @@ pub async fn insert_events(
     events: &[EventRow],
 ) -> Result<bool, StoreError> {
     for part in parts(events) {
-        let query = insert_query(scope, part, "")?;
+        let query = insert_query(Places::of(connection), scope, part, "")?;
         let done = query.execute(&mut *connection).await?.rows_affected();
         if done != part.len() as u64 {
             return Ok(false);
@@ -139,7 +177,7 @@ pub async fn insert_new_events(
 ) -> Result<Vec<usize>, StoreError> {
     let (mut left_out, mut first) = (Vec::new(), 0);
     for part in parts(events) {
-        let query = insert_query(scope, part, " returning place")?;
+        let query = insert_query(Places::of(connection), scope, part, " returning place")?;
         let rows = query.fetch_all(&mut *connection).await?;
         let mut ours = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -155,19 +193,21 @@ pub async fn insert_new_events(
 }
 
 fn insert_query(
+    places: Places,
     scope: &Scope,
     events: &[EventRow],
     tail: &str,
 ) -> Result<AnyQuery<'static>, StoreError> {
-    let sql = rows_sql(
+    let sql = places.statement(
         "insert into meter_event (merchant, livemode, identifier, account, at, place, whole, part, \
          mark) values ",
         events.len(),
         7,
         &format!(" on conflict (merchant, livemode, identifier) do nothing{tail}"),
     );
-    let mut query = scoped(sql, scope);
-    for event in events {
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for (row, event) in events.iter().enumerate() {
+        query = places.begin(query, scope, row);
         let (whole, part) = split(event.scaled).map_err(too_large)?;
         query = query
             .bind(event.identifier.clone())
@@ -192,15 +232,17 @@ pub async fn add_totals(
     totals: &[TotalRow],
 ) -> Result<(), StoreError> {
     for part in parts(totals) {
-        let sql = rows_sql(
+        let places = Places::of(connection);
+        let sql = places.statement(
             "insert into meter_total (merchant, livemode, account, step, start, events, whole, part, at, \
              place) values ",
             part.len(),
             8,
             on_total_conflict(formula),
         );
-        let mut query = scoped(sql, scope);
-        for row in part {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for (number, row) in part.iter().enumerate() {
+            query = places.begin(query, scope, number);
             let (whole, rest) = split(row.total.scaled).map_err(too_large)?;
             query = query
                 .bind(row.account)
@@ -268,15 +310,17 @@ pub async fn hold_marks(
 ) -> Result<Vec<((i64, String), Option<Timestamp>)>, StoreError> {
     let mut held = Vec::with_capacity(marks.len());
     for part in parts(marks) {
-        let sql = rows_sql(
+        let places = Places::of(connection);
+        let sql = places.statement(
             "insert into meter_mark (merchant, livemode, account, mark, seen) values ",
             part.len(),
             3,
             " on conflict (merchant, livemode, account, mark) do update set seen = meter_mark.seen \
              returning account, mark, seen",
         );
-        let mut query = scoped(sql, scope);
-        for (account, mark) in part {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for (number, (account, mark)) in part.iter().enumerate() {
+            query = places.begin(query, scope, number);
             query = query.bind(*account).bind(mark.clone()).bind(NEVER);
         }
         for row in query.fetch_all(&mut *connection).await? {
@@ -301,14 +345,16 @@ pub async fn set_marks(
     marks: &[((i64, String), Option<Timestamp>)],
 ) -> Result<(), StoreError> {
     for part in parts(marks) {
-        let sql = rows_sql(
+        let places = Places::of(connection);
+        let sql = places.statement(
             "insert into meter_mark (merchant, livemode, account, mark, seen) values ",
             part.len(),
             3,
             " on conflict (merchant, livemode, account, mark) do update set seen = excluded.seen",
         );
-        let mut query = scoped(sql, scope);
-        for ((account, mark), seen) in part {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for (number, ((account, mark), seen)) in part.iter().enumerate() {
+            query = places.begin(query, scope, number);
             let seen = seen.map_or(NEVER, |at| at.0);
             query = query.bind(*account).bind(mark.clone()).bind(seen);
         }
@@ -437,14 +483,16 @@ pub async fn open_accounts(
     accounts: &[(String, i64)],
 ) -> Result<(), StoreError> {
     for part in parts(accounts) {
-        let sql = rows_sql(
+        let places = Places::of(connection);
+        let sql = places.statement(
             "insert into meter_account (merchant, livemode, meter, customer, account) values ",
             part.len(),
             3,
             " on conflict (merchant, livemode, meter, customer) do nothing",
         );
-        let mut query = scoped(sql, scope);
-        for (customer, account) in part {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for (number, (customer, account)) in part.iter().enumerate() {
+            query = places.begin(query, scope, number);
             query = query
                 .bind(meter.to_owned())
                 .bind(customer.clone())
@@ -847,4 +895,48 @@ pub async fn stretches(
     rows.iter()
         .map(|row| Ok((row.try_get("start")?, decode_total(row, formula)?)))
         .collect()
+}
+
+/// Spans of usage of subscriptions that are not settled for good, oldest first.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn open_spans(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    subscriptions: &[String],
+) -> Result<Vec<Stored<Span>>, StoreError> {
+    let sql = "select body, revision, sort from usage_span \
+               where merchant = $1 and livemode = $2 and subscription <> $3 \
+               and subscription in ({}) and open = 1 order by sort";
+    let rows = look_up(connection, scope, sql, "", subscriptions).await?;
+    rows.iter().map(document::decode).collect()
+}
+
+/// The times by which customers with test clocks live.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn clocks_of(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    customers: &[String],
+) -> Result<HashMap<String, Timestamp>, StoreError> {
+    let sql = "select id, test_clock from customer where merchant = $1 and livemode = $2 \
+               and test_clock <> $3 and id in ({})";
+    let rows = look_up(&mut *connection, scope, sql, "", customers).await?;
+    let mut follow = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let pair: (String, String) = (row.try_get("id")?, row.try_get("test_clock")?);
+        follow.push(pair);
+    }
+    let mut names: Vec<String> = follow.iter().map(|(_, clock)| clock.clone()).collect();
+    names.sort();
+    names.dedup();
+    let clocks = document::load_many::<TestClock>(connection, scope, &names).await?;
+    let times = follow.into_iter().filter_map(|(customer, clock)| {
+        let found = clocks.iter().find(|own| own.id.as_str() == clock)?;
+        Some((customer, found.frozen_time))
+    });
+    Ok(times.collect())
 }

@@ -3,6 +3,7 @@
 use super::ALL;
 use crate::calendar::Timestamp;
 use crate::customer::Customer;
+use crate::decimal::Decimal12;
 use crate::discount::Duration;
 use crate::fixture::{
     customer, day, discount, metered, percent, price, rate, running, set, simple, usd, waiting,
@@ -138,7 +139,7 @@ proptest! {
         creation.items.push(NewItem { quantity: None, ..NewItem::new(metered("calls", 5), 0) });
         let mut own = running(creation);
         let told = upcoming(&own, &customer(), &[]).unwrap().unwrap();
-        let usage = [Usage { item: own.items[1].id.clone(), quantity: units }];
+        let usage = [Usage { item: own.items[1].id.clone(), quantity: Decimal12::from_integer(i64::try_from(units).unwrap()) }];
         let renewed = own.renew(&customer(), &[], &usage, told.at, &mut Counter(0)).unwrap();
         let total = renewed.invoice.unwrap().totals.total_minor;
         prop_assert_eq!(total, told.due_minor() + i64::try_from(units).unwrap() * 5);

@@ -242,6 +242,7 @@ fn line(n: u128, kind: LineKind, amount: i64, (start, end): (i64, i64)) -> Line 
         }],
         subscription: None,
         subscription_item: None,
+        quantity_decimal: None,
         invoice_item: None,
         metadata: Default::default(),
     }

@@ -5,6 +5,7 @@ use perennial::currency::Currency;
 use perennial::id::{PriceId, ProductId};
 use perennial::metadata::MetadataChange;
 use perennial::pricing::Pricing;
+use perennial::usage::{Meter, MeterStatus};
 use sqlx::AnyConnection;
 
 use super::at_most;
@@ -89,6 +90,7 @@ impl Engine {
                 .product_of_price(&mut *connection, scope, &new.product)
                 .await?;
             let price = self.new_price(new, &product, "")?;
+            check_meter(&mut *connection, scope, &price).await?;
             if let Some(key) = &price.lookup_key {
                 let transfer = new.transfer_lookup_key;
                 self.free_lookup_key(&mut *connection, scope, key, &price.id, transfer)
@@ -268,6 +270,29 @@ fn check(price: &Price) -> Result<(), Refused> {
         return Err(Refused::invalid("recurring[meter]", message));
     }
     Ok(())
+}
+
+/// A price that reads a meter needs one that is there and takes events.
+async fn check_meter(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    price: &Price,
+) -> Result<(), Refused> {
+    let meter = price.recurring.as_ref().and_then(|own| own.meter.as_ref());
+    let Some(id) = meter else { return Ok(()) };
+    let found = document::load::<Meter>(connection, scope, id.as_str()).await?;
+    match found {
+        None => Err(Refused::NotFound {
+            kind: "billing.meter",
+            id: id.to_string(),
+            param: Some("recurring[meter]".to_owned()),
+        }),
+        Some(meter) if meter.status == MeterStatus::Inactive => Err(Refused::invalid(
+            "recurring[meter]",
+            "The meter is inactive. Reactivate it before you make prices that read it.",
+        )),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Puts the parameter of a refusal under another one.

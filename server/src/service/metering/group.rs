@@ -159,6 +159,8 @@ impl Engine {
             customer,
         });
         self.metering.tell(news);
+        // A worker looks whether a mark is reached.
+        self.wake();
     }
 
     /// Checks the reports of a scope. Answers with the events of those that can be counted, and the
@@ -259,8 +261,9 @@ impl Engine {
                     &why,
                 )
             })?;
-            let at = event.at.unwrap_or(report.now);
-            check_moment(at, report.now)
+            let now = event.now.unwrap_or(report.now);
+            let at = event.at.unwrap_or(now);
+            check_moment(at, now)
                 .map_err(|error| refused("timestamp", error.code(), &error.to_string()))?;
             let (scaled, mark) = value_of(meter, of(&meter.value_key)).map_err(|(code, why)| {
                 refused(&format!("payload[{}]", meter.value_key), code, &why)

@@ -19,6 +19,7 @@ use sqlx::AnyConnection;
 use super::changing::new_price;
 use super::refusing::{No, reason};
 use super::rows::{self, Facts};
+use crate::service::spans::running_usage;
 use super::{Refused, Visitor};
 use crate::service::payment_methods::needs_method;
 use crate::store::document::{self, Column, Stored};
@@ -50,6 +51,8 @@ pub(super) struct Standing {
     pub methods: Vec<PaymentMethodCard>,
     pub pending: Vec<InvoiceItem>,
     pub products: HashMap<ProductId, Product>,
+    /// What was used of metered items so far.
+    pub usage: Vec<perennial::subscription::Usage>,
 }
 
 impl Visitor {
@@ -110,7 +113,9 @@ impl Visitor {
         let has = holdings::load(read, self.scope(), &self.customer().id, most).await?;
         let needed = needs_method(&has.subscriptions);
         let products = self.products(read, &has.subscriptions).await?;
+        let usage = running_usage(read, self.scope(), &has.subscriptions).await?;
         Ok(Standing {
+            usage,
             methods: rows::methods(has.methods, self.customer(), needed),
             subscriptions: has.subscriptions,
             open: has.open.into_iter().map(|row| row.value).collect(),
@@ -193,6 +198,7 @@ impl Visitor {
             methods: &standing.methods,
             pending: &standing.pending,
             open: &standing.open,
+            usage: &standing.usage,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use app::port::{
     DiscountRow, InvoiceRow, ItemRow, May, NextPayment, PaymentMethodCard, ScheduledRow,
-    SubscriptionCard,
+    SubscriptionCard, UsageRow,
 };
 use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::catalog::Product;
@@ -15,7 +15,10 @@ use perennial::money::Money;
 use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
 use perennial::quote::{recurring, upcoming};
-use perennial::subscription::{Item, Status, Subscription, SubscriptionError, items_after};
+use perennial::pricing::Pricing;
+use perennial::subscription::{
+    Item, Status, Subscription, SubscriptionError, Usage, items_after,
+};
 
 use super::Refused;
 use super::discretion::Discreet;
@@ -37,6 +40,8 @@ pub(super) struct Facts<'a> {
     pub pending: &'a [InvoiceItem],
     /// The customer's open invoices, newest first.
     pub open: &'a [Invoice],
+    /// What was used of metered items so far.
+    pub usage: &'a [Usage],
 }
 
 /// The items of a subscription, for one period each.
@@ -104,11 +109,33 @@ impl Facts<'_> {
                 amount: money(next.due_minor()),
                 plus_usage: next.plus_usage,
             }),
+            usage: self.used(subscription)?,
             payment_method: method.cloned(),
             discounts: self.discounts(subscription),
             scheduled: self.scheduled(subscription)?,
             may: may(subscription, self.features),
         })
+    }
+
+    /// What was used of its metered items in the running periods.
+    fn used(&self, subscription: &Subscription) -> Result<Vec<UsageRow>, Refused> {
+        let mut rows = Vec::new();
+        for item in &subscription.items {
+            let found = self.usage.iter().find(|usage| usage.item == item.id);
+            let Some(usage) = found.filter(|_| subscription.status.is_billing()) else { continue };
+            let minor = item.price.pricing.amount_minor_of(usage.quantity);
+            let minor = minor.map_err(|_| Refused::TooLarge)?;
+            let product = self.products.get(&item.price.product);
+            rows.push(UsageRow {
+                product_name: product
+                    .map_or_else(|| item.price.product_name.clone(), |own| own.name.clone()),
+                used: usage.quantity,
+                included: included(&item.price.pricing),
+                amount: Money::new(minor, item.price.currency),
+                since: item.usage_start(),
+            });
+        }
+        Ok(rows)
     }
 
     /// What pays a subscription.
@@ -260,4 +287,15 @@ pub(super) fn invoice(invoice: &Invoice) -> InvoiceRow {
 /// What was billed can be computed again; where it can't, a rule of ours is broken.
 pub(super) fn unshowable(error: SubscriptionError) -> Refused {
     Refused::Defect(format!("a subscription can't be shown: {error}"))
+}
+
+/// How many units cost nothing, where the first tier is free.
+fn included(pricing: &Pricing) -> Option<u64> {
+    let Pricing::Tiered { tiers, .. } = pricing else { return None };
+    let first = tiers.first()?;
+    let free = [first.unit_amount, first.flat_amount]
+        .into_iter()
+        .flatten()
+        .all(perennial::decimal::Decimal12::is_zero);
+    first.up_to.filter(|_| free)
 }

@@ -98,11 +98,12 @@ impl Engine {
         }
         let mut customer = self.edit_customer(scope, &subscription.customer).await?;
         let pending = self.pending(scope, &customer.id).await?;
+        let metered = self.metered(scope, &subscription, now).await?;
         let how = CancelNow {
             prorate: cancel.prorate,
             invoice_now: cancel.invoice_now,
             usage: if cancel.invoice_now {
-                self.usage.reported(&subscription, now)
+                metered.usage.clone()
             } else {
                 Vec::new()
             },
@@ -112,7 +113,10 @@ impl Engine {
                 reason: None,
             },
         };
-        let waiting = values(&pending);
+        let mut waiting = values(&pending);
+        if cancel.invoice_now {
+            waiting.extend(metered.owed.clone());
+        }
         let brought = subscription.cancel_now(&customer, &waiting, &how, now, &mut self.ids())?;
         let mut invoice = brought.invoice;
         let mut issued = None;
@@ -136,6 +140,7 @@ impl Engine {
             booking.save(invoice).await?;
         }
         let mut claim = None;
+        let (mut billed, invoice_now) = (None, cancel.invoice_now);
         booking.insert_all(brought.pending).await?;
         let (dropped, pending): (Vec<_>, Vec<_>) = pending
             .into_iter()
@@ -146,6 +151,23 @@ impl Engine {
             book_taken(&mut booking, pending, &brought.taken, &invoice.id).await?;
             book_issued(&mut booking, &invoice, &issued).await?;
             claim = Claim::of(issued, &invoice);
+            billed = Some(invoice.value);
+        }
+        subscription.owes_usage = false;
+        if invoice_now {
+            let (own, before) = (&*subscription, subscription.before());
+            metered
+                .book(
+                    &mut booking,
+                    own,
+                    before,
+                    billed.as_ref(),
+                    &brought.taken,
+                    now,
+                )
+                .await?;
+        } else {
+            metered.discard(&mut booking).await?;
         }
         booking.save(&mut customer).await?;
         save_subscription(&mut booking, &mut subscription).await?;

@@ -23,12 +23,13 @@ pub type Stop = watch::Receiver<bool>;
 
 /// What can be due by a test clock: the table, and how a row of it is worked on. Those first do
 /// first what is due at the same moment.
-const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 5] = [
+const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 6] = [
     ("payment_intent", Work::intent),
     ("setup_intent", Work::set_up),
     ("subscription", Work::subscription),
     ("invoice", Work::invoice),
     ("mail", Work::mail),
+    ("usage_span", Work::span),
 ];
 
 /// How long the process that moves a clock may be silent, in seconds.

@@ -49,6 +49,7 @@ pub(super) fn event(
             ("stripe_customer_id".to_owned(), customer.to_string()),
             ("value".to_owned(), value.to_owned()),
         ],
+        now: None,
     }
 }
 
