@@ -15,19 +15,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::calendar::{Period, Timestamp};
+use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::customer::{Customer, MailPreferences, TaxExempt};
-use perennial::id::{CustomerId, MerchantId};
+use perennial::id::CustomerId;
+use perennial::catalog::{Recurring, TaxBehavior, UsageType};
+use perennial::currency::Currency;
+use perennial::decimal::Decimal12;
+use perennial::pricing::Pricing;
 use perennial::metadata::Metadata;
-use perennial::theme::Theme;
 use perennial::usage::{Formula, Meter};
 use server::clock::{Clock, Entropy, Ids, SystemClock, SystemEntropy};
 use server::gateway::sandbox::Sandbox;
-use server::merchant::Merchant;
 use server::service::Engine;
 use server::service::metering::{Naming, NewEvent, NewMeter};
 use server::store::usage::{self, Question};
-use server::store::{Scope, Store, document, key};
+use server::service::catalog::{NewPrice, NewProduct, PriceProduct};
+use server::service::subscriptions::{NewItem, NewSubscription};
+use server::store::{Scope, Store, document};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use sqlx::{AnyConnection, Connection};
 
 /// Customers that events are of.
@@ -79,7 +84,8 @@ async fn one_database(name: &str, url: &str, events: usize) {
     bench.batches(events).await;
     raw_singles(url).await;
     bench.singles(Duration::from_secs(4)).await;
-    bench.heavy_customer(1_000_000).await;
+    bench.singles_over_http(Duration::from_secs(4)).await;
+    bench.heavy_customer(events).await;
     bench.engine.store.close().await;
 }
 
@@ -240,6 +246,7 @@ struct Bench {
     scope: Scope,
     meter: Meter,
     customers: Arc<Vec<CustomerId>>,
+    key: String,
 }
 
 impl Bench {
@@ -247,7 +254,11 @@ impl Bench {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let bank = Sandbox::new(store.clone(), clock.clone(), entropy.clone(), [7; 32]);
         let engine = Engine::new(store, Arc::new(bank), clock, entropy);
-        let scope = merchant(&engine.store).await;
+        let (merchant, keys) = engine.create_merchant("Bench").await.unwrap();
+        let scope = Scope {
+            merchant: merchant.id,
+            livemode: true,
+        };
         let mut customers = Vec::new();
         let mut tx = engine.store.begin().await.unwrap();
         for _ in 0..CUSTOMERS {
@@ -284,6 +295,7 @@ impl Bench {
             scope,
             meter,
             customers: Arc::new(customers),
+            key: keys.live,
         }
     }
 
@@ -366,11 +378,102 @@ impl Bench {
         );
     }
 
+    /// The same as calls of the API, over connections that stay open.
+    async fn singles_over_http(&self, long: Duration) {
+        let api = server::api::Api {
+            engine: self.engine.clone(),
+            public_url: "http://127.0.0.1".to_owned(),
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, server::api::router(api)).await.unwrap();
+        });
+        let sent = Arc::new(AtomicUsize::new(0));
+        let (start, used) = (Instant::now(), processor_time());
+        let clients: Vec<_> = (0..SINGLES)
+            .map(|_| {
+                let (key, sent) = (self.key.clone(), Arc::clone(&sent));
+                let customers = Arc::clone(&self.customers);
+                tokio::spawn(async move {
+                    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    let mut buffer = vec![0; 4_096];
+                    while start.elapsed() < long {
+                        let n = sent.fetch_add(1, Ordering::Relaxed);
+                        let body = format!(
+                            "event_name=api_call&identifier={:032x}&payload[stripe_customer_id]={}&payload[value]={}",
+                            SystemEntropy.bits(),
+                            customers[n % customers.len()],
+                            n % 50
+                        );
+                        let request = format!(
+                            "POST /v1/billing/meter_events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
+                             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+                            body.len()
+                        );
+                        stream.write_all(request.as_bytes()).await.unwrap();
+                        answered(&mut stream, &mut buffer).await;
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.unwrap();
+        }
+        let count = sent.load(Ordering::Relaxed);
+        let what = format!("single events over HTTP, {SINGLES} connections (with the clients)");
+        say(&what, count, start.elapsed(), processor_time() - used);
+        serving.abort();
+    }
+
+    /// The next invoice of a customer with many events in the period, as `createPreview` asks for it.
+    async fn upcoming(&self, customer: &CustomerId, began: Timestamp) {
+        let new = NewPrice {
+            product: PriceProduct::New(Box::new(NewProduct {
+                name: "API calls".to_owned(),
+                ..NewProduct::default()
+            })),
+            currency: Currency::USD,
+            pricing: Pricing::per_unit(Decimal12::from_integer(1)),
+            recurring: Some(Recurring {
+                cadence: Cadence::MONTHLY,
+                usage_type: UsageType::Metered,
+                meter: Some(self.meter.id.clone()),
+                trial_period_days: None,
+            }),
+            active: None,
+            nickname: None,
+            lookup_key: None,
+            transfer_lookup_key: false,
+            tax_behavior: TaxBehavior::Unspecified,
+            metadata: None,
+        };
+        let price = self.engine.create_price(&self.scope, new).await.unwrap();
+        let items = vec![NewItem::metered(price.id.clone())];
+        let new = NewSubscription::new(customer.clone(), items);
+        let then = self.engine.at(began);
+        let own = then.create_subscription(&self.scope, new).await.unwrap();
+        let mut times = Vec::new();
+        for _ in 0..200 {
+            let one = Instant::now();
+            let coming = self.engine.upcoming(&self.scope, &own.id).await.unwrap().unwrap();
+            times.push(one.elapsed());
+            assert!(coming.due_minor() > 0, "the usage is on it");
+        }
+        times.sort();
+        println!(
+            "  upcoming invoice of that customer: median {:?}, 99 of 100 within {:?}",
+            times[times.len() / 2],
+            times[times.len() * 99 / 100]
+        );
+    }
+
     /// One customer with a million events in the period: what reading their usage takes.
     async fn heavy_customer(&self, events: usize) {
         let customer = &self.customers[0];
         let now = SystemClock.now();
-        let month = 30 * 86_400;
+        let month = 27 * 86_400;
         let start = Instant::now();
         for first in (0..events).step_by(10_000) {
             let batch = (first..first + 10_000)
@@ -385,7 +488,7 @@ impl Bench {
                 .unwrap();
         }
         println!(
-            "  (one customer's {events} events of 30 days reported in {:?})",
+            "  (one customer's {events} events of 27 days reported in {:?})",
             start.elapsed()
         );
         let mut read = self.engine.store.read().await.unwrap();
@@ -414,6 +517,28 @@ impl Bench {
             times[times.len() / 2],
             times[times.len() * 99 / 100]
         );
+        drop(read);
+        self.upcoming(customer, Timestamp(now.0 - month - 60)).await;
+    }
+}
+
+/// Reads one answer to its end; it must be a good one.
+async fn answered(stream: &mut tokio::net::TcpStream, buffer: &mut [u8]) {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).await.unwrap();
+        assert!(read > 0, "the connection broke off");
+        filled += read;
+        let text = String::from_utf8_lossy(&buffer[..filled]);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+        });
+        if body.len() >= length.unwrap() {
+            assert!(head.starts_with("HTTP/1.1 200"), "{text}");
+            return;
+        }
     }
 }
 
@@ -427,30 +552,6 @@ fn event(customer: &CustomerId, n: usize, at: Timestamp) -> NewEvent {
             ("value".to_owned(), format!("{}.5", n % 50)),
         ],
         now: None,
-    }
-}
-
-async fn merchant(store: &Store) -> Scope {
-    let merchant = Merchant {
-        id: MerchantId::new(&mut Ids(&SystemEntropy)),
-        name: "Bench".to_owned(),
-        address: None,
-        support_email: None,
-        tax_id: None,
-        invoice_footer: None,
-        theme: Theme::default(),
-        frame_ancestors: Vec::new(),
-        retries: perennial::dunning::RetryPolicy::default(),
-        created: Timestamp(1_700_000_000),
-    };
-    let mut tx = store.begin().await.unwrap();
-    key::insert_merchant(store, tx.connection(), &merchant)
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    Scope {
-        merchant: merchant.id,
-        livemode: false,
     }
 }
 

@@ -54,6 +54,13 @@ pub const CALLS_OF_KEY: Rate = Rate {
     burst: 200,
     per_minute: 6_000,
 };
+/// Reports of usage with one key. Each may be a single event, and what they cost is shared, so there
+/// may be many more of them than of other calls.
+pub const REPORTS_OF_KEY: Rate = Rate {
+    name: "reports of usage of an API key",
+    burst: 20_000,
+    per_minute: 1_200_000,
+};
 /// The most buckets that are remembered. At the limit, those that would be empty by now go first.
 const BUCKETS_MAX: usize = 50_000;
 /// Buckets count in thousandths, so that a rate below one a second loses nothing.
@@ -162,13 +169,19 @@ pub async fn guard_calls(State(web): State<Web>, request: Request, next: Next) -
     // By the key itself: one key can be written in many ways.
     let key = authentication::secret(request.headers());
     let nobody = address_of(&request, web.config.trust_proxy).filter(|_| key.is_none());
+    let rate = match request.uri().path() {
+        "/v1/billing/meter_events"
+        | "/v2/billing/meter_events"
+        | "/v2/billing/meter_event_stream" => REPORTS_OF_KEY,
+        _ => CALLS_OF_KEY,
+    };
     if web
         .limits
-        .admit(CALLS_OF_KEY, (key, nobody), web.engine.now())
+        .admit(rate, (key, nobody), web.engine.now())
     {
         return next.run(request).await;
     }
-    tracing::warn!(limit = CALLS_OF_KEY.name, "refused: too often");
+    tracing::warn!(limit = rate.name, "refused: too often");
     let message = "Request rate limit exceeded. Slow down, and try again in a second.";
     let problem = Problem::invalid(message)
         .coded("rate_limit")
