@@ -16,24 +16,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use perennial::calendar::{Cadence, Period, Timestamp};
-use perennial::customer::{Customer, MailPreferences, TaxExempt};
-use perennial::id::CustomerId;
 use perennial::catalog::{Recurring, TaxBehavior, UsageType};
 use perennial::currency::Currency;
+use perennial::customer::{Customer, MailPreferences, TaxExempt};
 use perennial::decimal::Decimal12;
-use perennial::pricing::Pricing;
+use perennial::id::CustomerId;
 use perennial::metadata::Metadata;
+use perennial::pricing::Pricing;
 use perennial::usage::{Formula, Meter};
 use server::clock::{Clock, Entropy, Ids, SystemClock, SystemEntropy};
 use server::gateway::sandbox::Sandbox;
 use server::service::Engine;
-use server::service::metering::{Naming, NewEvent, NewMeter};
-use server::store::usage::{self, Question};
 use server::service::catalog::{NewPrice, NewProduct, PriceProduct};
+use server::service::metering::{Naming, NewEvent, NewMeter};
 use server::service::subscriptions::{NewItem, NewSubscription};
+use server::store::usage::{self, Question};
 use server::store::{Scope, Store, document};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use sqlx::{AnyConnection, Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Customers that events are of.
 const CUSTOMERS: usize = 1_000;
@@ -387,7 +387,9 @@ impl Bench {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {
-            axum::serve(listener, server::api::router(api)).await.unwrap();
+            axum::serve(listener, server::api::router(api))
+                .await
+                .unwrap();
         });
         let sent = Arc::new(AtomicUsize::new(0));
         let (start, used) = (Instant::now(), processor_time());
@@ -457,7 +459,12 @@ impl Bench {
         let mut times = Vec::new();
         for _ in 0..200 {
             let one = Instant::now();
-            let coming = self.engine.upcoming(&self.scope, &own.id).await.unwrap().unwrap();
+            let coming = self
+                .engine
+                .upcoming(&self.scope, &own.id)
+                .await
+                .unwrap()
+                .unwrap();
             times.push(one.elapsed());
             assert!(coming.due_minor() > 0, "the usage is on it");
         }
@@ -530,10 +537,13 @@ async fn answered(stream: &mut tokio::net::TcpStream, buffer: &mut [u8]) {
         assert!(read > 0, "the connection broke off");
         filled += read;
         let text = String::from_utf8_lossy(&buffer[..filled]);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
         let length = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse::<usize>().unwrap())
         });
         if body.len() >= length.unwrap() {
             assert!(head.starts_with("HTTP/1.1 200"), "{text}");

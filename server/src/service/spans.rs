@@ -371,8 +371,14 @@ pub(crate) async fn running_usage(
 ) -> Result<Vec<Usage>, StoreError> {
     let (mut asked, mut items) = (Vec::new(), Vec::new());
     for subscription in subscriptions {
-        for item in subscription.items.iter().filter(|_| subscription.status.is_billing()) {
-            let Some(meter) = meter_of(item) else { continue };
+        for item in subscription
+            .items
+            .iter()
+            .filter(|_| subscription.status.is_billing())
+        {
+            let Some(meter) = meter_of(item) else {
+                continue;
+            };
             asked.push(Asked {
                 meter: meter.clone(),
                 customer: subscription.customer.clone(),

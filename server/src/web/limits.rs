@@ -175,10 +175,7 @@ pub async fn guard_calls(State(web): State<Web>, request: Request, next: Next) -
         | "/v2/billing/meter_event_stream" => REPORTS_OF_KEY,
         _ => CALLS_OF_KEY,
     };
-    if web
-        .limits
-        .admit(rate, (key, nobody), web.engine.now())
-    {
+    if web.limits.admit(rate, (key, nobody), web.engine.now()) {
         return next.run(request).await;
     }
     tracing::warn!(limit = rate.name, "refused: too often");

@@ -14,11 +14,9 @@ use perennial::invoice::{BillingReason, Invoice, InvoiceItem, InvoiceStatus};
 use perennial::money::Money;
 use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
-use perennial::quote::{recurring, upcoming};
 use perennial::pricing::Pricing;
-use perennial::subscription::{
-    Item, Status, Subscription, SubscriptionError, Usage, items_after,
-};
+use perennial::quote::{recurring, upcoming};
+use perennial::subscription::{Item, Status, Subscription, SubscriptionError, Usage, items_after};
 
 use super::Refused;
 use super::discretion::Discreet;
@@ -122,7 +120,9 @@ impl Facts<'_> {
         let mut rows = Vec::new();
         for item in &subscription.items {
             let found = self.usage.iter().find(|usage| usage.item == item.id);
-            let Some(usage) = found.filter(|_| subscription.status.is_billing()) else { continue };
+            let Some(usage) = found.filter(|_| subscription.status.is_billing()) else {
+                continue;
+            };
             let minor = item.price.pricing.amount_minor_of(usage.quantity);
             let minor = minor.map_err(|_| Refused::TooLarge)?;
             let product = self.products.get(&item.price.product);
@@ -291,7 +291,9 @@ pub(super) fn unshowable(error: SubscriptionError) -> Refused {
 
 /// How many units cost nothing, where the first tier is free.
 fn included(pricing: &Pricing) -> Option<u64> {
-    let Pricing::Tiered { tiers, .. } = pricing else { return None };
+    let Pricing::Tiered { tiers, .. } = pricing else {
+        return None;
+    };
     let first = tiers.first()?;
     let free = [first.unit_amount, first.flat_amount]
         .into_iter()
