@@ -25,13 +25,15 @@ use crate::merchant::Merchant;
 use crate::service::portal_sessions::NewPortalSession;
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, PageRequest, Stored};
-use crate::store::{Scope, StoreError, installation, key, nouns};
+use crate::store::{Scope, StoreError, installation, key, mail, nouns};
 
 /// Makes the ids of the demo: the same on every machine, so that screenshots and tests can name
 /// them. Secrets are made of real random bits.
 const SEED: u128 = 0x0048_616c_6465_6e00;
 /// How far back the demo's life begins, in days.
 const LIFE_DAYS: i64 = 396;
+/// How far back the demo's mail goes, in days.
+const MAIL_DAYS: i64 = 40;
 /// How long the demo's portal links can be used, in seconds: a working day.
 const LINK_SECONDS: i64 = 12 * 3_600;
 
@@ -255,8 +257,15 @@ async fn seed(engine: &Engine, scope: &Scope) -> Result<Merchant, DemoError> {
     let prints = installation::secret(&store, installation::FINGERPRINTS, &*engine.entropy).await?;
     let bank = Sandbox::new(store.clone(), clock.clone(), entropy.clone(), prints);
     let past = Engine::new(store, Arc::new(bank), clock.clone(), entropy)
-        .with_usage(Arc::new(story::Runs));
+        .with_usage(Arc::new(story::Runs))
+        .with_post(engine.post.clone());
     story::live(&past, &clock, scope, start, now).await?;
+    // Nobody opens a year of mail.
+    let recent = now
+        .add_days(-MAIL_DAYS)
+        .map_err(|e| Refused::Defect(e.to_string()))?;
+    mail::forget_unsent(&past.store, scope, recent).await?;
+    engine.ring_for_mail();
     Ok(merchant)
 }
 

@@ -111,6 +111,9 @@ async fn status(json: bool, retry: bool, store: &StoreConfig) -> Outcome {
         let tried = server::store::failure::retry_all(&store).await;
         let tried = tried.map_err(|e| e.to_string())?;
         eprintln!("{tried} pieces of work that were set aside are tried again by the next sweep.");
+        let mails = server::store::mail::retry_all(&store).await;
+        let mails = mails.map_err(|e| e.to_string())?;
+        eprintln!("{mails} mails that were set aside are tried again.");
     }
     let status = engine.status().await.map_err(|e| e.to_string())?;
     store.close().await;

@@ -1,8 +1,9 @@
 //! From what happened to the mails that it causes: decided from the event alone.
 
 use perennial::calendar::{Civil, Timestamp};
-use perennial::id::TestClockId;
+use perennial::id::{CustomerId, InvoiceId, RefundId, TestClockId};
 use perennial::invoice::{BillingReason, Invoice, InvoiceStatus};
+use perennial::money::Money;
 use perennial::payment::PaymentMethod;
 use perennial::subscription::{CollectionMethod, Item, Status, Subscription};
 use serde_json::{Value, json};
@@ -157,6 +158,39 @@ fn overdue(telling: &Telling<'_>, invoice: &Invoice) -> Vec<Wanted> {
         about(invoice, kind, format!("remind:{id}:overdue")),
         again.later(telling, days_from(telling.at, REMINDED_DAYS_AFTER)),
     ]
+}
+
+/// Money that has gone back.
+#[derive(Clone, Copy, Debug)]
+pub struct GoneBack<'a> {
+    /// `re_…`
+    pub id: &'a RefundId,
+    /// To whom.
+    pub customer: &'a CustomerId,
+    /// What it had paid.
+    pub invoice: Option<&'a InvoiceId>,
+    /// How much.
+    pub amount: Money,
+}
+
+/// The mail of a refund that the bank has carried out.
+#[must_use]
+pub fn of_refund(telling: &Telling<'_>, refund: &GoneBack<'_>) -> Vec<Wanted> {
+    let mail = Wanted {
+        kind: Kind::Refunded,
+        cause: format!("refund:{}", refund.id),
+        customer: refund.customer.to_string(),
+        reachable: false,
+        clock: None,
+        object: refund.id.to_string(),
+        facts: json!({
+            "amount": refund.amount.minor,
+            "currency": refund.amount.currency.lower(),
+            "invoice": refund.invoice.map(InvoiceId::as_str),
+        }),
+        due_at: None,
+    };
+    sent(telling, vec![mail])
 }
 
 /// The mail that a payment method causes once it is kept or its card is another one: on the first day

@@ -71,7 +71,7 @@ impl Look {
             ":root{{color-scheme:{schemes};supported-color-schemes:{schemes}}}\
              a{{text-underline-offset:2px}}.button:hover{{background:{}!important}}\
              .night{{display:none}}\
-             @media(max-width:480px){{.card{{padding:24px 20px!important}}}}",
+             @media(max-width:480px){{.card{{padding:24px 20px 8px!important}}}}",
             light.action_hover
         );
         if theme.appearance == Appearance::Auto {
@@ -190,7 +190,7 @@ fn card(html: &mut String, letter: &Letter, frame: &Frame<'_>, look: &Look) {
     let _ = write!(
         html,
         "<div class=\"card\" style=\"background:{};border:1px solid {};border-radius:{}px;\
-         padding:36px 36px 32px\">\n\
+         padding:36px 36px 20px\">\n\
          <div class=\"accent\" style=\"width:40px;height:4px;border-radius:2px;background:{};\
          margin:0 0 20px;font-size:0;line-height:0\" aria-hidden=\"true\"></div>\n\
          <h1 style=\"margin:0 0 16px;font-size:24px;line-height:1.25;font-weight:700;\

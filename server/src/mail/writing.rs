@@ -490,7 +490,15 @@ fn bill(words: Words, invoice: &Invoice) -> Bill {
         (what, money(line.amount_minor))
     });
     let left = u64::try_from(invoice.lines.len() - shown).unwrap_or(u64::MAX);
-    let sums = totals::rows(invoice, words).into_iter();
+    // What says nothing new is left to the document.
+    let total = money(invoice.totals.total_minor);
+    let subtotal = words.document_subtotal();
+    let settled = invoice.amount_remaining_minor() == 0;
+    let sums = totals::rows(invoice, words).into_iter().filter(|row| {
+        let repeats = row.label == subtotal && row.amount == total;
+        let nothing = row.label == words.document_amount_due() && settled;
+        !repeats && !nothing
+    });
     Bill {
         lines: lines.collect(),
         more: (left > 0).then(|| words.letter_more_lines(left)),

@@ -9,6 +9,7 @@ use super::duties::KINDS;
 use super::{Engine, Refused};
 use crate::store::failure::SetAside;
 use crate::store::lease::{Lease, Process};
+use crate::store::mail::{self, Standing};
 use crate::store::{due, failure, lease};
 
 /// Rows that are set aside and shown.
@@ -25,6 +26,8 @@ pub struct Status {
     pub kinds: Vec<KindStatus>,
     /// What failed by itself, oldest first; at most a hundred.
     pub set_aside: Vec<SetAside>,
+    /// The mails.
+    pub mail: Standing,
     /// Who works on what.
     pub leases: Vec<Lease>,
     /// Who works.
@@ -86,6 +89,7 @@ impl Engine {
             },
             kinds,
             set_aside: failure::set_aside(&mut read, ASIDE_SHOWN_MAX).await?,
+            mail: mail::standing(&mut read, now, ASIDE_SHOWN_MAX).await?,
             leases: lease::all(&mut read).await?,
             processes: lease::processes(&mut read, self.real_now()).await?,
         })
@@ -101,6 +105,53 @@ impl Status {
             .iter()
             .filter(|own| own.holder.as_deref() == holder);
         own.count()
+    }
+
+    /// How long the oldest mail that is due has been wanted, in seconds.
+    fn mail_lag_seconds(&self) -> i64 {
+        let oldest = self.mail.oldest_at;
+        oldest.map_or(0, |at| self.now.0.saturating_sub(at.0).max(0))
+    }
+
+    /// Who works, for people.
+    fn workers_text(&self, text: &mut String) {
+        if self.processes.is_empty() {
+            let _ = writeln!(text, "Workers      none: nothing is done by itself now");
+        }
+        for own in &self.processes {
+            let (shards, all) = (self.shards_of(own), self.leases.len());
+            let id = own.id.get(..8).unwrap_or(&own.id);
+            let since = spoken(own.started);
+            let _ = writeln!(
+                text,
+                "Worker       {id}  {shards} of {all} shards, since {since}"
+            );
+        }
+        if self.orphaned() > 0 {
+            let _ = writeln!(text, "Unattended   {} shards", self.orphaned());
+        }
+    }
+
+    /// The mails, for people.
+    fn mail_text(&self, text: &mut String) {
+        let late = lapse(self.mail_lag_seconds());
+        let _ = writeln!(text, "{:<18}{:>9}{late:>12}", "mail", self.mail.due);
+        for own in &self.mail.aside {
+            let mode = if own.scope.livemode {
+                ""
+            } else {
+                " (test mode)"
+            };
+            let _ = writeln!(
+                text,
+                "    {} {} of {}{mode} set aside {}: {}",
+                own.kind,
+                own.id,
+                own.scope.merchant,
+                spoken(own.since),
+                own.reason
+            );
+        }
     }
 
     /// Shards that nobody works on.
@@ -136,6 +187,16 @@ impl Status {
                 "next_at": own.next_at.0,
             })
         });
+        let mails = self.mail.aside.iter().map(|own| {
+            json!({
+                "kind": own.kind,
+                "merchant": own.scope.merchant.as_str(),
+                "livemode": own.scope.livemode,
+                "id": own.id,
+                "reason": own.reason,
+                "since": own.since.0,
+            })
+        });
         let processes = self.processes.iter().map(|own| {
             json!({
                 "id": own.id,
@@ -149,6 +210,11 @@ impl Status {
             "database": self.database,
             "kinds": kinds.collect::<Vec<_>>(),
             "set_aside": aside.collect::<Vec<_>>(),
+            "mail": {
+                "due": self.mail.due,
+                "lag_seconds": self.mail_lag_seconds(),
+                "set_aside": mails.collect::<Vec<_>>(),
+            },
             "processes": processes.collect::<Vec<_>>(),
             "shards": self.leases.len(),
             "shards_orphaned": self.orphaned(),
@@ -166,21 +232,7 @@ impl Status {
             self.database,
             spoken(self.now)
         );
-        if self.processes.is_empty() {
-            let _ = writeln!(text, "Workers      none: nothing is done by itself now");
-        }
-        for own in &self.processes {
-            let (shards, all) = (self.shards_of(own), self.leases.len());
-            let id = own.id.get(..8).unwrap_or(&own.id);
-            let since = spoken(own.started);
-            let _ = writeln!(
-                text,
-                "Worker       {id}  {shards} of {all} shards, since {since}"
-            );
-        }
-        if self.orphaned() > 0 {
-            let _ = writeln!(text, "Unattended   {} shards", self.orphaned());
-        }
+        self.workers_text(&mut text);
         let _ = writeln!(
             text,
             "\n{:<18}{:>9}{:>12}{:>12}{:>9}  next",
@@ -199,8 +251,11 @@ impl Status {
                 kind.next_at.map_or_else(|| "-".to_owned(), spoken),
             );
         }
+        self.mail_text(&mut text);
         if self.set_aside.is_empty() {
-            let _ = writeln!(text, "\nNothing is set aside.");
+            if self.mail.aside.is_empty() {
+                let _ = writeln!(text, "\nNothing is set aside.");
+            }
             return text;
         }
         let _ = writeln!(
@@ -226,6 +281,29 @@ impl Status {
             );
         }
         text
+    }
+
+    /// The mails, for Prometheus.
+    fn mail_metrics(&self, family: &mut impl FnMut(&str, &str, &str, Vec<(String, i64)>)) {
+        let one = |n: i64| vec![(String::new(), n)];
+        family(
+            "perennial_mail_due",
+            "Mails that are due, counted to 100000.",
+            "gauge",
+            one(self.mail.due),
+        );
+        family(
+            "perennial_mail_lag_seconds",
+            "How long the oldest mail that is due has been wanted.",
+            "gauge",
+            one(self.mail_lag_seconds()),
+        );
+        family(
+            "perennial_mail_set_aside",
+            "Mails that nobody takes as they are, counted to 100.",
+            "gauge",
+            one(i64::try_from(self.mail.aside.len()).unwrap_or(i64::MAX)),
+        );
     }
 
     /// In the text format of Prometheus, version 0.0.4.
@@ -279,6 +357,7 @@ impl Status {
             aside,
         );
         let plain = |n: usize| vec![(String::new(), count(n))];
+        self.mail_metrics(&mut family);
         family(
             "perennial_work_processes",
             "Processes that work.",

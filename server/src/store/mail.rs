@@ -1,5 +1,7 @@
 //! The outbox: mails that are to be sent and were, and the links in them.
 
+mod link;
+
 use std::borrow::Cow;
 
 use perennial::calendar::Timestamp;
@@ -8,12 +10,13 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::document::Column;
-use super::key::{hash, scope};
+use super::key::scope;
 use super::writes::Table;
-use super::{Scope, StoreError};
+use super::{Scope, Store, StoreError};
 use crate::mail::Kind;
 use crate::mail::cause::Wanted;
 use crate::service::due::moments;
+pub use link::{Link, Purpose, find_link, insert_link};
 
 /// Due at once: before every moment of any clock.
 const AT_ONCE: i64 = 0;
@@ -345,87 +348,111 @@ pub async fn next_due_at(connection: &mut AnyConnection) -> Result<Option<Timest
     Ok(at.map(Timestamp))
 }
 
-/// What a link in a mail is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To come in.
-    Open,
-    /// To get no more mails of this kind.
-    Unsubscribe,
-}
-
-impl Purpose {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Unsubscribe => "unsubscribe",
-        }
-    }
-}
-
-/// Keeps the hash of a link's secret.
-///
-/// # Errors
-/// When the database fails.
-pub async fn insert_link(
-    connection: &mut AnyConnection,
-    mail: &Claimed,
-    purpose: Purpose,
-    secret: &str,
-    expires_at: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into mail_link (hash, purpose, merchant, livemode, mail, expires_at) \
-         values ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(hash(secret))
-    .bind(purpose.name())
-    .bind(mail.scope.merchant.as_str())
-    .bind(mail.scope.mode())
-    .bind(mail.id.as_str())
-    .bind(expires_at.0)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Where a link leads.
+/// How the outbox stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The mail that it stands in.
-    pub mail: Claimed,
-    /// Where that mail went; `None` until it has left.
-    pub recipient: Option<String>,
-    /// When the link ends.
-    pub expires_at: Timestamp,
+pub struct Standing {
+    /// Mails that are due and not under way; counted to [`COUNT_MAX`](super::due::COUNT_MAX).
+    pub due: i64,
+    /// When the oldest of them was decided on.
+    pub oldest_at: Option<Timestamp>,
+    /// Mails that nobody will take as they are, newest first; at most as many as were asked for.
+    pub aside: Vec<Aside>,
 }
 
-/// The mail of a link's secret, if there is such a link, whether it has ended or not.
+/// A mail that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Whose.
+    pub scope: Scope,
+    /// `mail_…`
+    pub id: String,
+    /// Which kind.
+    pub kind: String,
+    /// What the other side said.
+    pub reason: String,
+    /// When.
+    pub since: Timestamp,
+}
+
+/// Looks at the outbox of all merchants.
 ///
 /// # Errors
 /// When the database fails or a row can't be read.
-pub async fn find_link(
+pub async fn standing(
     connection: &mut AnyConnection,
-    purpose: Purpose,
-    secret: &str,
-) -> Result<Option<Link>, StoreError> {
+    now: Timestamp,
+    aside_max: i64,
+) -> Result<Standing, StoreError> {
     let row = sqlx::query(
-        "select m.merchant as merchant, m.livemode as livemode, m.id as id, m.kind as kind, \
-         m.cause as cause, m.customer as customer, m.object as object, m.facts as facts, \
-         m.created as created, m.tries as tries, m.refusals as refusals, m.copies as copies, m.recipient as recipient, \
-         l.expires_at as expires_at from mail_link l join mail m on m.merchant = l.merchant \
-         and m.livemode = l.livemode and m.id = l.mail where l.hash = $1 and l.purpose = $2",
+        "select count(*) as due, min(created) as oldest_at from (select created from mail \
+         where due_at <= $1 order by due_at limit cast($2 as bigint)) as waiting",
     )
-    .bind(hash(secret))
-    .bind(purpose.name())
-    .fetch_optional(connection)
+    .bind(now.0)
+    .bind(super::due::COUNT_MAX)
+    .fetch_one(&mut *connection)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Link {
-        mail: claimed(&row)?,
-        recipient: row.try_get("recipient")?,
-        expires_at: Timestamp(row.try_get("expires_at")?),
-    }))
+    let oldest_at: Option<i64> = row.try_get("oldest_at")?;
+    let rows = sqlx::query(
+        "select merchant, livemode, id, kind, coalesce(reason, '') as reason, settled_at from mail \
+         where state = 'set_aside' order by settled_at desc limit cast($1 as bigint)",
+    )
+    .bind(aside_max)
+    .fetch_all(connection)
+    .await?;
+    let aside = rows.iter().map(|row| {
+        Ok(Aside {
+            scope: scope(row)?,
+            id: row.try_get("id")?,
+            kind: row.try_get("kind")?,
+            reason: row.try_get("reason")?,
+            since: Timestamp(row.try_get("settled_at")?),
+        })
+    });
+    Ok(Standing {
+        due: row.try_get("due")?,
+        oldest_at: oldest_at.map(Timestamp),
+        aside: aside.collect::<Result<_, StoreError>>()?,
+    })
+}
+
+/// Forgets the mails that were decided on before `before` and have not left.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_unsent(
+    store: &Store,
+    scope: &Scope,
+    before: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    sqlx::query(
+        "delete from mail where merchant = $1 and livemode = $2 and created < $3 and due_at = $4",
+    )
+    .bind(scope.merchant.as_str())
+    .bind(scope.mode())
+    .bind(before.0)
+    .bind(AT_ONCE)
+    .execute(tx.connection())
+    .await?;
+    tx.commit().await
+}
+
+/// Makes every mail that was set aside due at once, as if it had never been refused: for after the
+/// reason is gone. Answers how many there were.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retry_all(store: &Store) -> Result<u64, StoreError> {
+    let mut tx = store.begin().await?;
+    let done = sqlx::query(
+        "update mail set state = 'waiting', due_at = $1, refusals = 0, settled_at = null \
+         where state = 'set_aside'",
+    )
+    .bind(AT_ONCE)
+    .execute(tx.connection())
+    .await?;
+    tx.commit().await?;
+    Ok(done.rows_affected())
 }
 
 /// How long a mail that is done with stays, in seconds: as long as its cause might be told again, and

@@ -414,8 +414,13 @@ fn imprint(merchant: &Merchant, words: Words) -> Vec<String> {
 
 /// From which address.
 fn sender_address(merchant: &Merchant, post: &Post) -> String {
+    let host = match post.public.host() {
+        // Only a name can be written to.
+        host if host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok() => "localhost",
+        host => host,
+    };
     let own = merchant.mail.sender_address.clone();
-    own.unwrap_or_else(|| format!("no-reply@{}", post.public.host()))
+    own.unwrap_or_else(|| format!("no-reply@{host}"))
 }
 
 /// The document of an invoice, in the reader's language.

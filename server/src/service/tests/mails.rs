@@ -352,6 +352,16 @@ async fn a_mail_server_that_refuses_is_asked_again_or_believed() {
         );
         assert_eq!(world.send().await, 0);
 
+        let status = world.engine.status().await.unwrap();
+        assert_eq!(status.mail.aside.len(), 1);
+        assert!(
+            status.text().contains("no such mailbox"),
+            "{}",
+            status.text()
+        );
+        outbox::retry_all(&world.engine.store).await.unwrap();
+        assert_eq!(world.send().await, 1, "somebody has mended it");
+
         // Hung up on, or not let in: the mails wait, none of them is blamed.
         for mood in [Mood::HangUp, Mood::Stranger] {
             world.subscribe(&customer, &price).await;
@@ -374,10 +384,10 @@ async fn a_mail_server_that_refuses_is_asked_again_or_believed() {
         let states = world.states(Kind::Receipt).await;
         assert_eq!(
             states.iter().filter(|state| *state == "sent").count(),
-            5,
+            6,
             "{states:?}"
         );
-        assert_eq!(server.taken().len(), 5);
+        assert_eq!(server.taken().len(), 6);
     })
     .await;
 }
