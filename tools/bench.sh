@@ -20,7 +20,7 @@ fi
 step "Building the browser half (about 3 minutes the first time)" tools/site.sh release
 server() { cargo build --release --package server --bin perennial; }
 step "Building the server (about 5 minutes the first time)" server
-if [ $# -eq 0 ]; then set -- --bench portal --bench store; fi
+if [ $# -eq 0 ]; then set -- --bench portal --bench store --bench usage; fi
 build() { cargo bench --package server --no-run "$@"; }
 step "Building the load tool" build "$@"
 say "[6/6] Measuring; whatever else this machine does now makes the figures worse…"
