@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the release build: the portal and the API over HTTP, on SQLite and on Postgres, and the store by itself.
-# Arguments go to cargo, such as `--bench portal`; BENCH_ROUNDS and BENCH_SECONDS say how long each figure is measured.
+# Arguments go to cargo, such as `--bench renewals` (RENEWALS=1000000 for more of them); BENCH_ROUNDS and BENCH_SECONDS say how long each figure is measured.
 . "$(dirname "$0")/steps.sh"
 . "$(dirname "$0")/postgres.sh"
 
@@ -20,7 +20,7 @@ fi
 step "Building the browser half (about 3 minutes the first time)" tools/site.sh release
 server() { cargo build --release --package server --bin perennial; }
 step "Building the server (about 5 minutes the first time)" server
-if [ $# -eq 0 ]; then set -- --bench portal --bench store --bench usage; fi
+if [ $# -eq 0 ]; then set -- --bench portal --bench store --bench usage --bench renewals; fi
 build() { cargo bench --package server --no-run "$@"; }
 step "Building the load tool" build "$@"
 say "[6/6] Measuring; whatever else this machine does now makes the figures worse…"

@@ -165,7 +165,7 @@ impl Engine {
             booking.commit().await?;
             return Ok(true);
         }
-        let Some((_, due)) = subscription.next_due().filter(|(at, _)| *at <= now) else {
+        let Some((at, due)) = subscription.next_due().filter(|(at, _)| *at <= now) else {
             return Ok(false);
         };
         match due {
@@ -184,6 +184,13 @@ impl Engine {
                 Ok(true)
             }
             Due::End => {
+                // First, so that nothing is taken for it once it is over. What is paid now counts.
+                let invoices = self.invoices_of(scope, id).await?;
+                self.give_up_payments(scope, &invoices).await?;
+                let subscription = self.edit_subscription(scope, id).await?;
+                if subscription.next_due() != Some((at, Due::End)) {
+                    return Ok(true);
+                }
                 self.move_on(scope, subscription, Step::Finish).await?;
                 Ok(false)
             }

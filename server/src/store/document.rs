@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
-use super::{Scope, Store, StoreError, due};
+use super::{Scope, Store, StoreError, due, patch};
 use perennial::calendar::Timestamp;
 
 /// A column beside the body, to filter or sort by.
@@ -419,13 +419,14 @@ pub async fn delete_many<T: Document>(
     Ok(())
 }
 
-/// A document as its row's body.
+/// A document as its row's body. What is not there is left out.
 pub(crate) fn encode<T: Document>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Unreadable {
+    let body = serde_json::to_string(value).map_err(|error| StoreError::Unreadable {
         kind: T::KIND,
         id: value.key().to_owned(),
         reason: error.to_string(),
-    })
+    })?;
+    Ok(patch::without_nulls(body))
 }
 
 pub(super) type AnyQuery<'q> = Query<'q, Any, sqlx::any::AnyArguments>;

@@ -269,6 +269,7 @@ impl Engine {
             tell_failure(&mut booking, &books.invoice, &failure).await?;
         }
         booking.commit().await?;
+        self.let_go(scope, &books).await;
         let invoice = books.invoice.into_row();
         Ok(Begun::Over(Box::new(PaymentResult::Declined {
             invoice,

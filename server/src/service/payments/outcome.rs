@@ -1,5 +1,7 @@
 //! What comes of an attempt: for the invoice, the customer, the subscription, and the next one.
 
+use std::pin::Pin;
+
 use perennial::calendar::Timestamp;
 use perennial::credit::{self, BalanceChangeKind};
 use perennial::customer::Customer;
@@ -173,9 +175,35 @@ impl Engine {
         };
         let mut booking = Booking::begin(self, scope).await?;
         booking.save_quietly(&mut intent).await?;
+        let failed = told.failure.is_some() || told.action;
         told.write(&mut booking, &intent, &mut books).await?;
         booking.commit().await?;
+        if failed {
+            self.let_go(scope, &books).await;
+        }
         Ok(PaymentResult::of(books.invoice.into_row(), &intent))
+    }
+
+    /// Where a subscription ended because nobody paid: gives up what is still out on its invoices, so
+    /// that no challenge that is open takes money for it later.
+    pub(crate) fn let_go<'a>(
+        &'a self,
+        scope: &'a Scope,
+        books: &Books,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        let ended = books.subscription.as_ref();
+        let ended = ended.filter(|own| own.status == Status::Canceled);
+        let ended = ended.map(|own| own.id.clone());
+        Box::pin(async move {
+            let Some(id) = ended else { return };
+            let given_up = match self.invoices_of(scope, &id).await {
+                Ok(invoices) => self.give_up_payments(scope, &invoices).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = given_up {
+                tracing::error!(%id, %error, "a payment of an ended subscription is still open");
+            }
+        })
     }
 
     async fn take_payment(

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use perennial::calendar::{Cadence, Timestamp};
 use perennial::id::{CustomerId, SubscriptionId};
 use perennial::invoice::InvoiceStatus;
+use perennial::subscription::Status;
 
 use super::world::{World, after, at};
 use crate::clock::SeededEntropy;
 use crate::gateway::sandbox::{Fault, Sandbox};
 use crate::rendering;
 use crate::service::Engine;
+use crate::service::payments::PaymentResult;
 use crate::store::document::PageRequest;
 use crate::store::tests::{both, postgres, sqlite};
 use crate::store::{Store, event, failure, lease};
@@ -362,6 +364,35 @@ async fn processes_share_the_shards_and_take_over_from_the_dead() {
         assert_eq!(renew(one.clone(), 1_045, true).await, 0);
         lease::give_back(&store, &two).await.unwrap();
         assert_eq!(renew(one, 1_046, false).await, 32);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_period_gives_up_the_challenges_that_are_open() {
+    both(|store| async move {
+        let (world, customer, id) = World::with_one(store, "pm_card_visa").await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        engine.cancel_at_period_end(scope, &id, None, None).await.unwrap();
+        // An invoice that is open, with a claim on it that the customer is to prove, and does not.
+        let mut invoice = world.latest(&id).await.value;
+        invoice.id = perennial::id::InvoiceId::new(&mut engine.ids());
+        invoice.number = Some("OPEN-0001".to_owned());
+        invoice.status = InvoiceStatus::Open;
+        (invoice.amount_paid_minor, invoice.paid_at) = (0, None);
+        invoice.payment_intent = None;
+        let invoice = world.insert(invoice).await;
+        let card = world.card(&customer, "pm_card_authenticationRequired").await;
+        let paid = world.pay(&invoice.id, Some(card)).await.unwrap();
+        let PaymentResult::RequiresAction { challenge_url, .. } = paid else {
+            panic!("{paid:?}");
+        };
+        world.live_until(RENEWAL).await;
+        assert_eq!(world.status(&id).await, Status::Canceled);
+        world.approve(&challenge_url).await;
+        let intent = world.find_invoice(&invoice.id).await.payment_intent.clone();
+        world.finish(&intent.unwrap()).await.unwrap();
+        assert_eq!(world.find_invoice(&invoice.id).await.status, InvoiceStatus::Open);
     })
     .await;
 }
