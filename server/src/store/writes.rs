@@ -651,17 +651,36 @@ fn update_sql(update: &str, mask: u32, kinds: &[Kind], rows: usize, mut places: 
         }
         text.push(')');
     }
-    text.push_str(") update ");
+    text.push(')');
+    // With many values SQLite would go through the whole table and look each row up in them; found
+    // before, by the key, they lead the way.
+    let (list, own_row) = match places.numbered {
+        true => ("changed", String::new()),
+        false => {
+            text.push_str(", found as materialized (select own.rowid as w_row, changed.* from changed cross join ");
+            text.push_str(table(update));
+            text.push_str(" as own where own.merchant = ");
+            places.push(&mut text);
+            text.push_str(" and own.livemode = ");
+            places.push(&mut text);
+            text.push_str(" and own.id = changed.w_id and own.revision = changed.w_read)");
+            ("found", format!("{}.rowid = found.w_row", table(update)))
+        }
+    };
+    text.push_str(" update ");
     text.push_str(table(update));
-    text.push_str(" set revision = changed.w_revision, body = changed.w_body");
+    text.push_str(&format!(" set revision = {list}.w_revision, body = {list}.w_body"));
     for (index, name) in own.iter().enumerate() {
-        text.push_str(&format!(", {name} = changed.w_{index}"));
+        text.push_str(&format!(", {name} = {list}.w_{index}"));
     }
-    text.push_str(" from changed where merchant = ");
-    places.push(&mut text);
-    text.push_str(" and livemode = ");
-    places.push(&mut text);
-    text.push_str(" and id = changed.w_id and revision = changed.w_read");
+    text.push_str(&format!(" from {list} where {own_row}"));
+    if places.numbered {
+        text.push_str("merchant = ");
+        places.push(&mut text);
+        text.push_str(" and livemode = ");
+        places.push(&mut text);
+        text.push_str(" and id = changed.w_id and revision = changed.w_read");
+    }
     text
 }
 

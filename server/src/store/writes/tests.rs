@@ -23,9 +23,18 @@ fn statements_have_the_placeholders_of_their_database() {
         "update t set revision = revision + 1, body = $5, one = $6, two = $7 where id = $3";
     assert_eq!(
         update_sql(update, 0b10, &[Kind::Number], 1, places(false)),
-        "with changed (w_id, w_read, w_revision, w_body, w_0) as (values (?, ?, ?, ?, ?)) update t set \
+        "with changed (w_id, w_read, w_revision, w_body, w_0) as (values (?, ?, ?, ?, ?)), \
+         found as materialized (select own.rowid as w_row, changed.* from changed cross join t as own \
+         where own.merchant = ? and own.livemode = ? and own.id = changed.w_id \
+         and own.revision = changed.w_read) update t set revision = found.w_revision, \
+         body = found.w_body, two = found.w_0 from found where t.rowid = found.w_row"
+    );
+    assert_eq!(
+        update_sql(update, 0b10, &[Kind::Number], 1, places(true)),
+        "with changed (w_id, w_read, w_revision, w_body, w_0) as (values (cast($1 as text), \
+         cast($2 as bigint), cast($3 as bigint), cast($4 as text), cast($5 as bigint))) update t set \
          revision = changed.w_revision, body = changed.w_body, two = changed.w_0 from changed \
-         where merchant = ? and livemode = ? and id = changed.w_id and revision = changed.w_read"
+         where merchant = $6 and livemode = $7 and id = changed.w_id and revision = changed.w_read"
     );
     assert!(update_sql(update, 0, &[], 1, places(true)).contains("cast($4 as text)"));
 }
