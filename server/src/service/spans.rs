@@ -104,6 +104,10 @@ impl Engine {
                 });
             }
         }
+        // What decisions on a ground have billed and not committed is not counted there.
+        if !asked.is_empty() {
+            self.alone()?;
+        }
         let counted = self.usage_of_many(scope, &asked).await?;
         for ((index, item), counted) in askers.into_iter().zip(counted) {
             if let Some(one) = metered.get_mut(index) {
@@ -138,6 +142,7 @@ impl Engine {
         if ids.is_empty() {
             return Ok(());
         }
+        self.alone()?;
         let spans = {
             let mut read = self.store.read().await?;
             usage::open_spans(&mut read, scope, &ids).await?
@@ -180,6 +185,7 @@ impl Engine {
         if invoice.status != InvoiceStatus::Draft || !invoice.lines.iter().any(metered) {
             return Ok(Vec::new());
         }
+        self.alone()?;
         let filter = [Column::text(&invoice.id)];
         let spans: Vec<Stored<Span>> = {
             let mut read = self.store.read().await?;
