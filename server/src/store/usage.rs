@@ -779,6 +779,7 @@ async fn read_some(
 
 /// The statement of [`read_some`] for `places` questions: sums where sums will do, else each total
 /// by itself. The two ends of a unique meter's period count the values that were seen last in them.
+/// The joins are crossed so that SQLite looks questions up in the tables, not tables in the questions.
 fn questions_sql(places: usize) -> String {
     const WIDTH: usize = 14;
     const NAMES: [&str; WIDTH] = [
@@ -795,9 +796,9 @@ fn questions_sql(places: usize) -> String {
     let names = NAMES.join(", ");
     let total = |columns: &str, additive: i64, step: i64, from: &str, until: &str, group: &str| {
         format!(
-            "select q.n as n, {columns} from q join meter_total t on t.merchant = $1 and t.livemode = $2 \
+            "select q.n as n, {columns} from q cross join meter_total t where t.merchant = $1 and t.livemode = $2 \
              and t.account = q.account and t.step = {step} and t.start >= q.{from} and t.start < q.{until} \
-             where q.additive = {additive}{group}"
+             and q.additive = {additive}{group}"
         )
     };
     let sums = "cast(coalesce(sum(t.events), 0) as bigint) as events, \
@@ -822,16 +823,16 @@ fn questions_sql(places: usize) -> String {
     for (from, until) in [("e0", "e1"), ("f0", "f1")] {
         for (columns, additive, group) in [(event_sums, 1, " group by q.n"), (event_each, 0, "")] {
             selects.push(format!(
-                "select q.n as n, {columns} from q join meter_event t on t.merchant = $1 \
+                "select q.n as n, {columns} from q cross join meter_event t where t.merchant = $1 \
                  and t.livemode = $2 and t.account = q.account and t.at >= q.{from} and t.at < q.{until} \
-                 and t.canceled = 0 where q.additive = {additive} and q.marks = 0{group}"
+                 and t.canceled = 0 and q.additive = {additive} and q.marks = 0{group}"
             ));
         }
         selects.push(format!(
             "select q.n as n, count(*) as events, cast(0 as bigint) as whole, cast(0 as bigint) as part, \
-             cast(0 as bigint) as at, cast(0 as bigint) as place from q join meter_mark t \
-             on t.merchant = $1 and t.livemode = $2 and t.account = q.account and t.seen >= q.{from} \
-             and t.seen < q.{until} where q.marks = 1 group by q.n"
+             cast(0 as bigint) as at, cast(0 as bigint) as place from q cross join meter_mark t \
+             where t.merchant = $1 and t.livemode = $2 and t.account = q.account and t.seen >= q.{from} \
+             and t.seen < q.{until} and q.marks = 1 group by q.n"
         ));
     }
     format!(
