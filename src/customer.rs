@@ -42,6 +42,9 @@ pub struct Customer {
     pub next_invoice_sequence: u32,
     /// Pays whatever names no method of its own.
     pub default_payment_method: Option<PaymentMethodId>,
+    /// The customer's leave to charge other methods when the first is declined; none by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupConsent>,
     /// Applies to every invoice of subscriptions without discounts of their own.
     pub discount: Option<Discount>,
     /// Whether the newest charge for an invoice failed or an invoice is past due.
@@ -62,6 +65,32 @@ pub struct Customer {
 impl Customer {
     /// The most tax ids a customer may have (Stripe: 5 on a new customer, enforced for all here).
     pub const TAX_IDS_MAX: usize = 5;
+}
+
+/// A customer's leave to charge more than one payment method.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupConsent {
+    /// Which, in the order in which they are tried; none is charged that is not named.
+    pub methods: Vec<PaymentMethodId>,
+    /// When it was given, in this form.
+    pub given_at: Timestamp,
+    /// Who says so.
+    pub through: ConsentThrough,
+}
+
+/// Who told of a consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentThrough {
+    /// The customer, in the portal.
+    Portal,
+    /// The merchant's program.
+    Api,
+}
+
+impl BackupConsent {
+    /// The most methods that may be named.
+    pub const METHODS_MAX: usize = 5;
 }
 
 /// A postal address, in Stripe's fields.

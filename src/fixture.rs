@@ -89,6 +89,7 @@ pub(crate) fn customer() -> Customer {
         invoice_prefix: "ADA".to_owned(),
         next_invoice_sequence: 1,
         default_payment_method: None,
+        backup: None,
         discount: None,
         delinquent: false,
         mail: MailPreferences::default(),

@@ -136,6 +136,7 @@ fn customer() -> Customer {
         invoice_prefix: "BENCH".to_owned(),
         next_invoice_sequence: 1,
         default_payment_method: None,
+        backup: None,
         discount: None,
         delinquent: false,
         mail: MailPreferences::default(),

@@ -134,6 +134,13 @@ pub trait Gateway: Send + Sync {
         idempotency_key: &'a str,
     ) -> Reply<'a, Option<Outcome>>;
 
+    /// News of cards that this gateway keeps, of all merchants, oldest first: at most `limit` after
+    /// `after`, a cursor of an earlier answer or 0. A gateway that tells none has none.
+    fn card_updates<'a>(&'a self, after: i64, limit: u32) -> Reply<'a, Vec<(Scope, CardUpdate)>> {
+        let _ = (after, limit);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// A challenge by the address that [`Outcome::RequiresAction`] gave; `None` if there is none.
     fn challenge<'a>(&'a self, scope: &'a Scope, address: &'a str) -> Reply<'a, Option<Challenge>>;
 
@@ -231,6 +238,17 @@ pub struct Tokenized {
     /// The gateway's name for it.
     pub token: String,
     /// What may be known of it.
+    pub card: Card,
+}
+
+/// A card got a new number or a new expiry; its token stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardUpdate {
+    /// The place of this news among all; above 0, rising.
+    pub cursor: i64,
+    /// Of which card.
+    pub token: String,
+    /// As it is now.
     pub card: Card,
 }
 

@@ -25,6 +25,7 @@ pub mod portal;
 pub mod portal_configurations;
 pub mod portal_sessions;
 pub mod previews;
+pub mod recovering;
 mod saving;
 pub mod setup_intents;
 mod spans;

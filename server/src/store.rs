@@ -21,6 +21,7 @@ pub mod nouns;
 pub mod patch;
 mod reader;
 pub mod usage;
+pub mod retries;
 mod writer;
 pub mod writes;
 

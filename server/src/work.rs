@@ -88,6 +88,9 @@ async fn sweep(engine: &Engine, shards: &[i64], pruned_at: &mut Timestamp) -> Du
     let longest = Duration::from_secs(SLEEP_SECONDS_MAX);
     if now.0.saturating_sub(pruned_at.0) >= PRUNE_SECONDS {
         *pruned_at = now;
+        if let Err(error) = engine.count_retries().await {
+            tracing::error!(%error, "outcomes of retries could not be counted");
+        }
         if let Err(error) = prune(engine, now).await {
             tracing::error!(%error, "what is over could not be forgotten");
         }

@@ -120,6 +120,7 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         default_payment_method: None,
         payment_intent: None,
         last_payment_error: None,
+        retrying: None,
         bill_to: BillTo::of(customer),
         footer: None,
         description: None,

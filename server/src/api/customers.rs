@@ -1,7 +1,9 @@
 //! `/v1/customers`, with their tax ids, payment methods and balance.
 
-use perennial::customer::{Address, Customer, Shipping, TaxExempt};
-use perennial::id::{CustomerBalanceTransactionId, CustomerId, TaxIdId, TestClockId};
+use perennial::customer::{Address, BackupConsent, Customer, Shipping, TaxExempt};
+use perennial::id::{
+    CustomerBalanceTransactionId, CustomerId, PaymentMethodId, TaxIdId, TestClockId,
+};
 use perennial::payment::PaymentMethod;
 use serde_json::Value;
 
@@ -82,13 +84,27 @@ fn shipping(params: &mut Params) -> Shipping {
     }
 }
 
+/// The methods that the customer allowed for when the first is declined, in order; our addition to
+/// Stripe's `invoice_settings`. Empty takes the leave back.
+fn backups(settings: &mut Params) -> Option<Vec<PaymentMethodId>> {
+    let most = BackupConsent::METHODS_MAX;
+    settings.ids("backup_payment_methods", "payment_method", most)
+}
+
 fn changes(params: &mut Params) -> CustomerUpdate {
     let exempt = ["none", "exempt", "reverse"];
     let tax_exempt = match params.unset("tax_exempt") {
         true => Some(TaxExempt::None),
         false => params.choice("tax_exempt", &exempt),
     };
+    let mut default_payment_method = None;
+    let mut backup_payment_methods = None;
+    params.object("invoice_settings", |settings| {
+        default_payment_method = settings.change_id("default_payment_method", "payment_method");
+        backup_payment_methods = backups(settings);
+    });
     CustomerUpdate {
+        backup_payment_methods,
         name: params.change_text("name"),
         email: params.change_text("email"),
         phone: params.change_text("phone"),
@@ -101,11 +117,7 @@ fn changes(params: &mut Params) -> CustomerUpdate {
         next_invoice_sequence: params
             .integer_in("next_invoice_sequence", 1..=i64::from(u32::MAX))
             .and_then(|n| u32::try_from(n).ok()),
-        default_payment_method: params
-            .object("invoice_settings", |settings| {
-                settings.change_id("default_payment_method", "payment_method")
-            })
-            .flatten(),
+        default_payment_method,
         metadata: params.metadata("metadata"),
     }
 }
@@ -123,6 +135,10 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         let clock: Option<TestClockId> = p.id("test_clock", "test_helpers.test_clock");
         (changes(p), tax_ids.unwrap_or_default(), clock)
     })?;
+    if new.backup_payment_methods.is_some() {
+        let message = "A new customer has no payment methods yet. Attach one first.";
+        return Err(Problem::invalid(message).about("invoice_settings[backup_payment_methods]"));
+    }
     if new
         .default_payment_method
         .as_ref()

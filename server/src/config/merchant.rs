@@ -7,6 +7,8 @@ use perennial::theme::{Appearance, Font, Rgb, Theme};
 
 use crate::mail::{Kind, MailSettings};
 use crate::merchant::Merchant;
+use perennial::dunning::{RetryMode, RetryPolicy};
+use perennial::subscription::WhenExhausted;
 
 /// The changes of `perennial merchant update`. What is not named stays.
 #[derive(Args, Clone, Debug, Default)]
@@ -102,6 +104,26 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "TEXT")]
     pub postal_code: Option<String>,
 
+    /// Retry failed payments so many days after each attempt, such as 1,2,2,3; empty never retries
+    #[arg(long, value_name = "DAYS", value_parser = retry_days, conflicts_with = "smart_retries")]
+    pub retry_days: Option<RetryMode>,
+
+    /// Retry when it is likeliest to go through: the window in days and the most retries, such as 14:8
+    #[arg(long, value_name = "DAYS:MOST", value_parser = smart_retries)]
+    pub smart_retries: Option<RetryMode>,
+
+    /// What becomes of a subscription when all retries failed
+    #[arg(long, value_enum)]
+    pub after_retries: Option<AfterRetries>,
+
+    /// Retry first payments so many hours after each attempt, such as 1,6; empty never does
+    #[arg(long, value_name = "HOURS", value_parser = first_retry_hours)]
+    pub first_retry_hours: Option<Hours>,
+
+    /// Mark one-off invoices uncollectible so many days after they were due; 0 never does
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=365))]
+    pub write_off_days: Option<u16>,
+
     /// Country, two letters
     #[arg(long, value_name = "CODE", value_parser = country)]
     pub country: Option<String>,
@@ -116,6 +138,7 @@ impl MerchantUpdate {
         set_or_clear(&mut merchant.invoice_footer, self.invoice_footer.as_ref());
         set(&mut merchant.draft_seconds, self.draft_seconds.as_ref());
         self.apply_theme(&mut merchant.theme);
+        self.apply_retries(&mut merchant.retries);
         self.apply_mail(&mut merchant.mail);
         if !self.frame_ancestors.is_empty() {
             let origins = self.frame_ancestors.iter().filter(|o| !o.is_empty());
@@ -136,6 +159,20 @@ impl MerchantUpdate {
         set_or_clear(&mut mail.sender_address, self.mail_sender.as_ref());
         if !self.mail_without.is_empty() {
             mail.without = self.mail_without.iter().copied().flatten().collect();
+        }
+    }
+
+    fn apply_retries(&self, retries: &mut RetryPolicy) {
+        let mode = self.retry_days.as_ref().or(self.smart_retries.as_ref());
+        set(&mut retries.mode, mode);
+        if let Some(then) = self.after_retries {
+            retries.then = then.into();
+        }
+        if let Some(hours) = &self.first_retry_hours {
+            retries.first_wait_hours.clone_from(&hours.0);
+        }
+        if let Some(days) = self.write_off_days {
+            retries.write_off_days = (days > 0).then_some(days);
         }
     }
 
@@ -213,6 +250,81 @@ impl From<AppearanceChoice> for Appearance {
             AppearanceChoice::Dark => Self::Dark,
         }
     }
+}
+
+/// What follows the last retry, for the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AfterRetries {
+    /// It ends
+    Cancel,
+    /// It goes on unpaid; its invoices stay drafts
+    MarkUnpaid,
+    /// It stays past due
+    LeavePastDue,
+}
+
+impl From<AfterRetries> for WhenExhausted {
+    fn from(choice: AfterRetries) -> Self {
+        match choice {
+            AfterRetries::Cancel => Self::Cancel,
+            AfterRetries::MarkUnpaid => Self::MarkUnpaid,
+            AfterRetries::LeavePastDue => Self::LeavePastDue,
+        }
+    }
+}
+
+/// Hours, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hours(pub Vec<u16>);
+
+fn numbers(text: &str) -> Result<Vec<u16>, String> {
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    let read = |part: &str| {
+        part.parse()
+            .map_err(|_| format!("{part} is not a whole number"))
+    };
+    parts.map(read).collect()
+}
+
+/// A policy's part, if the whole would stand with it.
+fn checked(policy: RetryPolicy) -> Result<RetryPolicy, String> {
+    policy.validate().map_err(|error| error.to_string())?;
+    Ok(policy)
+}
+
+fn retry_days(text: &str) -> Result<RetryMode, String> {
+    let wait_days = numbers(text)?;
+    let mode = RetryMode::Schedule { wait_days };
+    let policy = RetryPolicy {
+        mode,
+        ..RetryPolicy::default()
+    };
+    checked(policy).map(|policy| policy.mode)
+}
+
+fn smart_retries(text: &str) -> Result<RetryMode, String> {
+    const FORM: &str = "it must be days and a number, such as 14:8";
+    let (days, most) = text.split_once(':').ok_or(FORM)?;
+    let mode = RetryMode::Smart {
+        window_days: days.trim().parse().map_err(|_| FORM)?,
+        retries_max: most.trim().parse().map_err(|_| FORM)?,
+    };
+    let policy = RetryPolicy {
+        mode,
+        ..RetryPolicy::default()
+    };
+    checked(policy).map(|policy| policy.mode)
+}
+
+fn first_retry_hours(text: &str) -> Result<Hours, String> {
+    let policy = RetryPolicy {
+        first_wait_hours: numbers(text)?,
+        ..RetryPolicy::default()
+    };
+    checked(policy).map(|policy| Hours(policy.first_wait_hours))
 }
 
 /// A merchant's id, as an argument.

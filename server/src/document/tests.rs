@@ -177,6 +177,7 @@ fn sample(locale: Locale, currency: Currency, name: &str, lines: Vec<Line>) -> S
         default_payment_method: None,
         payment_intent: None,
         last_payment_error: None,
+        retrying: None,
         bill_to: BillTo {
             name: Some(name.to_owned()),
             email: Some("billing@example.com".to_owned()),

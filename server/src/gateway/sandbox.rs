@@ -22,13 +22,13 @@ use perennial::id::{ChargeId, PaymentMethodId, SetupIntentId};
 use perennial::payment::{Card, Decline, Outcome};
 use sha2::{Digest, Sha256};
 
-use behaviour::{Act, Answer, answer_after_proof, first_answer};
+use behaviour::{Act, Answer, Behaviour, answer_after_proof, first_answer};
 use book::{Attempt, Standing};
 
 use super::{
-    Capabilities, CardDetails, Challenge, ChallengeAnswer, Charge, Gateway, GatewayError,
-    IDEMPOTENCY_KEY_BYTES_MAX, Replies, Reply, ReturnPath, Scope, SetUp, TokenizeError, Tokenized,
-    in_time,
+    Capabilities, CardDetails, CardUpdate, Challenge, ChallengeAnswer, Charge, Gateway,
+    GatewayError, IDEMPOTENCY_KEY_BYTES_MAX, Replies, Reply, ReturnPath, Scope, SetUp,
+    TokenizeError, Tokenized, in_time,
 };
 use crate::clock::{Clock, Entropy};
 use crate::store::Store;
@@ -176,7 +176,12 @@ impl Sandbox {
         let card = book::card(&inner.store, scope, &request.token).await?;
         let card = card.ok_or(GatewayError::NoSuchCard)?;
         let attempt = inner.decide(&request, &card);
+        let reissue =
+            card.behaviour == Behaviour::Reissue && matches!(request.act, Act::Charge { .. });
         if book::keep_attempt(&inner.store, scope, &attempt, inner.clock.now()).await? {
+            if reissue {
+                book::reissue(&inner.store, scope, &attempt.token, inner.clock.now()).await?;
+            }
             return Ok(attempt.outcome(scope));
         }
         // Somebody else was faster with the same key.
@@ -199,7 +204,10 @@ impl Sandbox {
         let mut attempts = Vec::with_capacity(requests.len());
         for request in requests {
             request.check()?;
-            let Some(card) = cards.get(&request.token) else {
+            let Some(card) = cards
+                .get(&request.token)
+                .filter(|card| card.behaviour != Behaviour::Reissue)
+            else {
                 return Ok(None);
             };
             attempts.push(inner.decide(request, card));
@@ -484,6 +492,10 @@ impl Gateway for Sandbox {
             let attempt = book::attempt(store, scope, idempotency_key).await?;
             Ok(attempt.map(|attempt| attempt.outcome(scope)))
         })
+    }
+
+    fn card_updates<'a>(&'a self, after: i64, limit: u32) -> Reply<'a, Vec<(Scope, CardUpdate)>> {
+        Box::pin(book::card_updates(&self.0.store, after, limit))
     }
 
     fn challenge<'a>(&'a self, scope: &'a Scope, address: &'a str) -> Reply<'a, Option<Challenge>> {

@@ -8,6 +8,27 @@ use super::catalog::{Owner, discount};
 use super::{id, list, metadata, moment, name, object, text};
 use crate::service::balance::BalanceTransaction;
 
+/// Stripe's settings, and beside them the methods that the customer allowed for when the first is
+/// declined, where there are any: an addition of ours.
+fn invoice_settings(customer: &Customer) -> Value {
+    let mut settings = object! {
+        custom_fields: (),
+        default_payment_method: id(customer.default_payment_method.as_ref()),
+        footer: (),
+        rendering_options: (),
+    };
+    if let (Some(consent), Some(settings)) = (&customer.backup, settings.as_object_mut()) {
+        let methods: Vec<&str> = consent.methods.iter().map(|own| own.as_str()).collect();
+        let backups = object! {
+            consented_at: consent.given_at.0,
+            consented_through: name(consent.through),
+            payment_methods: methods,
+        };
+        settings.insert("backup_payment_methods".to_owned(), backups);
+    }
+    settings
+}
+
 /// A customer, with its tax ids.
 #[must_use]
 pub fn customer(customer: &Customer, livemode: bool) -> Value {
@@ -34,12 +55,7 @@ pub fn customer(customer: &Customer, livemode: bool) -> Value {
         }),
         email: text(customer.email.as_ref()),
         invoice_prefix: customer.invoice_prefix.as_str(),
-        invoice_settings: object! {
-            custom_fields: (),
-            default_payment_method: id(customer.default_payment_method.as_ref()),
-            footer: (),
-            rendering_options: (),
-        },
+        invoice_settings: invoice_settings(customer),
         livemode: livemode,
         metadata: metadata(&customer.metadata),
         name: text(customer.name.as_ref()),

@@ -269,6 +269,13 @@ impl Engine {
         let due = invoice_due_at(&invoice).is_some_and(|at| at <= self.now());
         match (invoice.status, invoice.collection_method) {
             _ if !due => Ok(None),
+            _ if invoice
+                .retrying
+                .as_ref()
+                .is_some_and(|own| own.write_off_at.is_some()) =>
+            {
+                self.alone().map(|()| None)
+            }
             (InvoiceStatus::Draft, _) => self.finalize_once(scope, id, None).await,
             (_, CollectionMethod::SendInvoice) => self.overdue_once(scope, id).await.map(|()| None),
             (_, CollectionMethod::ChargeAutomatically) => {
@@ -336,6 +343,13 @@ impl Engine {
                 .await;
             if let Err(error) = result {
                 tracing::error!(intent = %own.intent, %error, "an outcome could not be committed");
+            }
+        }
+        for own in &answered {
+            if matches!(own.outcome, Outcome::Declined(_))
+                && let Err(error) = self.fall_back_after(scope, &own.intent).await
+            {
+                tracing::warn!(intent = %own.intent, %error, "no other card could be tried");
             }
         }
     }

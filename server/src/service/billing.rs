@@ -90,15 +90,29 @@ impl Engine {
         if !due {
             return Ok(());
         }
+        let retrying = invoice.retrying.as_ref();
+        let written_off = retrying.and_then(|retrying| retrying.write_off_at);
+        if invoice.status == InvoiceStatus::Open && written_off.is_some_and(|at| at <= self.now()) {
+            return match self.mark_uncollectible(scope, id).await {
+                // It was paid or voided meanwhile.
+                Err(Refused::State { .. }) => Ok(()),
+                result => result.map(|_| ()),
+            };
+        }
         let result = match (invoice.status, invoice.collection_method) {
-            (InvoiceStatus::Draft, _) => self.finalize_and_collect(scope, id).await.map(|_| ()),
+            (InvoiceStatus::Draft, _) => match self.finalize_and_collect(scope, id).await {
+                Ok(Some(result)) => self.fall_back(scope, id, result).await.map(|_| ()),
+                result => result.map(|_| ()),
+            },
             (_, CollectionMethod::SendInvoice) => {
                 self.retrying(|| self.overdue_once(scope, id)).await
             }
-            (_, CollectionMethod::ChargeAutomatically) => self
-                .pay(scope, id, None, Starter::Schedule)
-                .await
-                .map(|_| ()),
+            (_, CollectionMethod::ChargeAutomatically) => {
+                match self.pay(scope, id, None, Starter::Schedule).await {
+                    Ok(result) => self.fall_back(scope, id, result).await.map(|_| ()),
+                    Err(error) => Err(error),
+                }
+            }
         };
         match result {
             // Somebody else did it meanwhile.
@@ -118,6 +132,10 @@ impl Engine {
             return Ok(());
         }
         books.invoice.next_payment_attempt = None;
+        if books.invoice.subscription.is_none() {
+            let scheduling = self.scheduling(scope, None).await?;
+            scheduling.write_off_later(&mut books.invoice, self.now());
+        }
         books.customer.delinquent = true;
         if let Some(own) = &mut books.subscription
             && own.status == Status::Active

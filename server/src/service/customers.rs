@@ -4,7 +4,9 @@ mod balance;
 mod checking;
 mod tax_ids;
 
-use perennial::customer::{Address, Customer, MailPreferences, Shipping, TaxExempt};
+use perennial::customer::{
+    Address, BackupConsent, ConsentThrough, Customer, MailPreferences, Shipping, TaxExempt,
+};
 use perennial::id::{CustomerId, PaymentMethodId, TestClockId};
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::metadata::MetadataChange;
@@ -53,6 +55,9 @@ pub struct CustomerUpdate {
     pub next_invoice_sequence: Option<u32>,
     /// Pays whatever names no method; must be attached to the customer.
     pub default_payment_method: Option<Option<PaymentMethodId>>,
+    /// The customer's leave to charge these, in this order, when the first is declined; none of them
+    /// takes it back.
+    pub backup_payment_methods: Option<Vec<PaymentMethodId>>,
     /// Free keys.
     pub metadata: Option<MetadataChange>,
 }
@@ -107,6 +112,7 @@ impl Engine {
             invoice_prefix: self.invoice_prefix(),
             next_invoice_sequence: 1,
             default_payment_method: None,
+            backup: None,
             discount: None,
             delinquent: false,
             mail: MailPreferences::default(),
@@ -162,14 +168,31 @@ impl Engine {
         update: CustomerUpdate,
     ) -> Result<Stored<Customer>, Refused> {
         if let Some(Some(method)) = &update.default_payment_method {
-            self.check_attached(scope, id, method).await?;
+            let param = "invoice_settings[default_payment_method]";
+            self.check_attached(scope, id, method, param).await?;
         }
-        let show = rendering::customer;
-        self.change(scope, id.as_str(), "customer.updated", show, |customer| {
-            not_deleted(customer)?;
-            edit(customer, &update)
-        })
-        .await
+        for method in update.backup_payment_methods.iter().flatten() {
+            let param = "invoice_settings[backup_payment_methods]";
+            self.check_attached(scope, id, method, param).await?;
+        }
+        let (show, now) = (rendering::customer, self.now());
+        let changed = self
+            .change(scope, id.as_str(), "customer.updated", show, |customer| {
+                not_deleted(customer)?;
+                if let Some(methods) = &update.backup_payment_methods {
+                    customer.backup = (!methods.is_empty()).then(|| BackupConsent {
+                        methods: methods.clone(),
+                        given_at: now,
+                        through: ConsentThrough::Api,
+                    });
+                }
+                edit(customer, &update)
+            })
+            .await?;
+        if let Some(Some(method)) = &update.default_payment_method {
+            self.collect_open(scope, id, method, false).await?;
+        }
+        Ok(changed)
     }
 
     async fn check_attached(
@@ -177,11 +200,11 @@ impl Engine {
         scope: &Scope,
         customer: &CustomerId,
         method: &PaymentMethodId,
+        param: &'static str,
     ) -> Result<(), Refused> {
         let mut connection = self.store.read().await?;
         let found =
             document::load::<PaymentMethod>(&mut connection, scope, method.as_str()).await?;
-        let param = "invoice_settings[default_payment_method]";
         match found {
             Some(found) if found.customer.as_ref() == Some(customer) => Ok(()),
             Some(_) => Err(Refused::invalid(

@@ -90,7 +90,14 @@ pub fn invoice_due_at(invoice: &Invoice) -> Option<Timestamp> {
     }
     match invoice.status {
         InvoiceStatus::Draft => invoice.automatically_finalizes_at,
-        InvoiceStatus::Open => invoice.next_payment_attempt,
+        InvoiceStatus::Open => {
+            let retrying = invoice.retrying.as_ref();
+            let write_off = retrying.and_then(|retrying| retrying.write_off_at);
+            match (invoice.next_payment_attempt, write_off) {
+                (Some(next), Some(end)) => Some(next.min(end)),
+                (next, end) => next.or(end),
+            }
+        }
         InvoiceStatus::Paid | InvoiceStatus::Uncollectible | InvoiceStatus::Void => None,
     }
 }

@@ -132,6 +132,10 @@ impl Engine {
         shards: Option<&[i64]>,
     ) -> Result<Swept, Refused> {
         let mut all = Swept::default();
+        match self.update_cards().await {
+            Ok(taken) => all.done += taken,
+            Err(error) => tracing::warn!(%error, "the gateway's news of cards could not be taken"),
+        }
         for kind in KINDS {
             let swept = self.sweep_kind(kind, now, now, limit, shards).await?;
             all.done += swept.done;

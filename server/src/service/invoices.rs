@@ -209,10 +209,10 @@ impl Engine {
         }
         let mut failure = None;
         if issued.unpayable {
-            let (merchant, now) = (self.merchant(scope).await?, self.now());
+            let (scheduling, now) = (self.scheduling(scope, None).await?, self.now());
             let decline = payments::nothing_to_pay_with();
             self.look_ahead(scope, &mut books).await?;
-            let failed = payments::fail(books.parts(), &decline, &merchant, true, now)?;
+            let failed = payments::fail(books.parts(), &decline, &scheduling, true, now)?;
             self.stop_if(scope, &mut books, failed.ends).await?;
             failure = Some(failed);
         }

@@ -213,7 +213,9 @@ impl Engine {
             tx.commit().await?;
             Ok(owner)
         })
-        .await
+        .await?;
+        self.collect_open(scope, customer, id, false).await?;
+        self.find(scope, customer.as_str()).await
     }
 
     /// Writes down what pays by default.

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod outcome;
+mod scheduling;
 
 use perennial::customer::Customer;
 use perennial::id::{InvoiceId, PaymentIntentId, PaymentMethodId};
@@ -107,6 +108,9 @@ pub(crate) enum Starter {
     },
     /// A worker, by the schedule.
     Schedule,
+    /// A worker, right after the schedule's attempt was declined, with another method that the
+    /// customer allowed.
+    Backup,
 }
 
 impl Engine {
@@ -290,6 +294,16 @@ impl Engine {
             customer,
         )
         .await
+    }
+
+    /// A method by its id, if it is still known.
+    pub(crate) async fn lookup_method(
+        &self,
+        scope: &Scope,
+        id: &PaymentMethodId,
+    ) -> Result<Option<Stored<PaymentMethod>>, Refused> {
+        let mut connection = self.store.read().await?;
+        Ok(document::load(&mut connection, scope, id.as_str()).await?)
     }
 
     /// The first of these that is still there: `first`, the subscription's, the customer's.

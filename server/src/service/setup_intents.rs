@@ -259,6 +259,14 @@ impl Engine {
         let intent = self
             .retrying(|| self.end_setup_once(scope, id, attempt, outcome))
             .await?;
+        // Who came to pay an invoice with it does so now; who did not is done with this.
+        if intent.status == SetupStatus::Succeeded
+            && intent.make_default
+            && intent.invoice.is_none()
+            && let (Some(customer), Some(method)) = (&intent.customer, &intent.payment_method)
+        {
+            self.collect_open(scope, customer, method, false).await?;
+        }
         match (intent.status, &intent.last_error) {
             (SetupStatus::RequiresPaymentMethod, Some(decline)) => Err(Refused::Card {
                 decline: decline.clone(),

@@ -219,10 +219,13 @@ document!(
     PaymentMethod,
     "payment_method",
     "payment_method",
-    ", customer",
-    ", $6",
-    ", customer = $6",
-    |p| vec![Column::text_or_null(p.customer.as_ref()),]
+    ", customer, gateway_token",
+    ", $6, $7",
+    ", customer = $6, gateway_token = $7",
+    |p| vec![
+        Column::text_or_null(p.customer.as_ref()),
+        Column::text(&p.gateway_token),
+    ]
 );
 document!(
     SetupIntent,
@@ -357,6 +360,9 @@ pub const SUBSCRIPTIONS_BY_CUSTOMER_STATUS: ListSql =
 /// All invoices.
 pub const INVOICES: ListSql = list_sql!("invoice", "");
 /// Invoices of a customer (`$5`).
+pub const PAYMENT_METHODS_BY_TOKEN: ListSql =
+    list_sql!("payment_method", " and gateway_token = $5");
+/// Of a customer.
 pub const INVOICES_BY_CUSTOMER: ListSql = list_sql!("invoice", " and customer = $5");
 /// Invoices of a customer (`$5`) that are no drafts: what the customer sees.
 pub const INVOICES_BY_CUSTOMER_FINAL: ListSql =

@@ -159,6 +159,7 @@ pub fn customer(name: &str) -> Customer {
         invoice_prefix: "ABC".to_owned(),
         next_invoice_sequence: 1,
         default_payment_method: None,
+        backup: None,
         discount: None,
         delinquent: false,
         mail: perennial::customer::MailPreferences::default(),

@@ -94,3 +94,45 @@ fn what_could_break_out_of_a_header_or_a_page_is_refused() {
         assert!(update(words).is_err(), "{words} was taken");
     }
 }
+
+#[test]
+fn retries_are_set_and_their_limits_named() {
+    use perennial::dunning::{RetryMode, RetryPolicy};
+    use perennial::subscription::WhenExhausted;
+    let mut changed = merchant();
+    let words = "--smart-retries|14:8|--after-retries|leave-past-due|--first-retry-hours|1,6\
+                 |--write-off-days|60";
+    update(words).unwrap().apply(&mut changed);
+    let wanted = RetryPolicy {
+        mode: RetryMode::Smart {
+            window_days: 14,
+            retries_max: 8,
+        },
+        then: WhenExhausted::LeavePastDue,
+        first_wait_hours: vec![1, 6],
+        write_off_days: Some(60),
+    };
+    assert_eq!(changed.retries, wanted);
+    update("--retry-days||--first-retry-hours||--write-off-days|0")
+        .unwrap()
+        .apply(&mut changed);
+    let wanted = RetryPolicy {
+        mode: RetryMode::Schedule { wait_days: vec![] },
+        then: WhenExhausted::LeavePastDue,
+        ..RetryPolicy::default()
+    };
+    assert_eq!(changed.retries, wanted);
+    for wrong in [
+        "--retry-days|0",
+        "--retry-days|1,1,1,1,1,1,1,1,1",
+        "--retry-days|soon",
+        "--smart-retries|14",
+        "--smart-retries|61:3",
+        "--smart-retries|14:9",
+        "--smart-retries|14:8|--retry-days|1",
+        "--first-retry-hours|20,20",
+        "--write-off-days|366",
+    ] {
+        assert!(update(wrong).is_err(), "{wrong}");
+    }
+}

@@ -13,6 +13,9 @@ pub(super) enum Behaviour {
     Decline(Reason),
     /// Can be set up; says no to charges.
     DeclineCharge(Reason),
+    /// Has expired; as soon as somebody tries to charge it, its bank's new card stands behind the same
+    /// token, and the sandbox tells so.
+    Reissue,
     /// Asks for proof until it was set up for payments without its holder.
     AuthenticateUnlessSetUp,
     /// Asks for proof of every charge, so that none succeeds without its holder.
@@ -92,6 +95,7 @@ impl Behaviour {
     pub(super) fn code(self) -> String {
         match self {
             Self::Succeed => "succeed".to_owned(),
+            Self::Reissue => "reissue".to_owned(),
             Self::AuthenticateUnlessSetUp => "authenticate_unless_set_up".to_owned(),
             Self::AuthenticateAlways => "authenticate_always".to_owned(),
             Self::AuthenticateOnSession => "authenticate_on_session".to_owned(),
@@ -115,6 +119,7 @@ impl Behaviour {
             .find(|known| known.decline_code() == reason);
         Some(match (kind, reason) {
             ("succeed", None) => Self::Succeed,
+            ("reissue", None) => Self::Reissue,
             ("authenticate_unless_set_up", None) => Self::AuthenticateUnlessSetUp,
             ("authenticate_always", None) => Self::AuthenticateAlways,
             ("authenticate_on_session", None) => Self::AuthenticateOnSession,
@@ -155,6 +160,8 @@ pub(super) fn first_answer(behaviour: Behaviour, act: Act, set_up: bool) -> Answ
     match (behaviour, act) {
         (Behaviour::Decline(reason), _) => Answer::No(reason.decline()),
         (Behaviour::DeclineCharge(reason), Act::Charge { .. }) => Answer::No(reason.decline()),
+        (Behaviour::Reissue, Act::Charge { .. }) => Answer::No(Reason::ExpiredCard.decline()),
+        (Behaviour::Reissue, Act::SetUp(_)) => Answer::Yes,
         (Behaviour::Succeed | Behaviour::DeclineCharge(_), _) | (_, Act::SetUp(Usage::Attach)) => {
             Answer::Yes
         }
@@ -316,6 +323,7 @@ mod tests {
     fn behaviours_come_back_from_their_rows() {
         let mut all = vec![
             Behaviour::Succeed,
+            Behaviour::Reissue,
             Behaviour::AuthenticateUnlessSetUp,
             Behaviour::AuthenticateAlways,
             Behaviour::AuthenticateOnSession,

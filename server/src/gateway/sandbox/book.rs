@@ -13,7 +13,9 @@ use sqlx::any::AnyRow;
 
 use super::behaviour::{Act, Behaviour};
 use super::challenge;
-use crate::gateway::{Challenge, ChallengeAnswer, GatewayError, ReturnPath, Scope, Usage};
+use crate::gateway::{
+    CardUpdate, Challenge, ChallengeAnswer, GatewayError, ReturnPath, Scope, Usage,
+};
 use crate::store::document::Column;
 use crate::store::writes::{Table, Writes};
 use crate::store::{Store, StoreError};
@@ -108,6 +110,99 @@ const SELECT_CHALLENGE: &str = "
 const ANSWER: &str = "
     update sandbox_attempt set status = $4, code = $5, decline_code = $6, answer = $7
     where merchant = $1 and livemode = $2 and challenge = $3 and status = 'requires_action'";
+
+/// What a reissued card is from then on.
+const REISSUED_LAST4: &str = "4242";
+/// How much longer it is valid, in years.
+const REISSUED_YEARS: i64 = 4;
+
+/// Puts a bank's new card behind a token, and notes the news. Doing it twice does it once.
+pub(super) async fn reissue(
+    store: &Store,
+    scope: &Scope,
+    token: &str,
+    now: Timestamp,
+) -> Result<(), GatewayError> {
+    let mut tx = store.begin().await.map_err(unknown)?;
+    let done = sqlx::query(
+        "update sandbox_card set behaviour = $4, last4 = $5, exp_year = exp_year + $6 \
+         where merchant = $1 and livemode = $2 and token = $3 and behaviour = $7",
+    )
+    .bind(scope.merchant.as_str())
+    .bind(scope.mode())
+    .bind(token)
+    .bind(Behaviour::Succeed.code())
+    .bind(REISSUED_LAST4)
+    .bind(REISSUED_YEARS)
+    .bind(Behaviour::Reissue.code())
+    .execute(tx.connection())
+    .await
+    .map_err(lost)?;
+    if done.rows_affected() == 1 {
+        sqlx::query(
+            "insert into sandbox_card_update (merchant, livemode, cursor, token) \
+             values ($1, $2, $3, $4)",
+        )
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(store.sort(now))
+        .bind(token)
+        .execute(tx.connection())
+        .await
+        .map_err(lost)?;
+    }
+    tx.commit().await.map_err(unknown)
+}
+
+/// News of cards after a cursor, oldest first.
+pub(super) async fn card_updates(
+    store: &Store,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(Scope, CardUpdate)>, GatewayError> {
+    let mut connection = store.read().await.map_err(unknown)?;
+    let rows = sqlx::query(
+        "select u.merchant, u.livemode, u.cursor, u.token, c.brand, c.last4, c.exp_month, \
+         c.exp_year, c.fingerprint, c.funding, c.country from sandbox_card_update as u \
+         join sandbox_card as c on c.merchant = u.merchant and c.livemode = u.livemode \
+         and c.token = u.token where u.cursor > $1 order by u.cursor limit cast($2 as bigint)",
+    )
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(lost)?;
+    rows.iter().map(card_update).collect()
+}
+
+fn card_update(row: &AnyRow) -> Result<(Scope, CardUpdate), GatewayError> {
+    let scope = crate::store::key::scope(row).map_err(unknown)?;
+    let text = |name: &str| row.try_get::<String, _>(name).map_err(lost);
+    let number = |name: &str| row.try_get::<i64, _>(name).map_err(lost);
+    let odd = |_| GatewayError::Unknown("a kept card can't be read".to_owned());
+    let funding = match text("funding")?.as_str() {
+        "credit" => Funding::Credit,
+        "debit" => Funding::Debit,
+        "prepaid" => Funding::Prepaid,
+        _ => Funding::Unknown,
+    };
+    let card = Card {
+        brand: brand_from(&text("brand")?),
+        last4: text("last4")?,
+        exp_month: u8::try_from(number("exp_month")?).map_err(odd)?,
+        exp_year: u16::try_from(number("exp_year")?).map_err(odd)?,
+        fingerprint: text("fingerprint")?,
+        funding,
+        country: row.try_get("country").map_err(lost)?,
+    };
+    let (cursor, token) = (number("cursor")?, text("token")?);
+    let update = CardUpdate {
+        cursor,
+        token,
+        card,
+    };
+    Ok((scope, update))
+}
 
 /// Keeps a card.
 pub(super) async fn keep_card(

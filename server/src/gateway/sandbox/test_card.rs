@@ -121,6 +121,8 @@ const BRANDS: &[(&str, &str, Funding, &str)] = &[
 ];
 
 const BEHAVIOURS: &[(&str, &str, Behaviour)] = &[
+    // Ours: the first charge is refused as expired; then its bank has sent a new card, which pays.
+    ("4000000000000614", "reissued", Behaviour::Reissue),
     // Refused at once, also when they are only saved.
     (
         "4000000000000002",

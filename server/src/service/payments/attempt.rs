@@ -1,13 +1,13 @@
 //! One attempt to charge: committed, sent, asked after, given up.
 
 use perennial::calendar::Timestamp;
-use perennial::dunning;
 use perennial::id::{InvoiceId, PaymentIntentId, PaymentMethodId};
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::metadata::Metadata;
 use perennial::money::Money;
 use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, PaymentStatus};
 
+use super::scheduling::Leave;
 use super::{PaymentResult, Starter, fail, tell_failure};
 use crate::clock::Ids;
 use crate::gateway::{Charge, GatewayError, ReturnPath, in_time};
@@ -194,7 +194,18 @@ impl Engine {
             .paying_method(scope, &books.invoice, own, &books.customer, wanted)
             .await?;
         let automatic = starter == Starter::Schedule;
-        let hopeless = automatic && same_hard_decline(intent.as_deref(), method.as_deref());
+        let mut hopeless = automatic && is_idle(&books.invoice, method.as_deref());
+        let unattended = automatic || starter == Starter::Backup;
+        if let (true, false, Some(method)) = (unattended, hopeless, &method) {
+            match self.leave(scope, method).await? {
+                Leave::Given => {}
+                Leave::Never => hopeless = true,
+                Leave::NotBefore(at) if automatic => {
+                    return self.put_off(scope, books, at).await;
+                }
+                Leave::NotBefore(_) => hopeless = true,
+            }
+        }
         match method.filter(|_| !hopeless) {
             Some(method) => {
                 let claim = self
@@ -203,6 +214,13 @@ impl Engine {
                 Ok(Begun::Send(Box::new(claim)))
             }
             None if automatic => self.commit_unsent(scope, books, hopeless).await,
+            None if starter == Starter::Backup => {
+                let decline = books.invoice.last_payment_error.clone();
+                Ok(Begun::Over(Box::new(PaymentResult::Declined {
+                    invoice: books.invoice.into_row(),
+                    decline: decline.unwrap_or_else(nothing_to_pay_with),
+                })))
+            }
             None => Err(Refused::State {
                 code: Some("resource_missing"),
                 message: "There is no payment method to pay this invoice with.".to_owned(),
@@ -258,9 +276,14 @@ impl Engine {
             (true, Some(decline)) => decline,
             _ => nothing_to_pay_with(),
         };
-        let merchant = self.merchant(scope).await?;
+        let tried = books.invoice.retrying.as_ref();
+        let method = match tried.and_then(|retrying| retrying.method.clone()) {
+            Some(id) => self.lookup_method(scope, &id).await?,
+            None => None,
+        };
+        let scheduling = self.scheduling(scope, method.as_deref()).await?;
         self.look_ahead(scope, &mut books).await?;
-        let failure = fail(books.parts(), &decline, &merchant, true, self.now())?;
+        let failure = fail(books.parts(), &decline, &scheduling, true, self.now())?;
         self.stop_if(scope, &mut books, failure.ends).await?;
         let mut booking = Booking::begin(self, scope).await?;
         books.write(&mut booking).await?;
@@ -274,6 +297,25 @@ impl Engine {
         Ok(Begun::Over(Box::new(PaymentResult::Declined {
             invoice,
             decline,
+        })))
+    }
+
+    /// The card's scheme wants it to rest: the attempt is made later, and not counted now.
+    async fn put_off(
+        &self,
+        scope: &Scope,
+        mut books: Books,
+        at: Timestamp,
+    ) -> Result<Begun, Refused> {
+        books.invoice.next_payment_attempt = Some(at);
+        let mut booking = Booking::begin(self, scope).await?;
+        booking.save(&mut books.invoice).await?;
+        booking.commit().await?;
+        let invoice = books.invoice.into_row();
+        let decline = invoice.last_payment_error.clone();
+        Ok(Begun::Over(Box::new(PaymentResult::Declined {
+            decline: decline.unwrap_or_else(nothing_to_pay_with),
+            invoice,
         })))
     }
 
@@ -416,13 +458,13 @@ fn payable(invoice: &Invoice) -> Result<(), Refused> {
     })
 }
 
-/// Whether the bank said "never" to the very method that would be charged again.
-fn same_hard_decline(intent: Option<&PaymentIntent>, method: Option<&PaymentMethod>) -> bool {
-    let (Some(intent), Some(method)) = (intent, method) else {
+/// Whether the schedule only counts this date: nothing was worth trying on the very method that would
+/// be charged again, such as after a "never" of its bank.
+fn is_idle(invoice: &Invoice, method: Option<&PaymentMethod>) -> bool {
+    let (Some(retrying), Some(method)) = (&invoice.retrying, method) else {
         return false;
     };
-    intent.payment_method.as_ref() == Some(&method.id)
-        && intent.last_error.as_ref().is_some_and(dunning::is_hard)
+    retrying.idle && retrying.method.as_ref() == Some(&method.id)
 }
 
 /// What is said of a charge or set-up that the gateway would not even try.

@@ -5,17 +5,17 @@ use std::pin::Pin;
 use perennial::calendar::Timestamp;
 use perennial::credit::{self, BalanceChangeKind};
 use perennial::customer::Customer;
-use perennial::dunning::Next;
+use perennial::dunning::{DeclineClass, Next, meaning};
 use perennial::id::PaymentIntentId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::ledger::{self, Transfer, Way};
-use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentStatus};
+use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, PaymentStatus};
 use perennial::subscription::{
     Cancellation, CancellationReason, CollectionMethod, Event, Status, Subscription, WhenExhausted,
 };
 
 use super::PaymentResult;
-use crate::merchant::Merchant;
+use super::scheduling::{Lesson, Scheduling};
 use crate::service::balance::BalanceTransaction;
 use crate::service::booking::Booking;
 use crate::service::books::{Books, Parts, stop};
@@ -23,6 +23,7 @@ use crate::service::due::challenge_due_at;
 use crate::service::invoices::{defect, entry};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
+use crate::store::document::Stored;
 
 /// What a failed attempt brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,14 +39,14 @@ pub(crate) struct Failure {
 pub(crate) fn fail(
     mut parts: Parts<'_>,
     decline: &Decline,
-    merchant: &Merchant,
+    scheduling: &Scheduling,
     automatic: bool,
     now: Timestamp,
 ) -> Result<Failure, Refused> {
     parts.invoice.last_payment_error = Some(decline.clone());
     parts.customer.delinquent = true;
-    let ends = schedule(&mut parts, Some(decline), merchant, automatic, now)?;
-    let action = decline.decline_code.as_deref() == Some("authentication_required");
+    let ends = schedule(&mut parts, Some(decline), scheduling, automatic, now)?;
+    let action = meaning(decline).0 == DeclineClass::NeedsAction;
     Ok(Failure { action, ends })
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn fail(
 fn schedule(
     parts: &mut Parts<'_>,
     decline: Option<&Decline>,
-    merchant: &Merchant,
+    scheduling: &Scheduling,
     automatic: bool,
     now: Timestamp,
 ) -> Result<bool, Refused> {
@@ -69,7 +70,7 @@ fn schedule(
             .map_err(defect)?;
     }
     let sent = invoice.collection_method == CollectionMethod::SendInvoice;
-    if status == Some(Status::Incomplete) || !invoice.auto_advance || sent {
+    if !invoice.auto_advance || sent {
         invoice.next_payment_attempt = None;
         return Ok(false);
     }
@@ -77,12 +78,7 @@ fn schedule(
         // Somebody tried by hand; our own schedule goes on as it was.
         return Ok(false);
     }
-    let attempts = invoice.attempt_count.max(1);
-    match merchant
-        .retries
-        .next(attempts, now, decline, true)
-        .map_err(defect)?
-    {
+    match scheduling.next(invoice, status, decline, now)? {
         Next::Retry { at, .. } => {
             invoice.next_payment_attempt = Some(at);
             Ok(false)
@@ -165,18 +161,40 @@ impl Engine {
             return Ok(PaymentResult::of(row, &intent));
         }
         let mut books = self.books(scope, &row.id).await?;
+        // Whatever pays an invoice in the end, only failures and what follows them teach anything.
+        let failed = !matches!(outcome, Outcome::Succeeded { .. });
+        let mut method = None;
+        if let Some(id) = &intent.payment_method
+            && (failed || books.invoice.retrying.is_some())
+        {
+            let found: Stored<PaymentMethod> = self.find(scope, id.as_str()).await?;
+            method = Some(found.value);
+        }
+        let lesson = method.as_ref();
+        let lesson = lesson.map(|own| Lesson::of(outcome, &intent, &books.invoice, own));
+        let scheduling = match failed {
+            true => self.scheduling(scope, method.as_ref()).await?,
+            false => Scheduling::default(),
+        };
         note(&mut intent, outcome, self.now());
         let told = match outcome {
             Outcome::Succeeded { .. } => self.take_payment(scope, &mut books, &intent).await?,
             Outcome::Declined(decline) => {
-                self.take_refusal(scope, &mut books, Some(decline)).await?
+                self.take_refusal(scope, &mut books, Some(decline), &scheduling)
+                    .await?
             }
-            Outcome::RequiresAction { .. } => self.take_refusal(scope, &mut books, None).await?,
+            Outcome::RequiresAction { .. } => {
+                self.take_refusal(scope, &mut books, None, &scheduling)
+                    .await?
+            }
         };
         let mut booking = Booking::begin(self, scope).await?;
         booking.save_quietly(&mut intent).await?;
         let failed = told.failure.is_some() || told.action;
         told.write(&mut booking, &intent, &mut books).await?;
+        if let Some(lesson) = &lesson {
+            lesson.write(&mut booking, &intent, self);
+        }
         booking.commit().await?;
         if failed {
             self.let_go(scope, &books).await;
@@ -249,17 +267,18 @@ impl Engine {
         scope: &Scope,
         books: &mut Books,
         decline: Option<&Decline>,
+        scheduling: &Scheduling,
     ) -> Result<Told, Refused> {
         let mut told = Told::default();
         // Where our own schedule still waits, somebody tried by hand; it goes on as it was.
         let automatic = books.invoice.next_payment_attempt.is_none();
-        let (merchant, now) = (self.merchant(scope).await?, self.now());
+        let now = self.now();
         let open = books.invoice.status == InvoiceStatus::Open;
         self.look_ahead(scope, books).await?;
         let ends = match decline {
             Some(decline) => {
                 let failure = match open {
-                    true => fail(books.parts(), decline, &merchant, automatic, now)?,
+                    true => fail(books.parts(), decline, scheduling, automatic, now)?,
                     false => Failure::default(),
                 };
                 told.failure = Some(failure);
@@ -267,7 +286,7 @@ impl Engine {
             }
             None => {
                 told.action = true;
-                open && schedule(&mut books.parts(), None, &merchant, automatic, now)?
+                open && schedule(&mut books.parts(), None, scheduling, automatic, now)?
             }
         };
         self.stop_if(scope, books, ends).await?;
