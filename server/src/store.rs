@@ -20,8 +20,8 @@ pub mod mail;
 pub mod nouns;
 pub mod patch;
 mod reader;
-pub mod usage;
 pub mod retries;
+pub mod usage;
 mod writer;
 pub mod writes;
 
