@@ -43,7 +43,7 @@ pub struct Customer {
     /// Pays whatever names no method of its own.
     pub default_payment_method: Option<PaymentMethodId>,
     /// The customer's leave to charge other methods when the first is declined; none by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub backup: Option<BackupConsent>,
     /// Applies to every invoice of subscriptions without discounts of their own.
     pub discount: Option<Discount>,

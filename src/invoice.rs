@@ -95,7 +95,7 @@ pub struct Invoice {
     /// What the newest failed charge said.
     pub last_payment_error: Option<crate::payment::Decline>,
     /// Where its collection stands since it first failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub retrying: Option<crate::dunning::Retrying>,
     /// Who the customer was when it was finalised.
     pub bill_to: BillTo,

@@ -93,9 +93,9 @@ test('other cards are charged only with leave, in their order', async (t) => {
 
 test('a policy is the merchant\'s to set', async (t) => {
   const office = await openOffice(t);
-  const { test: stripe } = await office.merchant();
+  const { test: stripe } = await office.merchant('Ilmenau');
   const { stdout } = await perennial(office, 'merchant', 'list');
-  const [id] = stdout.match(/acct_\w+/);
+  const [, id] = stdout.match(/(acct_\w+)  Ilmenau/);
   const update = (...words) => perennial(office, 'merchant', 'update', '--merchant', id, ...words);
   await assert.rejects(update('--retry-days', '0,1'), /between 1 and 60/);
   await assert.rejects(update('--smart-retries', '14:9'), /at most 8/);
