@@ -61,6 +61,10 @@ pub struct Price {
     pub pricing: Pricing,
     /// Whether the amounts contain tax.
     pub tax_behavior: TaxBehavior,
+    /// Made by `price_data` for one agreement: not in the catalogue (`active` is false), and still
+    /// good for the one it was made for.
+    #[serde(default)]
+    pub inline: bool,
     /// The merchant's own keys.
     pub metadata: Metadata,
     /// When it was made.

@@ -36,7 +36,7 @@ impl Billing<'_> {
             LineKind::Recurring => Some(Effect::BillsAlone),
             LineKind::RemainingTime => Some(Effect::Bills),
             LineKind::UnusedTime if !self.void => Some(Effect::GivesBack),
-            LineKind::UnusedTime | LineKind::Usage | LineKind::OneTime => None,
+            LineKind::UnusedTime | LineKind::Usage | LineKind::OneTime | LineKind::TrueUp => None,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Coupons, and the discounts they become on a customer, a subscription or an item.
 
 mod apply;
+mod promotion;
 
 pub use apply::apply;
+pub use promotion::{CODE_CHARS_MAX, PromotionCode, Redemption, folded};
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +27,9 @@ pub struct Coupon {
     pub off: Off,
     /// For how long.
     pub duration: Duration,
+    /// The amounts off in other currencies, in minor units; only with an amount.
+    #[serde(default)]
+    pub currency_options: BTreeMap<Currency, i64>,
     /// Only these products; empty means all.
     pub applies_to: Vec<ProductId>,
     /// How often it may be redeemed in all.
@@ -123,6 +130,27 @@ pub enum DiscountError {
     /// An amount in another currency.
     #[error("this coupon takes off an amount in another currency")]
     CurrencyMismatch,
+    /// The code was switched off.
+    #[error("this promotion code is not active")]
+    CodeInactive,
+    /// The code's `expires_at` has passed.
+    #[error("this promotion code has expired")]
+    CodeExpired,
+    /// The code was redeemed as often as it may be.
+    #[error("this promotion code has been used up")]
+    CodeUsedUp,
+    /// It was made for somebody else.
+    #[error("this promotion code can't be redeemed by this customer")]
+    CodeOfAnother,
+    /// The customer has paid before.
+    #[error("this promotion code is for a customer's first purchase, and this customer has paid before")]
+    CodeNotFirst,
+    /// Too small a purchase.
+    #[error("the purchase is below the minimum amount of this promotion code")]
+    CodeBelowMinimum,
+    /// A code with a minimum where there is no purchase to measure.
+    #[error("a promotion code with a minimum amount can't be used here")]
+    CodeNeedsPurchase,
     /// More than [`DISCOUNTS_MAX`].
     #[error("discounts can have at most 20 entries")]
     TooMany,
@@ -145,6 +173,13 @@ impl DiscountError {
             Self::NoRedemptions => "max_redemptions",
             Self::NameTooLong => "name",
             Self::Deleted | Self::Expired | Self::UsedUp | Self::CurrencyMismatch => "coupon",
+            Self::CodeInactive
+            | Self::CodeExpired
+            | Self::CodeUsedUp
+            | Self::CodeOfAnother
+            | Self::CodeNotFirst
+            | Self::CodeBelowMinimum
+            | Self::CodeNeedsPurchase => "promotion_code",
             Self::TooMany | Self::Duplicate | Self::Calendar(_) => "discounts",
         }
     }
@@ -210,7 +245,20 @@ impl Coupon {
     pub fn fits(&self, currency: Currency) -> bool {
         match self.off {
             Off::Percent(_) => true,
-            Off::Amount { currency: own, .. } => own == currency,
+            Off::Amount { .. } => self.amount_off(currency).is_some(),
+        }
+    }
+
+    /// What it takes off in `currency`, in minor units, if it is an amount.
+    #[must_use]
+    pub fn amount_off(&self, currency: Currency) -> Option<i64> {
+        match self.off {
+            Off::Amount {
+                amount_minor,
+                currency: own,
+            } if own == currency => Some(amount_minor),
+            Off::Amount { .. } => self.currency_options.get(&currency).copied(),
+            Off::Percent(_) => None,
         }
     }
 

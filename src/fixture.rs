@@ -53,6 +53,7 @@ pub(crate) fn priced(name: &str, unit: Decimal12, cadence: Cadence) -> Price {
         }),
         pricing: Pricing::per_unit(unit),
         tax_behavior: TaxBehavior::Unspecified,
+        inline: false,
         metadata: Metadata::default(),
         created: Timestamp(0),
     }
@@ -106,6 +107,7 @@ pub(crate) fn coupon(name: &str, off: Off, duration: Duration) -> Coupon {
         name: None,
         off,
         duration,
+        currency_options: std::collections::BTreeMap::new(),
         applies_to: Vec::new(),
         max_redemptions: None,
         times_redeemed: 0,

@@ -181,6 +181,8 @@ pub enum BillingReason {
     SubscriptionCycle,
     /// A change in mid-period.
     SubscriptionUpdate,
+    /// A threshold was reached in mid-period.
+    SubscriptionThreshold,
     /// By hand.
     Manual,
     /// A preview.
@@ -258,6 +260,8 @@ pub enum LineKind {
     RemainingTime,
     /// Anything else.
     OneTime,
+    /// What is short of a minimum commitment.
+    TrueUp,
 }
 
 /// What one discount took off one line.

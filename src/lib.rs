@@ -32,6 +32,7 @@ pub mod invoice;
 pub mod ledger;
 pub mod proration;
 pub mod quote;
+pub mod schedule;
 pub mod subscription;
 
 // How they pay.

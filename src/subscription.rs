@@ -4,6 +4,8 @@ mod cancel;
 mod change;
 mod create;
 mod due;
+mod phases;
+mod pending;
 mod refusal;
 mod renew;
 mod state;
@@ -14,6 +16,8 @@ pub use change::{Changed, QUANTITY_MAX, apply_changes, items_after};
 pub(crate) use create::trial_line;
 pub use create::{Anchor, Created, Creation, NewItem, TRIAL_SECONDS_MAX};
 pub use due::Due;
+pub use pending::{PENDING_UPDATE_SECONDS, PendingUpdate};
+pub use phases::{Turned, added_items};
 pub use refusal::SubscriptionError;
 pub use renew::{Renewed, Usage};
 pub use state::{Event, IllegalTransition, WhenExhausted};
@@ -26,9 +30,10 @@ use crate::currency::Currency;
 use crate::discount::Discount;
 use crate::id::{
     CustomerId, InvoiceId, PaymentMethodId, PriceId, ProductId, SubscriptionId, SubscriptionItemId,
-    TestClockId,
+    SubscriptionScheduleId, TestClockId,
 };
 use crate::metadata::Metadata;
+use crate::schedule::{Commitment, PhaseTerms};
 use crate::tax::TaxRate;
 
 /// The most items on one subscription (Stripe: 20).
@@ -94,6 +99,18 @@ pub struct Subscription {
     /// invoice.
     #[serde(default)]
     pub owes_usage: bool,
+    /// The schedule that drives it, or holds the change that waits.
+    #[serde(default)]
+    pub schedule: Option<SubscriptionScheduleId>,
+    /// A change that waits for its payment.
+    #[serde(default)]
+    pub pending_update: Option<Box<PendingUpdate>>,
+    /// When to bill before the period ends.
+    #[serde(default)]
+    pub billing_thresholds: Option<BillingThresholds>,
+    /// What is to be spent at least, as far as it is not settled.
+    #[serde(default)]
+    pub commitments: Vec<Commitment>,
     /// The newest invoice.
     pub latest_invoice: Option<InvoiceId>,
     /// The merchant's own keys.
@@ -126,6 +143,9 @@ pub struct Item {
     pub tax_rates: Vec<TaxRate>,
     /// What has been billed for the running period, in order. Flexible credits come from here.
     pub billed: Vec<Billed>,
+    /// Bill once this much was used in the running period: Stripe's `usage_gte`.
+    #[serde(default)]
+    pub usage_gte: Option<u64>,
     /// The merchant's own keys.
     pub metadata: Metadata,
     /// When it was added.
@@ -294,6 +314,19 @@ pub struct ScheduledChange {
     pub items: Vec<ItemChange>,
     /// When it was asked for.
     pub requested_at: Timestamp,
+    /// The phase of a schedule that begins with it, if it is one: then `items` is what stands
+    /// between the subscription as it is and that phase.
+    #[serde(default)]
+    pub phase: Option<Box<PhaseTerms>>,
+}
+
+/// When to bill before the period ends: Stripe's `billing_thresholds`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillingThresholds {
+    /// Minor units that have come together.
+    pub amount_gte: Option<i64>,
+    /// Whether a new period starts then.
+    pub reset_billing_cycle_anchor: bool,
 }
 
 /// One wish about one item of a subscription.

@@ -21,10 +21,13 @@ mod meter_stream;
 mod meters;
 mod payment_methods;
 mod portal_configurations;
+mod phases;
 mod portal_sessions;
 mod prices;
 mod products;
+mod promotion_codes;
 mod setup_intents;
+mod subscription_schedules;
 mod subscription_updates;
 mod subscriptions;
 mod tax_rates;
@@ -62,7 +65,9 @@ pub fn router(api: Api) -> Router {
         .merge(portal_sessions::routes())
         .merge(prices::routes())
         .merge(products::routes())
+        .merge(promotion_codes::routes())
         .merge(setup_intents::routes())
+        .merge(subscription_schedules::routes())
         .merge(subscription_updates::routes())
         .merge(subscriptions::routes())
         .merge(tax_rates::routes())

@@ -15,6 +15,8 @@ mod invoice;
 mod invoice_item;
 mod payment;
 mod portal;
+mod promotion;
+mod schedule;
 mod subscription;
 mod test_clock;
 mod usage;
@@ -61,6 +63,8 @@ pub mod whole {
     pub use super::invoice_item::invoice_item;
     pub use super::payment::{payment_intent, payment_method, setup_intent};
     pub use super::portal::portal_configuration;
+    pub use super::promotion::promotion_code;
+    pub use super::schedule::subscription_schedule;
     pub use super::subscription::{subscription, subscription_item};
     pub use super::test_clock::test_clock;
 }
@@ -89,6 +93,8 @@ folded! {
     tax_rate(perennial::tax::TaxRate);
     /// A subscription with its items.
     subscription(perennial::subscription::Subscription);
+    /// A subscription schedule with its phases.
+    subscription_schedule(perennial::schedule::Schedule);
     /// An invoice with its lines.
     invoice(perennial::invoice::Invoice);
     /// An amount that waits for an invoice.
@@ -107,6 +113,16 @@ folded! {
 #[must_use]
 pub fn coupon(coupon: &perennial::discount::Coupon, livemode: bool, now: Timestamp) -> Value {
     folded(whole::coupon(coupon, livemode, now))
+}
+
+/// A promotion code; `now` decides whether it is still active.
+#[must_use]
+pub fn promotion_code(
+    code: &perennial::discount::PromotionCode,
+    livemode: bool,
+    now: Timestamp,
+) -> Value {
+    folded(whole::promotion_code(code, livemode, now))
 }
 
 /// A customer's tax id.

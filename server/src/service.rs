@@ -1,6 +1,7 @@
 //! The use cases, named by verbs: load, decide (in the domain), save, answer. The only place where
 //! domain, store and gateway meet. The gateway is never called inside a transaction.
 
+pub mod added;
 pub mod audit;
 pub mod balance;
 mod batch;
@@ -9,6 +10,7 @@ pub mod booking;
 mod books;
 pub mod catalog;
 pub mod changes;
+pub mod choices;
 pub mod customers;
 pub mod due;
 pub(crate) mod duties;
@@ -24,9 +26,12 @@ pub mod payments;
 pub mod portal;
 pub mod portal_configurations;
 pub mod portal_sessions;
+mod pending_updates;
 pub mod previews;
 pub mod recovering;
 mod saving;
+mod scheduling;
+pub mod schedules;
 pub mod setup_intents;
 mod spans;
 pub mod status;

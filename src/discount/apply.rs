@@ -88,7 +88,10 @@ fn take(
     }
     let taken = match discount.coupon.off {
         Off::Percent(percent) => shares_of(percent, &left)?,
-        Off::Amount { amount_minor, .. } => spread(amount_minor, &left)?,
+        Off::Amount { .. } => {
+            let amount_minor = discount.coupon.amount_off(currency);
+            spread(amount_minor.unwrap_or(0), &left)?
+        }
     };
     for (line, amount_minor) in lines.iter_mut().zip(taken) {
         if amount_minor > 0 {

@@ -13,7 +13,7 @@ use crate::portal::ScheduleCondition;
 use crate::proration::{self, prorate};
 use crate::subscription::{
     Changed, ItemChange, ProrationBehavior, ScheduledChange, Subscription, SubscriptionError,
-    apply_changes,
+    Turned, apply_changes,
 };
 
 /// Why a change was refused.
@@ -102,7 +102,9 @@ pub(super) fn make(
     let mut next = before.clone();
     next.billing_cycle_anchor = anchor;
     next.items = proration.items;
-    next.scheduled_change = None;
+    // A phase still comes; what a customer let wait is replaced.
+    next.scheduled_change = next.scheduled_change.filter(|own| own.phase.is_some());
+    next.aim_again(ids);
     let mut made = unpriced(next, at);
     made.terms.anchor_reset = resets;
     if behavior == ProrationBehavior::AlwaysInvoice || resets {
@@ -112,6 +114,19 @@ pub(super) fn make(
     }
     tell(context, &mut made, at)?;
     Ok(made)
+}
+
+impl Applied {
+    /// A phase that was entered, to be written the way that changes are. Nobody was quoted for it.
+    #[must_use]
+    pub fn of_phase(subscription: Subscription, turned: Turned) -> Self {
+        Self {
+            invoice: turned.invoice,
+            taken: turned.taken,
+            pending: turned.pending,
+            ..unpriced(subscription, turned.at)
+        }
+    }
 }
 
 /// A change that has not been priced yet.
@@ -149,6 +164,9 @@ pub(super) fn invoice_now(
     };
     let invoice = draft(input, ids)?;
     proration::note_billed(&mut made.subscription.items, &invoice.lines)?;
+    for own in &mut made.subscription.commitments {
+        own.count(&invoice.lines)?;
+    }
     made.subscription.latest_invoice = Some(invoice.id.clone());
     made.taken = invoice
         .lines
@@ -196,6 +214,7 @@ fn scheduled(
         at: ends,
         items: changes.to_vec(),
         requested_at: at,
+        phase: None,
     });
     let mut made = unpriced(next, ends);
     made.terms.scheduled = true;

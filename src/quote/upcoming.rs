@@ -71,10 +71,22 @@ pub fn upcoming_with(
     let (mut next, mut payer, mut ids) =
         (subscription.clone(), customer.clone(), Counter::default());
     next.pause_collection = None;
+    next.pending_update = None;
     // A first payment that is still open does not change what the second one will be.
     if next.status == crate::subscription::Status::Incomplete {
         next.status = crate::subscription::Status::Active;
     }
+    let mut waiting: Vec<InvoiceItem> = pending.to_vec();
+    // Phases that begin before the period ends are begun on the copy; each takes the next one off.
+    while let Some((at, Due::Phase)) = next.next_due() {
+        let turned = next.turn(&payer, &waiting, at, &mut ids)?;
+        waiting.retain(|item| !turned.taken.contains(&item.id));
+        waiting.extend(turned.pending.into_iter().filter(|item| item.invoice.is_none()));
+        if let Some(invoice) = turned.invoice {
+            return Ok(Some(shown(invoice, &mut payer, at, false, false, usage.is_some())?));
+        }
+    }
+    let pending = waiting.as_slice();
     let Some((at, due)) = next.next_due() else {
         return Ok(None);
     };
@@ -92,9 +104,12 @@ pub fn upcoming_with(
     let renewed = match due {
         Due::End => next.finish(&payer, pending, used, at, &mut ids)?,
         Due::Renewal => next.renew(&payer, pending, used, at, &mut ids)?,
-        Due::FirstPaymentExpiry | Due::ResumeCollection => return Ok(None),
+        Due::FirstPaymentExpiry
+        | Due::ResumeCollection
+        | Due::Phase
+        | Due::PendingUpdateExpiry => return Ok(None),
     };
-    let Some(mut invoice) = renewed.invoice else {
+    let Some(invoice) = renewed.invoice else {
         return Ok(None);
     };
     if last
@@ -106,23 +121,35 @@ pub fn upcoming_with(
     {
         return Ok(None);
     }
-    invoice.finalize(&mut payer, at)?;
+    Ok(Some(shown(invoice, &mut payer, at, plus_usage, last, usage.is_some())?))
+}
+
+/// A draft as it would be finalised, shown as what is to come.
+fn shown(
+    mut invoice: Invoice,
+    payer: &mut Customer,
+    at: Timestamp,
+    plus_usage: bool,
+    last: bool,
+    usage_known: bool,
+) -> Result<Upcoming, SubscriptionError> {
+    invoice.finalize(payer, at)?;
     invoice.billing_reason = BillingReason::Upcoming;
     invoice.status = InvoiceStatus::Draft;
     invoice.number = None;
     invoice.finalized_at = None;
     invoice.paid_at = None;
-    if usage.is_none() {
+    if !usage_known {
         invoice
             .lines
             .retain(|line| line.kind != LineKind::Usage || line.invoice_item.is_some());
     }
-    Ok(Some(Upcoming {
+    Ok(Upcoming {
         at,
         invoice,
         plus_usage,
         last,
-    }))
+    })
 }
 
 /// What each period costs, in minor units: all licensed items once, with tax and the discounts that

@@ -67,6 +67,7 @@ impl Subscription {
         next.canceled_at = Some(at);
         next.ended_at = Some(at);
         next.scheduled_change = None;
+        next.pending_update = None;
         next.cancellation = Some(reasoned(how.cancellation.clone()));
         let mut brought = CanceledNow {
             invoice: None,
@@ -141,6 +142,7 @@ impl Subscription {
         if !self.status.is_changeable() || self.status == Status::Paused {
             return Err(SubscriptionError::Status(self.status));
         }
+        self.check_free()?;
         let end = self.period_end().ok_or(SubscriptionError::NoItems)?;
         // Also when that moment has passed and nobody has renewed yet: then it ends unrenewed.
         self.set_end(end, cancellation, now);
@@ -162,11 +164,22 @@ impl Subscription {
         if !self.status.is_changeable() {
             return Err(SubscriptionError::Status(self.status));
         }
+        self.check_free()?;
         if end <= now {
             return Err(SubscriptionError::CancelAtPassed);
         }
         self.set_end(end, cancellation, now);
         Ok(())
+    }
+
+    /// Refuses what only a merchant's schedule may say.
+    fn check_free(&self) -> Result<(), SubscriptionError> {
+        match &self.schedule {
+            Some(schedule) if self.is_under_contract() => {
+                Err(SubscriptionError::UnderContract(schedule.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn set_end(&mut self, end: Timestamp, cancellation: Cancellation, now: Timestamp) {
@@ -184,6 +197,7 @@ impl Subscription {
         if self.status.is_final() {
             return Err(SubscriptionError::Status(self.status));
         }
+        self.check_free()?;
         if self.cancel_at.is_none() {
             return Err(SubscriptionError::NotEnding);
         }
@@ -199,6 +213,7 @@ impl Subscription {
     /// # Errors
     /// When none does.
     pub fn undo_scheduled_change(&mut self) -> Result<(), SubscriptionError> {
+        self.check_free()?;
         self.scheduled_change
             .take()
             .map(|_| ())

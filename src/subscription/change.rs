@@ -187,6 +187,7 @@ pub(super) fn new_item(
         tax_rates,
         usage_from: None,
         billed: Vec::new(),
+        usage_gte: None,
         metadata: Metadata::default(),
         created: at,
     }
@@ -194,7 +195,7 @@ pub(super) fn new_item(
 
 /// A price that comes onto a subscription must be one that can, and still be sold.
 pub(super) fn check_new_price(price: &Price, currency: Currency) -> Result<(), SubscriptionError> {
-    if !price.active {
+    if !(price.active || price.inline) {
         return Err(SubscriptionError::PriceInactive(price.id.clone()));
     }
     check_price(price, currency)

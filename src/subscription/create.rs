@@ -1,8 +1,9 @@
 //! A new subscription and its first invoice.
 
 use super::change::{check_items, check_new_price, new_item};
+use super::phases::added_items;
 use super::{
-    BillingMode, CollectionMethod, Item, MissingPaymentMethod, ProrationBehavior, Status,
+    BillingMode, BillingThresholds, CollectionMethod, Item, MissingPaymentMethod, ProrationBehavior, Status,
     Subscription, SubscriptionError,
 };
 use crate::calendar::{AnchorConfig, Period, Timestamp};
@@ -14,6 +15,7 @@ use crate::id::{InvoiceLineId, PaymentMethodId, Randomness, SubscriptionId, Subs
 use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, LineKind, draft};
 use crate::metadata::Metadata;
 use crate::proration;
+use crate::schedule::{AddedItem, Commitment, MinimumCommitment};
 use crate::tax::{self, TaxRate};
 
 /// The longest trial, in seconds (Stripe: two years).
@@ -42,6 +44,8 @@ pub struct NewItem {
     pub discounts: Vec<Discount>,
     /// Instead of the subscription's default rates.
     pub tax_rates: Vec<TaxRate>,
+    /// Bill once this much was used.
+    pub usage_gte: Option<u64>,
     /// The merchant's own keys.
     pub metadata: Metadata,
 }
@@ -55,6 +59,7 @@ impl NewItem {
             quantity: Some(quantity),
             discounts: Vec::new(),
             tax_rates: Vec::new(),
+            usage_gte: None,
             metadata: Metadata::default(),
         }
     }
@@ -88,6 +93,12 @@ pub struct Creation {
     pub default_tax_rates: Vec<TaxRate>,
     /// In order of application.
     pub discounts: Vec<Discount>,
+    /// One-off amounts on the first invoice.
+    pub added: Vec<AddedItem>,
+    /// When to bill before the period ends.
+    pub billing_thresholds: Option<BillingThresholds>,
+    /// What is to be spent at least, and until when that holds.
+    pub minimum_commitment: Option<(MinimumCommitment, Timestamp)>,
     /// Ends at this moment.
     pub cancel_at: Option<Timestamp>,
     /// Ends with the first period.
@@ -115,6 +126,9 @@ impl Creation {
             default_payment_method: None,
             default_tax_rates: Vec::new(),
             discounts: Vec::new(),
+            added: Vec::new(),
+            billing_thresholds: None,
+            minimum_commitment: None,
             cancel_at: None,
             cancel_at_period_end: false,
             description: None,
@@ -131,6 +145,8 @@ pub struct Created {
     /// The draft of its first invoice; `None` when there is nothing on it (only metered prices, or a
     /// free stub).
     pub invoice: Option<Invoice>,
+    /// The one-off amounts as items; those that the invoice took up name it.
+    pub added: Vec<InvoiceItem>,
 }
 
 impl Subscription {
@@ -151,7 +167,10 @@ impl Subscription {
             creation.at,
             creation.proration_behavior != ProrationBehavior::None,
         );
+        let (one_off, committed) = (creation.added.clone(), creation.minimum_commitment);
         let mut own = standing(creation, customer, currency, ids)?;
+        let mut added = added_items(&own, &one_off, at, ids)?;
+        let pending: Vec<InvoiceItem> = pending.iter().chain(&added).cloned().collect();
         let discounts = own.effective_discounts(customer).to_vec();
         let mut lines = Vec::new();
         let mut items = core::mem::take(&mut own.items);
@@ -166,7 +185,7 @@ impl Subscription {
             }
         }
         own.items = items;
-        let invoice = if lines.is_empty() {
+        let invoice = if lines.is_empty() && added.is_empty() {
             None
         } else {
             let input = Draft {
@@ -175,7 +194,7 @@ impl Subscription {
                 currency,
                 billing_reason: BillingReason::SubscriptionCreate,
                 lines,
-                pending,
+                pending: &pending,
                 period: Period { start: at, end: at },
                 at,
             };
@@ -190,9 +209,18 @@ impl Subscription {
                 own.status = Status::Incomplete;
             }
         }
+        if let Some((terms, until)) = committed {
+            let mut begun = Commitment::begin(terms, at, until, &own)?;
+            begun.count(invoice.as_ref().map_or(&[], |invoice| &invoice.lines))?;
+            own.commitments.push(begun);
+        }
+        for item in &mut added {
+            item.invoice = invoice.as_ref().map(|invoice| invoice.id.clone());
+        }
         Ok(Created {
             subscription: own,
             invoice,
+            added,
         })
     }
 }
@@ -249,6 +277,7 @@ fn standing(
         let id = SubscriptionItemId::new(ids);
         let mut item = new_item(id, wanted.price, quantity, wanted.tax_rates, at);
         item.discounts = wanted.discounts;
+        item.usage_gte = wanted.usage_gte;
         item.metadata = wanted.metadata;
         items.push(item);
     }
@@ -300,6 +329,10 @@ fn standing(
         pause_collection: None,
         scheduled_change: None,
         owes_usage: false,
+        schedule: None,
+        pending_update: None,
+        billing_thresholds: creation.billing_thresholds,
+        commitments: Vec::new(),
         latest_invoice: None,
         metadata: creation.metadata,
         created: at,

@@ -8,8 +8,12 @@ use crate::calendar::Timestamp;
 pub enum Due {
     /// The first invoice is too old: [`super::Event::FirstPaymentExpired`].
     FirstPaymentExpiry,
+    /// A change was not paid in time: it is forgotten.
+    PendingUpdateExpiry,
     /// It ends: [`Subscription::finish`].
     End,
+    /// A phase of its schedule begins in mid-period: [`Subscription::turn`].
+    Phase,
     /// Periods end, and with them perhaps a trial, and a change that waited is made:
     /// [`Subscription::renew`].
     Renewal,
@@ -32,11 +36,14 @@ impl Subscription {
             Status::Paused => due.extend(self.cancel_at.map(|at| (at, Due::End))),
             Status::Trialing | Status::Active | Status::PastDue | Status::Unpaid => {
                 due.extend(self.cancel_at.map(|at| (at, Due::End)));
+                due.extend(self.phase_due().map(|at| (at, Due::Phase)));
                 due.extend(self.period_end().map(|at| (at, Due::Renewal)));
             }
         }
         let resumes_at = self.pause_collection.and_then(|pause| pause.resumes_at);
         due.extend(resumes_at.map(|at| (at, Due::ResumeCollection)));
+        let pending = self.pending_update.as_ref().map(|update| update.expires_at);
+        due.extend(pending.map(|at| (at, Due::PendingUpdateExpiry)));
         due.into_iter().min()
     }
 

@@ -5,7 +5,7 @@ use super::{ITEMS_MAX, Status};
 use crate::calendar::{CalendarError, Timestamp};
 use crate::currency::Currency;
 use crate::discount::DiscountError;
-use crate::id::{PriceId, SubscriptionItemId};
+use crate::id::{PriceId, SubscriptionItemId, SubscriptionScheduleId};
 use crate::invoice::InvoiceError;
 use crate::money::MoneyError;
 use crate::pricing::PricingError;
@@ -79,6 +79,12 @@ pub enum SubscriptionError {
     /// There is no cancellation to take back.
     #[error("this subscription is not set to end")]
     NotEnding,
+    /// A schedule says what happens to it.
+    #[error(
+        "The subscription is managed by the subscription schedule `{0}`, and updating any \
+         cancelation behavior directly is not allowed. Please update the schedule instead."
+    )]
+    UnderContract(SubscriptionScheduleId),
     /// There is no change to take back.
     #[error("no change waits for this subscription")]
     NoScheduledChange,

@@ -2,7 +2,7 @@
 
 use super::change::replace_items;
 use super::state::Event;
-use super::{Due, Item, Status, Subscription, SubscriptionError};
+use super::{Due, Item, ItemChange, Status, Subscription, SubscriptionError};
 use crate::calendar::{Period, Timestamp};
 use crate::customer::Customer;
 use crate::decimal::Decimal12;
@@ -10,6 +10,7 @@ use crate::discount::Discount;
 use crate::id::{InvoiceItemId, InvoiceLineId, Randomness, SubscriptionItemId};
 use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, LineKind, draft};
 use crate::proration;
+use crate::schedule::{PhaseAnchor, PhaseTerms};
 use crate::usage;
 
 /// The reported usage of one metered item in the period that ends.
@@ -30,6 +31,8 @@ pub struct Renewed {
     pub invoice: Option<Invoice>,
     /// Waiting items that the draft took up.
     pub taken: Vec<InvoiceItemId>,
+    /// New items of a phase that began; those that the draft took up name it.
+    pub added: Vec<InvoiceItem>,
 }
 
 impl Subscription {
@@ -70,11 +73,18 @@ impl Subscription {
         } else {
             lines.extend(next.usage_lines(at, usage, ids)?);
         }
-        next.make_scheduled_change(at)?;
-        let from = next.bill_next_periods(customer, at, &mut lines, ids)?;
+        let mut added = Vec::new();
+        let entered = next.make_scheduled_change(customer, at, &mut lines, &mut added, ids)?;
+        let waiting: Vec<InvoiceItem> = pending.iter().chain(&added).cloned().collect();
+        let phase = entered.as_deref();
+        let free = phase.is_some_and(|terms| next.start_phase_trial(terms, at, &mut lines, ids));
+        let from = match free {
+            true => at,
+            false => next.bill_next_periods(customer, at, &mut lines, ids)?,
+        };
         let invoice = next.drafted(
             customer,
-            pending,
+            &waiting,
             lines,
             Period {
                 start: from,
@@ -82,9 +92,21 @@ impl Subscription {
             },
             ids,
         )?;
+        if let Some(terms) = phase {
+            let billed = invoice.as_ref().map(|invoice| invoice.lines.as_slice());
+            next.commit_to(terms, at, billed.unwrap_or_default())?;
+        }
         *self = next;
         let taken = taken_up(invoice.as_ref());
-        Ok(Renewed { at, invoice, taken })
+        for item in added.iter_mut().filter(|item| taken.contains(&item.id)) {
+            item.invoice = invoice.as_ref().map(|invoice| invoice.id.clone());
+        }
+        Ok(Renewed {
+            at,
+            invoice,
+            taken,
+            added,
+        })
     }
 
     /// Ends it at its `cancel_at`. A last invoice bills usage and waiting items, if there are any.
@@ -126,7 +148,12 @@ impl Subscription {
         let invoice = next.drafted(customer, pending, lines, period, ids)?;
         *self = next;
         let taken = taken_up(invoice.as_ref());
-        Ok(Renewed { at, invoice, taken })
+        Ok(Renewed {
+            at,
+            invoice,
+            taken,
+            added: Vec::new(),
+        })
     }
 
     /// Goes on after a pause: new periods start at `now`, and are billed.
@@ -168,6 +195,7 @@ impl Subscription {
             at: now,
             invoice,
             taken,
+            added: Vec::new(),
         })
     }
 
@@ -211,14 +239,39 @@ impl Subscription {
         Ok(lines)
     }
 
-    /// Makes the change that waited for `at`. Periods end there, so nothing is prorated. The anchor
-    /// keeps its day where `at` is a boundary of the new interval too (yearly to monthly), and moves
-    /// to `at` where it isn't (monthly to yearly).
-    fn make_scheduled_change(&mut self, at: Timestamp) -> Result<(), SubscriptionError> {
+    /// Makes the change that waited for `at`. Periods end there, so nothing is prorated (but items of
+    /// a phase whose periods go on). The anchor keeps its day where `at` is a boundary of the new
+    /// interval too (yearly to monthly), and moves to `at` where it isn't (monthly to yearly).
+    /// Answers with the phase that begins, if one does.
+    fn make_scheduled_change(
+        &mut self,
+        customer: &Customer,
+        at: Timestamp,
+        lines: &mut Vec<LineDraft>,
+        added: &mut Vec<InvoiceItem>,
+        ids: &mut dyn Randomness,
+    ) -> Result<Option<Box<PhaseTerms>>, SubscriptionError> {
         let Some(change) = self.scheduled_change.take_if(|change| change.at <= at) else {
-            return Ok(());
+            return Ok(None);
         };
-        let mut items = replace_items(self, &change.items, at)?;
+        let (inside, changes) = self.enter_at_boundary(&change, customer, at, added, ids)?;
+        lines.extend(inside);
+        self.make_changes(&changes, at)?;
+        if let Some(terms) = &change.phase {
+            self.dress(terms)?;
+            if terms.anchor == PhaseAnchor::PhaseStart {
+                self.billing_cycle_anchor = at;
+            }
+        }
+        Ok(change.phase)
+    }
+
+    fn make_changes(
+        &mut self,
+        changes: &[ItemChange],
+        at: Timestamp,
+    ) -> Result<(), SubscriptionError> {
+        let mut items = replace_items(self, changes, at)?;
         let first = items.first().ok_or(SubscriptionError::NoItems)?.cadence()?;
         let mut one_interval = true;
         for item in &mut items {
@@ -293,7 +346,15 @@ impl Subscription {
             period,
             at: period.end,
         };
-        let invoice = draft(input, ids)?;
+        let mut invoice = draft(input.clone(), ids)?;
+        // What is short of a commitment is known only once everything else is priced.
+        let short = self.true_ups(&invoice.lines, period.end, ids)?;
+        if !short.is_empty() {
+            let mut lines = input.lines.clone();
+            lines.extend(short);
+            invoice = draft(Draft { lines, ..input }, ids)?;
+        }
+        self.count_commitments(&invoice.lines, period.end)?;
         if invoice.lines.is_empty() {
             return Ok(None);
         }

@@ -56,8 +56,21 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("discount", "source") => Inline("discount.source"),
         ("discount.source", "coupon") => Named("coupon"),
         ("discount", "customer") => Named("customer"),
-        ("discount", "promotion_code") => Nothing,
+        ("discount", "promotion_code") => Named("promotion_code"),
         ("subscription", name) => return subscription_field(name),
+        ("subscription_schedule", name) => return schedule_field(name),
+        ("schedule.phase", "items" | "add_invoice_items") => Inline("schedule.item"),
+        ("schedule.phase", "default_payment_method") => Named("payment_method"),
+        ("schedule.phase" | "schedule.item", "discounts") => Inline("schedule.discount"),
+        ("schedule.item", "price" | "plan") => Named("price"),
+        ("schedule.discount", "coupon") => Named("coupon"),
+        ("schedule.discount", "promotion_code") => Named("promotion_code"),
+        ("schedule.defaults", "default_payment_method") => Named("payment_method"),
+        ("promotion_code", "customer") => Named("customer"),
+        ("promotion_code", "promotion") => Inline("promotion_code.promotion"),
+        ("promotion_code.promotion", "coupon") => Named("coupon"),
+        ("promotion_code", "restrictions") => Inline("promotion_code.restrictions"),
+        ("promotion_code.restrictions", "currency_options") => Inline("currency_options"),
         ("subscription_item", "price") => Inline("price"),
         ("subscription_item", "plan") => Inline("plan"),
         ("subscription_item", "discounts") => Inline("discount"),
@@ -98,9 +111,20 @@ fn subscription_field(field: &str) -> Option<Field> {
         "discounts" => Inline("discount"),
         "default_tax_rates" => Inline("tax_rate"),
         "test_clock" => Named("test_helpers.test_clock"),
-        "default_source" | "pending_setup_intent" | "schedule" | "application" | "on_behalf_of" => {
-            Nothing
-        }
+        "schedule" => Named("subscription_schedule"),
+        "default_source" | "pending_setup_intent" | "application" | "on_behalf_of" => Nothing,
+        _ => return None,
+    })
+}
+
+fn schedule_field(field: &str) -> Option<Field> {
+    Some(match field {
+        "customer" => Named("customer"),
+        "subscription" => Named("subscription"),
+        "phases" => Inline("schedule.phase"),
+        "default_settings" => Inline("schedule.defaults"),
+        "test_clock" => Named("test_helpers.test_clock"),
+        "application" => Nothing,
         _ => return None,
     })
 }
@@ -127,7 +151,7 @@ fn invoice_field(field: &str) -> Option<Field> {
 
 /// The kind with a lifetime of its own, for lists of it.
 fn known(kind: &str) -> Option<&'static str> {
-    const LISTED: [&str; 18] = [
+    const LISTED: [&str; 20] = [
         "billing_portal.configuration",
         "coupon",
         "customer",
@@ -139,9 +163,11 @@ fn known(kind: &str) -> Option<&'static str> {
         "payment_method",
         "price",
         "product",
+        "promotion_code",
         "setup_intent",
         "subscription",
         "subscription_item",
+        "subscription_schedule",
         "tax_id",
         "tax_rate",
         "test_helpers.test_clock",
@@ -276,6 +302,12 @@ async fn load(
             "invoice" => look_up(api, scope, &ids, |v| whole::invoice(v, live)).await?,
             "test_helpers.test_clock" => {
                 look_up(api, scope, &ids, |v| whole::test_clock(v, live)).await?
+            }
+            "subscription_schedule" => {
+                look_up(api, scope, &ids, |v| whole::subscription_schedule(v, live)).await?
+            }
+            "promotion_code" => {
+                look_up(api, scope, &ids, |v| whole::promotion_code(v, live, now)).await?
             }
             "payment_method" => {
                 look_up(api, scope, &ids, |v| whole::payment_method(v, live)).await?

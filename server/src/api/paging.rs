@@ -57,13 +57,18 @@ impl Created {
 
 /// Reads `created`: a moment, or an object of `gt`, `gte`, `lt`, `lte`.
 pub fn created(params: &mut Params) -> Created {
+    range(params, "created")
+}
+
+/// Reads a range of moments: a moment, or an object of `gt`, `gte`, `lt`, `lte`.
+pub fn range(params: &mut Params, name: &str) -> Created {
     let Created {
         mut from,
         mut until,
     } = Created::EVER;
-    let range = params.has_object("created");
+    let range = params.has_object(name);
     if range {
-        params.object("created", |p| {
+        params.object(name, |p| {
             if let Some(at) = p.moment("gt") {
                 from = from.max(at.0.saturating_add(1));
             }
@@ -77,7 +82,7 @@ pub fn created(params: &mut Params) -> Created {
                 until = until.min(at.0.saturating_add(1));
             }
         });
-    } else if let Some(at) = params.moment("created") {
+    } else if let Some(at) = params.moment(name) {
         (from, until) = (at.0, at.0.saturating_add(1));
     }
     Created { from, until }

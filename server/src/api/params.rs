@@ -66,6 +66,12 @@ impl Params {
         self.left.contains_key(name)
     }
 
+    /// The names of the fields that were sent and not read yet.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.left.keys().cloned().collect()
+    }
+
     /// Whether a field was sent as an object or a list.
     #[must_use]
     pub fn has_object(&self, name: &str) -> bool {

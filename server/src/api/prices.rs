@@ -23,7 +23,7 @@ const AMOUNT_MAX: i64 = 999_999_999_999;
 const LOOKUP_KEYS_MAX: usize = 10;
 /// Stripe's intervals.
 pub(super) const INTERVALS: [&str; 4] = ["day", "week", "month", "year"];
-const TAX_BEHAVIORS: [&str; 3] = ["exclusive", "inclusive", "unspecified"];
+pub(super) const TAX_BEHAVIORS: [&str; 3] = ["exclusive", "inclusive", "unspecified"];
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -36,7 +36,7 @@ pub fn routes() -> Routes {
 }
 
 /// A whole amount or its decimal twin; both is one too many.
-fn amount(params: &mut Params, whole: &str, decimal: &str) -> Option<Decimal12> {
+pub(super) fn amount(params: &mut Params, whole: &str, decimal: &str) -> Option<Decimal12> {
     let minor = params.integer_in(whole, 0..=AMOUNT_MAX);
     let exact = params.decimal(decimal);
     if minor.is_some() && exact.is_some() {

@@ -10,14 +10,15 @@ use serde_json::Value;
 use super::exchange::{Call, Routes, post};
 use super::params::Params;
 use super::payment_methods::customer_param;
+use super::phases::{added, discounts, price_choice};
 use super::portal_configurations::PRORATIONS;
 use super::problem::Problem;
 use super::subscriptions::{
-    cancellation, collection_method, days_until_due, discounts, new_item, payment_behavior,
-    tax_rates,
+    cancellation, collection_method, days_until_due, new_item, payment_behavior, tax_rates,
 };
 use crate::rendering::whole;
 use crate::service::Refused;
+use crate::service::choices::DiscountChoice;
 use crate::service::previews::PreviewRequest;
 use crate::service::subscriptions::NewSubscription;
 use crate::service::updates::{SubscriptionUpdate, TrialEnd, UpdateItem};
@@ -53,11 +54,12 @@ fn item(params: &mut Params) -> UpdateItem {
     params.boolean("clear_usage");
     UpdateItem {
         id: params.id("id", "subscription_item"),
-        price: params.id("price", "price"),
+        price: price_choice(params, true),
         quantity: params.count("quantity"),
         deleted: params.boolean("deleted").unwrap_or(false),
         tax_rates: tax_rates(params, "tax_rates"),
         discounts: discounts(params),
+        usage_gte: None,
         metadata: Labels::of(params.metadata("metadata")).pairs,
     }
 }
@@ -117,7 +119,7 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
         let labels = Labels::of(p.metadata("metadata"));
         let (cancel_feedback, cancel_comment) = cancellation(p);
         let update = SubscriptionUpdate {
-            payment_behavior: payment_behavior(p),
+            payment_behavior: payment_behavior(p, true),
             cancel_feedback,
             cancel_comment,
             pause_collection: p
@@ -128,6 +130,7 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
                 }),
             default_payment_method: p.change_id("default_payment_method", "payment_method"),
             discounts: discounts(p),
+            added: added(p),
             collection_method: collection_method(p),
             days_until_due: days_until_due(p),
             on_session: !p.boolean("off_session").unwrap_or(false),
@@ -154,7 +157,7 @@ struct Asked {
     customer: Option<CustomerId>,
     subscription: Option<SubscriptionId>,
     details: Option<Details>,
-    discounts: Option<Vec<perennial::id::CouponId>>,
+    discounts: Option<Vec<DiscountChoice>>,
 }
 
 /// `subscription_details`: as an update of a subscription, or as a new one.

@@ -1,7 +1,7 @@
 //! `/v1/subscriptions`
 
 use perennial::calendar::{AnchorConfig, Timestamp};
-use perennial::id::{CouponId, CustomerId, PriceId, SubscriptionId, TaxRateId};
+use perennial::id::{CustomerId, SubscriptionId, TaxRateId};
 use perennial::subscription::{
     BillingMode, CollectionMethod, Feedback, ITEMS_MAX, MissingPaymentMethod, ProrationBehavior,
     Subscription,
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::exchange::{Call, Routes, delete, get, post};
 use super::params::Params;
 use super::payment_methods::customer_param;
+use super::phases::{added, commitment, discounts, price_choice};
 use super::portal_configurations::{FEEDBACKS, PRORATIONS};
 use super::problem::Problem;
 use super::{paging, setup_intents};
@@ -22,8 +23,6 @@ use crate::store::listing;
 const URL: &str = "/v1/subscriptions";
 /// The most tax rates of a line (Stripe: 10).
 const TAX_RATES_MAX: usize = 10;
-/// The most discounts (Stripe: 20).
-const DISCOUNTS_MAX: usize = 20;
 /// The longest trial, in days (Stripe: 730).
 const TRIAL_DAYS_MAX: i64 = 730;
 
@@ -55,21 +54,12 @@ pub fn routes() -> Routes {
         )
 }
 
-/// `discounts[0][coupon]=…`
-pub(super) fn discounts(params: &mut Params) -> Option<Vec<CouponId>> {
-    let given = params.objects("discounts", DISCOUNTS_MAX, |discount| {
-        let coupon = discount.id("coupon", "coupon");
-        discount.required("coupon", coupon)
-    });
-    given.map(|coupons| coupons.into_iter().flatten().collect())
-}
-
 pub(super) fn tax_rates(params: &mut Params, name: &str) -> Option<Vec<TaxRateId>> {
     params.ids(name, "tax_rate", TAX_RATES_MAX)
 }
 
 pub(super) fn new_item(params: &mut Params) -> Option<NewItem> {
-    let price: Option<PriceId> = params.id("price", "price");
+    let price = price_choice(params, true);
     let quantity = params.count("quantity");
     let rates = tax_rates(params, "tax_rates");
     let discounts = discounts(params);
@@ -79,6 +69,7 @@ pub(super) fn new_item(params: &mut Params) -> Option<NewItem> {
         quantity,
         tax_rates: rates.unwrap_or_default(),
         discounts: discounts.unwrap_or_default(),
+        usage_gte: None,
         metadata,
     })
 }
@@ -115,14 +106,18 @@ fn anchor_config(params: &mut Params) -> Option<AnchorConfig> {
     })
 }
 
-pub(super) fn payment_behavior(params: &mut Params) -> PaymentBehavior {
+/// `pending_if_incomplete` is for changes only, as at Stripe.
+pub(super) fn payment_behavior(params: &mut Params, changes: bool) -> PaymentBehavior {
     let names = [
         "allow_incomplete",
         "default_incomplete",
         "error_if_incomplete",
+        "pending_if_incomplete",
     ];
-    let name: Option<String> = params.choice("payment_behavior", &names);
+    let names = if changes { &names[..] } else { &names[..3] };
+    let name: Option<String> = params.choice("payment_behavior", names);
     match name.as_deref() {
+        Some("pending_if_incomplete") => PaymentBehavior::PendingIfIncomplete,
         Some("default_incomplete") => PaymentBehavior::DefaultIncomplete,
         Some("error_if_incomplete") => PaymentBehavior::ErrorIfIncomplete,
         _ => PaymentBehavior::AllowIncomplete,
@@ -171,12 +166,15 @@ fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscripti
             .object("billing_cycle_anchor_config", anchor_config)
             .flatten(),
         proration_behavior: proration.unwrap_or_default(),
-        payment_behavior: payment_behavior(params),
+        payment_behavior: payment_behavior(params, false),
         collection_method: collection_method(params).unwrap_or_default(),
         days_until_due: days_until_due(params),
         default_payment_method: params.id("default_payment_method", "payment_method"),
         default_tax_rates: tax_rates(params, "default_tax_rates").unwrap_or_default(),
         discounts: discounts(params).unwrap_or_default(),
+        added: added(params),
+        billing_thresholds: None,
+        minimum_commitment: commitment(params, &["billing_period", "year"]),
         billing_mode: mode.flatten().unwrap_or_default(),
         cancel_at: params.moment("cancel_at"),
         cancel_at_period_end: params.boolean("cancel_at_period_end").unwrap_or(false),

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod changes;
+mod contracts;
 mod customers;
 mod exchanges;
 mod expansions;

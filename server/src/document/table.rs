@@ -213,6 +213,7 @@ pub(crate) fn describe(words: Words, line: &Line) -> String {
         (LineKind::Trial, Some(product)) => words.document_trial(product),
         (LineKind::UnusedTime, Some(product)) => words.document_unused(&start, product),
         (LineKind::RemainingTime, Some(product)) => words.document_remaining(&start, product),
+        (LineKind::TrueUp, _) => words.document_commitment().to_owned(),
         _ => line.description.clone(),
     }
 }

@@ -242,6 +242,7 @@ pub(super) fn paid_with_discount() -> Sample {
             name: Some("Bienvenue".to_owned()),
             off: Off::Percent(Decimal12::from_integer(20)),
             duration: Duration::Forever,
+            currency_options: std::collections::BTreeMap::new(),
             applies_to: Vec::new(),
             max_redemptions: None,
             times_redeemed: 1,

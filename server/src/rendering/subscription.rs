@@ -1,9 +1,11 @@
 //! Subscriptions and their items.
 
-use perennial::subscription::{BillingMode, Item, Subscription};
+use perennial::schedule::Commitment;
+use perennial::subscription::{BillingMode, Item, PendingUpdate, Subscription};
 use serde_json::Value;
 
 use super::catalog::{Owner, discount, plan, price, tax_rate};
+use super::schedule::{commitment, thresholds};
 use super::{id, list, metadata, moment, name, object, text};
 
 /// A subscription with its items and whole discounts.
@@ -28,7 +30,7 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         billing_cycle_anchor_config: (),
         billing_mode: billing_mode(subscription.billing_mode),
         billing_schedules: Vec::<Value>::new(),
-        billing_thresholds: (),
+        billing_thresholds: subscription.billing_thresholds.map(|own| thresholds(&own)),
         cancel_at: moment(subscription.cancel_at),
         cancel_at_period_end: subscription.cancel_at_period_end,
         canceled_at: moment(subscription.canceled_at),
@@ -61,6 +63,10 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         livemode: livemode,
         managed_payments: (),
         metadata: metadata(&subscription.metadata),
+        minimum_commitment: subscription
+            .commitments
+            .last()
+            .map(|own| running_commitment(own, subscription.currency.lower())),
         next_pending_invoice_item_invoice: (),
         on_behalf_of: (),
         pause_collection: subscription.pause_collection.map(|pause| object! {
@@ -74,8 +80,11 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         },
         pending_invoice_item_interval: (),
         pending_setup_intent: (),
-        pending_update: (),
-        schedule: (),
+        pending_update: subscription
+            .pending_update
+            .as_ref()
+            .map(|update| pending_update(update, subscription, livemode)),
+        schedule: id(subscription.schedule.as_ref()),
         start_date: subscription.start_date.0,
         status: name(subscription.status),
         test_clock: id(subscription.test_clock.as_ref()),
@@ -91,7 +100,7 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
     }
 }
 
-fn billing_mode(mode: BillingMode) -> Value {
+pub(super) fn billing_mode(mode: BillingMode) -> Value {
     match mode {
         BillingMode::Classic => object! { flexible: (), type: "classic" },
         BillingMode::Flexible => object! {
@@ -125,7 +134,7 @@ pub fn subscription_item(item: &Item, subscription: &Subscription, livemode: boo
     let mut value = object! {
         id: item.id.as_str(),
         object: "subscription_item",
-        billing_thresholds: (),
+        billing_thresholds: item.usage_gte.map(|units| object! { usage_gte: units }),
         created: item.created.0,
         current_period_end: item.current_period.end.0,
         current_period_start: item.current_period.start.0,
@@ -141,4 +150,34 @@ pub fn subscription_item(item: &Item, subscription: &Subscription, livemode: boo
         map.insert("quantity".to_owned(), item.quantity.into());
     }
     value
+}
+
+/// Our extension: a commitment with what has come in for it.
+fn running_commitment(own: &Commitment, currency: &str) -> Value {
+    let mut value = commitment(&own.terms);
+    if let Some(map) = value.as_object_mut() {
+        map.insert("currency".to_owned(), currency.into());
+        map.insert("counted".to_owned(), own.counted_minor.into());
+        map.insert("current_period_start".to_owned(), own.period.start.0.into());
+        map.insert("current_period_end".to_owned(), own.period.end.0.into());
+    }
+    value
+}
+
+/// A change that waits for its payment.
+fn pending_update(update: &PendingUpdate, subscription: &Subscription, livemode: bool) -> Value {
+    let items = update.items.iter();
+    let items = items.map(|item| subscription_item(item, subscription, livemode));
+    let moved = update.billing_cycle_anchor != subscription.billing_cycle_anchor;
+    object! {
+        billing_cycle_anchor: moved.then_some(update.billing_cycle_anchor.0),
+        cancel_at_period_end: (),
+        discount: (),
+        discounts: (),
+        expires_at: update.expires_at.0,
+        metadata: (),
+        subscription_items: items.collect::<Vec<_>>(),
+        trial_end: moment(update.trial_end),
+        trial_from_plan: (),
+    }
 }

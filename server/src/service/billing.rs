@@ -5,7 +5,9 @@
 //! on two machines at once, does it once: the row's revision lets one of them win.
 
 use perennial::calendar::Timestamp;
-use perennial::id::{InvoiceId, MailId, PaymentIntentId, SetupIntentId, SubscriptionId};
+use perennial::id::{
+    InvoiceId, MailId, PaymentIntentId, SetupIntentId, SubscriptionId, SubscriptionScheduleId,
+};
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
     CollectionMethod, Due, Event, MissingPaymentMethod, PauseBehavior, Renewed, Status,
@@ -34,6 +36,7 @@ pub(crate) enum Work {
     Invoice(Scope, InvoiceId),
     Mail(Scope, MailId),
     Span(Scope, String),
+    Schedule(Scope, SubscriptionScheduleId),
 }
 
 /// Each kind of work by the id of its row.
@@ -62,6 +65,11 @@ impl Work {
         Ok(Self::Span(scope, id.to_owned()))
     }
 
+    pub(crate) fn schedule(scope: Scope, id: &str) -> Result<Self, Refused> {
+        let id = SubscriptionScheduleId::parse(id).map_err(defect)?;
+        Ok(Self::Schedule(scope, id))
+    }
+
     pub(crate) fn invoice(scope: Scope, id: &str) -> Result<Self, Refused> {
         Ok(Self::Invoice(scope, InvoiceId::parse(id).map_err(defect)?))
     }
@@ -76,6 +84,7 @@ impl Engine {
             Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,
             Work::Mail(scope, id) => self.send_mail_by_clock(scope, id).await,
             Work::Span(scope, id) => self.retrying(|| self.settle_span(scope, id)).await,
+            Work::Schedule(scope, id) => self.advance_schedule(scope, id).await,
         }
     }
 
@@ -212,6 +221,15 @@ impl Engine {
                 self.move_on(scope, subscription, Step::Finish).await?;
                 Ok(false)
             }
+            Due::Phase => {
+                self.turn_once(scope, subscription).await?;
+                Ok(true)
+            }
+            Due::PendingUpdateExpiry => {
+                self.alone()?;
+                self.expire_pending_update(scope, id).await?;
+                Ok(true)
+            }
             Due::Renewal => {
                 self.move_on(scope, subscription, Step::Renew).await?;
                 Ok(true)
@@ -247,7 +265,12 @@ impl Engine {
                 {
                     // The change that waited can't be made any more (its price is not sold now):
                     // the subscription goes on as it is.
-                    Err(error) if subscription.scheduled_change.is_some() => {
+                    Err(error)
+                        if subscription
+                            .scheduled_change
+                            .as_ref()
+                            .is_some_and(|change| change.phase.is_none()) =>
+                    {
                         tracing::warn!(id = %subscription.id, %error, "a waiting change is dropped");
                         subscription.scheduled_change = None;
                         subscription.renew(&customer, &waiting, &usage, now, &mut ids)
@@ -257,12 +280,18 @@ impl Engine {
             };
             Some(renewed?)
         };
-        let Renewed { at, invoice, taken } = match renewed {
+        let Renewed {
+            at,
+            invoice,
+            taken,
+            added,
+        } = match renewed {
             Some(renewed) => renewed,
             None => Renewed {
                 at: now,
                 invoice: None,
                 taken: Vec::new(),
+                added: Vec::new(),
             },
         };
         let mut invoice = invoice;
@@ -292,6 +321,7 @@ impl Engine {
         metered
             .book(&mut booking, own, before, billed.as_ref(), &taken, now)
             .await?;
+        booking.insert_all(added).await?;
         booking.save(&mut customer).await?;
         if paused {
             booking.save_quietly(&mut subscription).await?;
@@ -336,7 +366,7 @@ enum Step {
 ///
 /// A worker that is late dates it as it should have been, and it becomes final as soon as it can.
 /// Somebody who is sent the invoice has all their days to pay it from then on.
-fn schedule_draft(
+pub(crate) fn schedule_draft(
     invoice: &mut Invoice,
     subscription: &Subscription,
     at: Timestamp,

@@ -136,6 +136,29 @@ told!(
     rendering::balance_transaction
 );
 
+told!(
+    perennial::schedule::Schedule,
+    false,
+    Some("subscription_schedule.created"),
+    Some("subscription_schedule.updated"),
+    rendering::subscription_schedule
+);
+told!(
+    perennial::catalog::Price,
+    false,
+    Some("price.created"),
+    Some("price.updated"),
+    rendering::price
+);
+
+impl Told for perennial::discount::PromotionCode {
+    const CREATED: Option<&'static str> = Some("promotion_code.created");
+    const UPDATED: Option<&'static str> = Some("promotion_code.updated");
+    fn render(&self, livemode: bool, now: Timestamp) -> Value {
+        rendering::promotion_code(self, livemode, now)
+    }
+}
+
 impl Told for Coupon {
     const CREATED: Option<&'static str> = Some("coupon.created");
     const UPDATED: Option<&'static str> = Some("coupon.updated");
@@ -251,6 +274,16 @@ impl<'a> Booking<'a> {
             mails: false,
             shadows: Vec::new(),
         })
+    }
+
+    /// The engine that decides.
+    pub(crate) fn engine(&self) -> &'a Engine {
+        self.engine
+    }
+
+    /// Whose rows it writes.
+    pub(crate) fn scope(&self) -> &'a Scope {
+        self.scope
     }
 
     /// Adds a row to a table whose rows are only added: its cells after merchant and livemode.

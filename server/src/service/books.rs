@@ -6,6 +6,7 @@ use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{Status, Subscription};
 
 use super::booking::{Booking, Edit};
+use super::pending_updates::fate;
 use super::{Engine, Refused};
 use crate::store::Scope;
 
@@ -125,15 +126,25 @@ pub(crate) fn stop(invoice: &mut Invoice) {
     invoice.automatically_finalizes_at = None;
 }
 
-/// Saves a subscription under the event that fits: its end has one of its own.
+/// Saves a subscription under the event that fits (its end has one of its own), and its schedule with
+/// it.
 pub(crate) async fn save_subscription(
     booking: &mut Booking<'_>,
     subscription: &mut Edit<Subscription>,
 ) -> Result<(), Refused> {
+    let led = booking.engine().led(booking.scope(), subscription).await?;
+    if let Some(led) = led {
+        led.write(booking).await?;
+    }
+    let waited = fate(subscription.before(), subscription);
     let ended =
         subscription.status == Status::Canceled && subscription.before().status != Status::Canceled;
     if !ended {
-        return booking.save(subscription).await;
+        booking.save(subscription).await?;
+        return match waited {
+            Some(kind) => booking.tell(kind, &**subscription).await,
+            None => Ok(()),
+        };
     }
     booking.save_quietly(subscription).await?;
     booking

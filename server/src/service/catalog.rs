@@ -3,11 +3,13 @@
 mod coupon;
 mod price;
 mod product;
+mod promotion_code;
 mod tax_rate;
 
 pub use coupon::NewCoupon;
 pub use price::{NewPrice, PriceProduct, PriceUpdate};
 pub use product::{NewProduct, ProductUpdate};
+pub use promotion_code::{NewPromotionCode, PromotionCodeUpdate};
 pub use tax_rate::{NewTaxRate, TaxRateUpdate};
 
 use super::Refused;

@@ -7,6 +7,7 @@ use perennial::portal::ScheduleCondition;
 use perennial::quote::{
     Applied, ChangeContext, ConfirmedQuote, QUOTE_SECONDS, Quote, Terms, apply, price_change,
 };
+use perennial::schedule::Schedule;
 use perennial::subscription::{CollectionMethod, ItemChange, ProrationBehavior, Subscription};
 
 use perennial::usage::{Span, ended_spans};
@@ -43,6 +44,19 @@ pub(crate) struct Ground {
     pub(crate) subscription: Edit<Subscription>,
     pub(crate) customer: Edit<perennial::customer::Customer>,
     pub(crate) pending: Vec<Stored<InvoiceItem>>,
+    /// The schedule, where the change comes from it; else it follows the subscription.
+    pub(crate) schedule: Option<Edit<Schedule>>,
+    /// One-off amounts that come with the change.
+    pub(crate) added: Vec<InvoiceItem>,
+}
+
+impl Ground {
+    /// All that waits for an invoice, with what comes with the change.
+    pub(crate) fn waiting(&self) -> Vec<InvoiceItem> {
+        let mut waiting = values(&self.pending);
+        waiting.extend(self.added.iter().cloned());
+        waiting
+    }
 }
 
 /// A change that is committed.
@@ -104,6 +118,11 @@ impl Engine {
         id: &QuoteId,
         on_session: bool,
     ) -> Result<Confirmed, Refused> {
+        let named: Stored<Quote> = self.find(scope, id.as_str()).await?;
+        if named.confirmed.is_none() {
+            // It was quoted for the subscription as it is, not as it may become.
+            self.expire_pending_update(scope, &named.subscription).await?;
+        }
         let claim = self
             .retrying(|| self.confirm_once(scope, id, on_session))
             .await?;
@@ -208,6 +227,8 @@ impl Engine {
             subscription,
             customer,
             pending,
+            schedule: None,
+            added: Vec::new(),
         })
     }
 
@@ -286,15 +307,35 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// The invoice, if it is open: something of it is to be paid.
+    pub(crate) fn to_be_paid(&self) -> Option<&Invoice> {
+        let open = |invoice: &&Invoice| invoice.status == InvoiceStatus::Open;
+        self.invoice.as_ref().filter(open)
+    }
+
     pub(crate) async fn write(
         self,
         booking: &mut Booking<'_>,
         mut ground: Ground,
     ) -> Result<Made, Refused> {
         let mut made = Made { claim: None };
-        save_subscription(booking, &mut ground.subscription).await?;
+        match &mut ground.schedule {
+            Some(schedule) => {
+                booking.save(schedule).await?;
+                booking.save(&mut ground.subscription).await?;
+            }
+            None => save_subscription(booking, &mut ground.subscription).await?,
+        }
         booking.insert_all(self.pending).await?;
         booking.insert_all(self.spans).await?;
+        if let Some(invoice) = &self.invoice {
+            for item in &mut ground.added {
+                if self.taken.contains(&item.id) {
+                    item.invoice = Some(invoice.id.clone());
+                }
+            }
+        }
+        booking.insert_all(std::mem::take(&mut ground.added)).await?;
         if let Some(invoice) = self.invoice {
             let invoice = booking.insert(invoice).await?;
             book_taken(booking, ground.pending, &self.taken, &invoice.id).await?;

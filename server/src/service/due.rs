@@ -4,6 +4,7 @@ use perennial::calendar::Timestamp;
 use perennial::id::TestClockId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::payment::{PaymentIntent, PaymentStatus, SetupIntent, SetupStatus};
+use perennial::schedule::ScheduleStatus;
 use perennial::subscription::{Status, Subscription};
 
 use super::subscriptions::TRIAL_NOTICE_SECONDS;
@@ -47,6 +48,18 @@ pub fn status_name(status: Status) -> &'static str {
         Status::Unpaid => "unpaid",
         Status::Canceled => "canceled",
         Status::Paused => "paused",
+    }
+}
+
+/// Stripe's name of a status.
+#[must_use]
+pub fn schedule_status_name(status: ScheduleStatus) -> &'static str {
+    match status {
+        ScheduleStatus::NotStarted => "not_started",
+        ScheduleStatus::Active => "active",
+        ScheduleStatus::Completed => "completed",
+        ScheduleStatus::Released => "released",
+        ScheduleStatus::Canceled => "canceled",
     }
 }
 

@@ -86,6 +86,19 @@ pub(crate) static KINDS: &[Kind] = &[
         },
         many: Some(|engine, scope, rows, begun| Box::pin(engine.collect_many(scope, rows, begun))),
     },
+    Kind {
+        name: "subscription_schedule",
+        sql: due_sql!(
+            "subscription_schedule",
+            "subscription_schedule",
+            "due_at",
+            "customer"
+        ),
+        one: |engine, scope, id| {
+            Box::pin(async move { engine.do_one(&Work::schedule(scope, &id)?).await })
+        },
+        many: None,
+    },
 ];
 
 /// Rows in one batch.

@@ -3,64 +3,16 @@
 
 use std::collections::HashMap;
 
-use perennial::calendar::Timestamp;
-use perennial::discount::{Coupon, Discount};
-use perennial::id::{CouponId, CustomerId, DiscountId, PaymentMethodId, TaxRateId};
+use perennial::id::{CustomerId, PaymentMethodId, TaxRateId};
 use perennial::payment::PaymentMethod;
 use perennial::tax::TaxRate;
 
-use super::booking::{Booking, Edit};
 use super::{Engine, Refused};
-use crate::clock::Ids;
 use crate::store::document::{self, Column, Document, Stored};
-use crate::store::{Scope, nouns};
+use crate::store::Scope;
 
 /// Ids that one look-up takes.
 const LOOKUP_IDS_MAX: usize = 20;
-
-/// Coupons that become discounts, with their counters.
-#[derive(Default)]
-pub(crate) struct Redeemed {
-    pub(crate) coupons: HashMap<String, Edit<Coupon>>,
-}
-
-impl Redeemed {
-    /// Gives coupons from `now` on.
-    pub(crate) fn give(
-        &mut self,
-        ids: &[CouponId],
-        param: &str,
-        now: Timestamp,
-        random: &mut Ids<'_>,
-    ) -> Result<Vec<Discount>, Refused> {
-        let mut discounts = Vec::with_capacity(ids.len());
-        for id in ids {
-            let coupon = self
-                .coupons
-                .get_mut(id.as_str())
-                .ok_or_else(|| Refused::NotFound {
-                    kind: "coupon",
-                    id: id.to_string(),
-                    param: Some(param.to_owned()),
-                })?;
-            coupon
-                .redeemable(now)
-                .map_err(|error| Refused::invalid(param, error.to_string()))?;
-            let before = (**coupon).clone();
-            coupon.times_redeemed = coupon.times_redeemed.saturating_add(1);
-            let discount = Discount::new(DiscountId::new(random), before, None, now);
-            discounts.push(discount.map_err(|e| Refused::invalid(param, e.to_string()))?);
-        }
-        Ok(discounts)
-    }
-
-    pub(crate) async fn write(&mut self, booking: &mut Booking<'_>) -> Result<(), Refused> {
-        for coupon in self.coupons.values_mut() {
-            booking.save(coupon).await?;
-        }
-        Ok(())
-    }
-}
 
 impl Engine {
     /// Reads up to [`LOOKUP_IDS_MAX`] ids at a time.
@@ -86,30 +38,6 @@ impl Engine {
             found.extend(rows.into_iter().map(|row| (row.key().to_owned(), row)));
         }
         Ok(found)
-    }
-
-    pub(crate) async fn tax_rates<'a>(
-        &self,
-        scope: &Scope,
-        ids: impl Iterator<Item = &'a TaxRateId>,
-    ) -> Result<HashMap<String, Stored<TaxRate>>, Refused> {
-        let ids: Vec<&str> = ids.map(TaxRateId::as_str).collect();
-        self.find_many(scope, nouns::TAX_RATES_BY_IDS, &ids).await
-    }
-
-    pub(crate) async fn coupons<'a>(
-        &self,
-        scope: &Scope,
-        ids: impl Iterator<Item = &'a CouponId>,
-    ) -> Result<Redeemed, Refused> {
-        let ids: Vec<&str> = ids.map(CouponId::as_str).collect();
-        let found: HashMap<String, Stored<Coupon>> =
-            self.find_many(scope, nouns::COUPONS_BY_IDS, &ids).await?;
-        let coupons = found
-            .into_iter()
-            .map(|(id, row)| (id, Edit::of(row)))
-            .collect();
-        Ok(Redeemed { coupons })
     }
 
     /// Makes sure that a method is the customer's own.

@@ -56,7 +56,7 @@ impl Engine {
         update: &SubscriptionUpdate,
     ) -> Result<Invoice, Refused> {
         let (ground, applied, _) = self.tried_update(scope, id, update).await?;
-        let pending = values(&ground.pending);
+        let pending = ground.waiting();
         let mut customer = (*ground.customer).clone();
         let Some(applied) = applied else {
             return self

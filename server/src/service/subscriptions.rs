@@ -2,30 +2,29 @@
 
 mod ending;
 
-use std::collections::HashMap;
-
 use perennial::calendar::{AnchorConfig, CalendarError, Timestamp};
-use perennial::catalog::Price;
 use perennial::customer::Customer;
-use perennial::id::{CouponId, CustomerId, PaymentMethodId, PriceId, SubscriptionId, TaxRateId};
+use perennial::id::{CustomerId, PaymentMethodId, SubscriptionId, TaxRateId};
 use perennial::invoice::{Invoice, minimum_charge_minor};
 use perennial::metadata::Metadata;
 use perennial::payment::Decline;
+use perennial::schedule::MinimumCommitment;
 use perennial::subscription::{
-    Anchor, BillingMode, CollectionMethod, Creation, ITEMS_MAX, MissingPaymentMethod,
+    Anchor, BillingMode, BillingThresholds, CollectionMethod, Creation, ITEMS_MAX, MissingPaymentMethod,
     NewItem as DomainItem, ProrationBehavior, Subscription, SubscriptionError,
 };
 
 pub use ending::Cancel;
 
+use super::added::NewAdded;
 use super::booking::{Booking, Edit};
+use super::choices::{Asked, Choices, DiscountChoice, PriceChoice, Recipient};
 use super::find::{missing, values};
 use super::invoices::{Collect, Issued, book_issued, book_taken, defect};
-use super::named::{Redeemed, named_rates};
 use super::payments::{Claim, PaymentResult};
 use super::{Engine, Refused};
 use crate::store::document::Stored;
-use crate::store::{Scope, nouns};
+use crate::store::Scope;
 
 /// How long before a trial's end it is told, in seconds (Stripe: 3 days).
 pub const TRIAL_NOTICE_SECONDS: i64 = 3 * 86_400;
@@ -41,6 +40,8 @@ pub enum PaymentBehavior {
     DefaultIncomplete,
     /// It is refused with the decline.
     ErrorIfIncomplete,
+    /// A change waits for its payment, and is forgotten without it. For updates only.
+    PendingIfIncomplete,
 }
 
 /// A new subscription, by ids, as the API names things.
@@ -71,7 +72,13 @@ pub struct NewSubscription {
     /// For lines without rates of their own.
     pub default_tax_rates: Vec<TaxRateId>,
     /// Coupons, in order of application.
-    pub discounts: Vec<CouponId>,
+    pub discounts: Vec<DiscountChoice>,
+    /// One-off amounts on the first invoice.
+    pub added: Vec<NewAdded>,
+    /// When to bill before the period ends.
+    pub billing_thresholds: Option<BillingThresholds>,
+    /// What is to be spent at least: an extension of ours.
+    pub minimum_commitment: Option<MinimumCommitment>,
     /// How credits are computed.
     pub billing_mode: BillingMode,
     /// Ends at this moment.
@@ -106,6 +113,9 @@ impl NewSubscription {
             default_payment_method: None,
             default_tax_rates: Vec::new(),
             discounts: Vec::new(),
+            added: Vec::new(),
+            billing_thresholds: None,
+            minimum_commitment: None,
             billing_mode: BillingMode::default(),
             cancel_at: None,
             cancel_at_period_end: false,
@@ -121,13 +131,15 @@ impl NewSubscription {
 #[derive(Clone, Debug)]
 pub struct NewItem {
     /// Its terms.
-    pub price: PriceId,
+    pub price: PriceChoice,
     /// Its units; `None` means 1, and none for a metered price.
     pub quantity: Option<u64>,
     /// Instead of the subscription's default rates.
     pub tax_rates: Vec<TaxRateId>,
-    /// Coupons of its own.
-    pub discounts: Vec<CouponId>,
+    /// Discounts of its own.
+    pub discounts: Vec<DiscountChoice>,
+    /// Bill once this much was used.
+    pub usage_gte: Option<u64>,
     /// The merchant's own keys.
     pub metadata: Metadata,
 }
@@ -135,7 +147,7 @@ pub struct NewItem {
 impl NewItem {
     /// So many of a price.
     #[must_use]
-    pub fn new(price: PriceId, quantity: u64) -> Self {
+    pub fn new(price: impl Into<PriceChoice>, quantity: u64) -> Self {
         Self {
             quantity: Some(quantity),
             ..Self::metered(price)
@@ -144,12 +156,13 @@ impl NewItem {
 
     /// A metered price, which has no quantity.
     #[must_use]
-    pub fn metered(price: PriceId) -> Self {
+    pub fn metered(price: impl Into<PriceChoice>) -> Self {
         Self {
-            price,
+            price: price.into(),
             quantity: None,
             tax_rates: Vec::new(),
             discounts: Vec::new(),
+            usage_gte: None,
             metadata: Metadata::default(),
         }
     }
@@ -194,7 +207,7 @@ impl Engine {
         if customer.deleted {
             return Err(missing::<Customer>(customer.id.as_str()));
         }
-        let (creation, mut redeemed) = self.creation(scope, new, now).await?;
+        let (creation, mut choices) = self.creation(scope, new, now).await?;
         let pending = self.pending(scope, &customer.id).await?;
         let waiting = values(&pending);
         let created = Subscription::create(creation, &customer, &waiting, &mut self.ids())?;
@@ -233,12 +246,13 @@ impl Engine {
                 .collect();
             let invoice = booking.insert(invoice).await?;
             book_taken(&mut booking, pending, &taken, &invoice.id).await?;
+            booking.insert_all(created.added).await?;
             if let Some(issued) = issued {
                 book_issued(&mut booking, &invoice, &issued).await?;
                 claim = Claim::of(issued, &invoice);
             }
         }
-        redeemed.write(&mut booking).await?;
+        choices.write(&mut booking).await?;
         booking.save(&mut customer).await?;
         booking.commit().await?;
         Ok(Started { id, claim })
@@ -284,46 +298,47 @@ impl Engine {
         scope: &Scope,
         new: &NewSubscription,
         now: Timestamp,
-    ) -> Result<(Creation, Redeemed), Refused> {
+    ) -> Result<(Creation, Choices), Refused> {
         if new.items.len() > ITEMS_MAX {
             return Err(SubscriptionError::TooManyItems.into());
         }
-        let prices: Vec<&str> = new.items.iter().map(|item| item.price.as_str()).collect();
-        let prices: HashMap<String, Stored<Price>> =
-            self.find_many(scope, nouns::PRICES_BY_IDS, &prices).await?;
+        let own_prices = new.items.iter().map(|item| &item.price);
         let own_rates = new.items.iter().flat_map(|item| &item.tax_rates);
-        let rates = self
-            .tax_rates(scope, own_rates.chain(&new.default_tax_rates))
-            .await?;
-        let own_coupons = new.items.iter().flat_map(|item| &item.discounts);
-        let mut redeemed = self
-            .coupons(scope, own_coupons.chain(&new.discounts))
-            .await?;
-        let mut ids = self.ids();
+        let own_discounts = new.items.iter().flat_map(|item| &item.discounts);
+        let added = &new.added;
+        let asked = Asked {
+            prices: own_prices.chain(added.iter().map(|one| &one.price)).collect(),
+            rates: own_rates
+                .chain(&new.default_tax_rates)
+                .chain(added.iter().flat_map(|one| &one.tax_rates))
+                .collect(),
+            discounts: own_discounts
+                .chain(&new.discounts)
+                .chain(added.iter().flat_map(|one| &one.discounts))
+                .collect(),
+        };
+        let mut choices = self.choices(scope, &new.customer, &asked).await?;
+        let mut to = Recipient {
+            customer: new.customer.clone(),
+            purchase: None,
+        };
         let mut items = Vec::with_capacity(new.items.len());
         for (index, item) in new.items.iter().enumerate() {
             let param = format!("items[{index}]");
-            let price = prices
-                .get(item.price.as_str())
-                .ok_or_else(|| Refused::NotFound {
-                    kind: "price",
-                    id: item.price.to_string(),
-                    param: Some(format!("{param}[price]")),
-                })?;
-            let discounts = redeemed.give(
-                &item.discounts,
-                &format!("{param}[discounts]"),
-                now,
-                &mut ids,
-            )?;
+            let price = choices.price(self, &item.price, &param)?;
+            let own = format!("{param}[discounts]");
+            let discounts = choices.discounts(self, &[], &item.discounts, &to, now, &own)?;
             items.push(DomainItem {
-                price: price.value.clone(),
+                price,
                 quantity: item.quantity,
                 discounts,
-                tax_rates: named_rates(&rates, &item.tax_rates, &format!("{param}[tax_rates]"))?,
+                tax_rates: choices.rates(&item.tax_rates, &format!("{param}[tax_rates]"))?,
+                usage_gte: item.usage_gte,
                 metadata: item.metadata.clone(),
             });
         }
+        to.purchase = purchase(&items)?;
+        let discounts = choices.discounts(self, &[], &new.discounts, &to, now, "discounts")?;
         if let Some(method) = &new.default_payment_method {
             self.own_method(scope, method, &new.customer).await?;
         }
@@ -343,18 +358,21 @@ impl Engine {
             collection_method: new.collection_method,
             days_until_due: new.days_until_due,
             default_payment_method: new.default_payment_method.clone(),
-            default_tax_rates: named_rates(&rates, &new.default_tax_rates, "default_tax_rates")?,
-            discounts: redeemed.give(&new.discounts, "discounts", now, &mut ids)?,
+            default_tax_rates: choices.rates(&new.default_tax_rates, "default_tax_rates")?,
+            discounts,
+            added: choices.added(self, &new.added, "add_invoice_items")?,
+            billing_thresholds: new.billing_thresholds,
+            minimum_commitment: new.minimum_commitment.map(|own| (own, Timestamp::MAX)),
             cancel_at: new.cancel_at,
             cancel_at_period_end: new.cancel_at_period_end,
             description: new.description.clone(),
             metadata: new.metadata.clone(),
         };
-        Ok((creation, redeemed))
+        Ok((creation, choices))
     }
 
     /// With `error_if_incomplete`: undoes what could not be paid, and says why.
-    async fn refuse_unpaid(&self, scope: &Scope, result: PaymentResult) -> Result<(), Refused> {
+    pub(super) async fn refuse_unpaid(&self, scope: &Scope, result: PaymentResult) -> Result<(), Refused> {
         let (invoice, decline) = match result {
             PaymentResult::Paid { .. } | PaymentResult::Unknown { .. } => return Ok(()),
             PaymentResult::Declined { invoice, decline } => (invoice, decline),
@@ -388,6 +406,23 @@ pub(crate) fn nothing_to_pay_with() -> Refused {
                   consider adding a default payment method."
             .to_owned(),
     }
+}
+
+/// What items cost for a period before any discount: what a promotion code's minimum is held against.
+/// Usage, which nobody knows yet, counts as nothing.
+pub(super) fn purchase(
+    items: &[DomainItem],
+) -> Result<Option<(perennial::currency::Currency, i64)>, Refused> {
+    let Some(first) = items.first() else {
+        return Ok(None);
+    };
+    let mut sum = 0_i64;
+    for item in items.iter().filter(|item| !item.price.is_metered()) {
+        let amount = item.price.pricing.amount_minor(item.quantity.unwrap_or(1));
+        let amount = amount.map_err(|_| Refused::TooLarge)?;
+        sum = sum.checked_add(amount).ok_or(Refused::TooLarge)?;
+    }
+    Ok(Some((first.price.currency, sum)))
 }
 
 /// Until when a new subscription is free: what is asked for, or the longest trial of its prices.

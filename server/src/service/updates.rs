@@ -3,22 +3,21 @@
 mod fields;
 
 use perennial::calendar::Timestamp;
-use perennial::id::{
-    CouponId, PaymentMethodId, PriceId, SubscriptionId, SubscriptionItemId, TaxRateId,
-};
+use perennial::id::{PaymentMethodId, SubscriptionId, SubscriptionItemId, TaxRateId};
 use perennial::quote::{Applied, ChangeContext, apply, give_trial, restart};
 use perennial::subscription::{
-    CollectionMethod, Feedback, ItemChange, PauseCollection, ProrationBehavior, Renewed, Status,
-    Subscription,
+    BillingThresholds, CollectionMethod, Feedback, ItemChange, PauseCollection, ProrationBehavior, Renewed, Status,
+    Subscription, added_items,
 };
 
 use super::booking::Booking;
 use super::books::save_subscription;
+use super::added::NewAdded;
 use super::changes::{Ground, Prepared};
-use super::find::values;
+use super::choices::{Choices, DiscountChoice, PriceChoice};
 use super::invoices::Collect;
-use super::named::Redeemed;
 use super::payments::{Claim, PaymentResult};
+use super::pending_updates::{may_wait, set_aside};
 use super::subscriptions::PaymentBehavior;
 use super::{Engine, Refused};
 use crate::store::Scope;
@@ -54,8 +53,12 @@ pub struct SubscriptionUpdate {
     pub default_payment_method: Option<Option<PaymentMethodId>>,
     /// Rates for lines without rates of their own.
     pub default_tax_rates: Option<Vec<TaxRateId>>,
-    /// Coupons instead of the present discounts.
-    pub discounts: Option<Vec<CouponId>>,
+    /// Discounts instead of the present ones.
+    pub discounts: Option<Vec<DiscountChoice>>,
+    /// One-off amounts on the next invoice, or on that of the change.
+    pub added: Vec<NewAdded>,
+    /// When to bill before the period ends.
+    pub billing_thresholds: Option<Option<BillingThresholds>>,
     /// Charge by ourselves, or send an invoice.
     pub collection_method: Option<CollectionMethod>,
     /// Only with `send_invoice`.
@@ -83,20 +86,49 @@ pub struct UpdateItem {
     /// Which; `None` adds one.
     pub id: Option<SubscriptionItemId>,
     /// Other terms.
-    pub price: Option<PriceId>,
+    pub price: Option<PriceChoice>,
     /// Other units.
     pub quantity: Option<u64>,
     /// It goes.
     pub deleted: bool,
     /// Rates instead of the subscription's.
     pub tax_rates: Option<Vec<TaxRateId>>,
-    /// Coupons of its own instead of the present ones.
-    pub discounts: Option<Vec<CouponId>>,
+    /// Discounts of its own instead of the present ones.
+    pub discounts: Option<Vec<DiscountChoice>>,
+    /// Bill once this much was used.
+    pub usage_gte: Option<Option<u64>>,
     /// Keys to set; an empty value takes one away.
     pub metadata: Vec<(String, String)>,
 }
 
 impl SubscriptionUpdate {
+    /// Whether a change is made only once it is paid.
+    fn waits_for_payment(&self) -> bool {
+        matches!(
+            self.payment_behavior,
+            PaymentBehavior::PendingIfIncomplete | PaymentBehavior::ErrorIfIncomplete
+        )
+    }
+
+    /// The first thing that can't wait with a change.
+    fn beside_a_waiting_change(&self) -> Option<&'static str> {
+        let fields = [
+            (self.cancel_at.is_some(), "cancel_at"),
+            (self.cancel_at_period_end.is_some(), "cancel_at_period_end"),
+            (self.pause_collection.is_some(), "pause_collection"),
+            (self.default_payment_method.is_some(), "default_payment_method"),
+            (self.default_tax_rates.is_some(), "default_tax_rates"),
+            (self.discounts.is_some(), "discounts"),
+            (self.billing_thresholds.is_some(), "billing_thresholds"),
+            (self.collection_method.is_some(), "collection_method"),
+            (self.days_until_due.is_some(), "days_until_due"),
+            (self.description.is_some(), "description"),
+            (!self.metadata.is_empty(), "metadata"),
+        ];
+        let found = fields.into_iter().find(|(sent, _)| *sent);
+        found.map(|(_, field)| field)
+    }
+
     /// Whether it touches anything but what may always be changed.
     fn is_beyond_labels(&self) -> bool {
         !self.items.is_empty()
@@ -107,6 +139,8 @@ impl SubscriptionUpdate {
             || self.pause_collection.is_some()
             || self.default_tax_rates.is_some()
             || self.discounts.is_some()
+            || !self.added.is_empty()
+            || self.billing_thresholds.is_some()
             || self.collection_method.is_some()
             || self.days_until_due.is_some()
     }
@@ -124,6 +158,10 @@ impl Engine {
         id: &SubscriptionId,
         update: SubscriptionUpdate,
     ) -> Result<(Stored<Subscription>, Option<PaymentResult>), Refused> {
+        if update.is_beyond_labels() {
+            // A change that waits for its payment was computed from what is changed now.
+            self.expire_pending_update(scope, id).await?;
+        }
         let claim = self
             .retrying(|| self.update_once(scope, id, &update))
             .await?;
@@ -131,6 +169,11 @@ impl Engine {
             Some(claim) => Some(self.send(scope, claim).await?),
             None => None,
         };
+        if update.payment_behavior == PaymentBehavior::ErrorIfIncomplete
+            && let Some(result) = &payment
+        {
+            self.refuse_unpaid(scope, result.clone()).await?;
+        }
         Ok((self.find(scope, id.as_str()).await?, payment))
     }
 
@@ -140,25 +183,39 @@ impl Engine {
         id: &SubscriptionId,
         update: &SubscriptionUpdate,
     ) -> Result<Option<Claim>, Refused> {
-        let (mut ground, computed, redeemed) = self.tried_update(scope, id, update).await?;
+        let (mut ground, computed, choices) = self.tried_update(scope, id, update).await?;
         let prepared = match computed {
             Some(applied) => {
                 let collect = match update.payment_behavior {
                     PaymentBehavior::DefaultIncomplete => Collect::Later,
-                    PaymentBehavior::AllowIncomplete | PaymentBehavior::ErrorIfIncomplete => {
-                        Collect::Now {
-                            on_session: update.on_session,
-                        }
-                    }
+                    PaymentBehavior::AllowIncomplete
+                    | PaymentBehavior::ErrorIfIncomplete
+                    | PaymentBehavior::PendingIfIncomplete => Collect::Now {
+                        on_session: update.on_session,
+                    },
                 };
-                Some(
-                    self.prepare(scope, &mut ground, applied, collect, None)
-                        .await?,
-                )
+                let prepared = self
+                    .prepare(scope, &mut ground, applied, collect, None)
+                    .await?;
+                if update.waits_for_payment() && may_wait(ground.subscription.before()) {
+                    self.let_wait(&mut ground, &prepared)?;
+                }
+                Some(prepared)
             }
             None => None,
         };
-        self.keep_update(scope, ground, redeemed, prepared).await
+        self.keep_update(scope, ground, choices, prepared).await
+    }
+
+    /// Lets what a change made of a subscription wait for its invoice, if that is to be paid.
+    fn let_wait(&self, ground: &mut Ground, prepared: &Prepared) -> Result<(), Refused> {
+        let Some(invoice) = prepared.to_be_paid() else {
+            return Ok(());
+        };
+        let before = ground.subscription.before().clone();
+        let after = std::mem::replace(&mut *ground.subscription, before.clone());
+        *ground.subscription = set_aside(&before, after, invoice, self.now())?;
+        Ok(())
     }
 
     /// An update tried on copies: the subscription with its fields set, what its items, anchor or
@@ -168,29 +225,34 @@ impl Engine {
         scope: &Scope,
         id: &SubscriptionId,
         update: &SubscriptionUpdate,
-    ) -> Result<(Ground, Option<Applied>, Redeemed), Refused> {
+    ) -> Result<(Ground, Option<Applied>, Choices), Refused> {
         let mut ground = self.ground(scope, id).await?;
         allowed(&ground.subscription, update)?;
-        let mut named = self.named(scope, update).await?;
+        let owner = ground.subscription.customer.clone();
+        let mut named = self.named(scope, &owner, update).await?;
         self.set_fields(scope, &mut ground, update, &mut named)
             .await?;
         let changes = self.item_changes(&mut ground.subscription, update, &mut named)?;
+        let added = named.added(self, &update.added, "add_invoice_items")?;
+        let now = self.now();
+        ground.added = added_items(&ground.subscription, &added, now, &mut self.ids())?;
         let computed = self.computed(&mut ground, update, &changes)?;
-        Ok((ground, computed, named.redeemed))
+        Ok((ground, computed, named))
     }
 
     async fn keep_update(
         &self,
         scope: &Scope,
         mut ground: Ground,
-        mut redeemed: Redeemed,
+        mut choices: Choices,
         prepared: Option<Prepared>,
     ) -> Result<Option<Claim>, Refused> {
         let mut booking = Booking::begin(self, scope).await?;
-        redeemed.write(&mut booking).await?;
+        choices.write(&mut booking).await?;
         let claim = match prepared {
             Some(prepared) => prepared.write(&mut booking, ground).await?.claim,
             None => {
+                booking.insert_all(std::mem::take(&mut ground.added)).await?;
                 save_subscription(&mut booking, &mut ground.subscription).await?;
                 booking.save(&mut ground.customer).await?;
                 None
@@ -210,7 +272,7 @@ impl Engine {
         let now = self.now();
         let at = update.proration_date.unwrap_or(now);
         let behavior = update.proration_behavior;
-        let pending = values(&ground.pending);
+        let pending = ground.waiting();
         let mut ids = self.ids();
         if let Some(end) = update.trial_end {
             if !changes.is_empty() {
@@ -295,14 +357,17 @@ fn allowed(own: &Subscription, update: &SubscriptionUpdate) -> Result<(), Refuse
             "This subscription's first payment is still open: only its metadata and its default \
              payment method can be updated.",
         ),
-        _ if update.payment_behavior == PaymentBehavior::ErrorIfIncomplete
-            && !update.items.is_empty() =>
-        {
-            Err(Refused::invalid(
-                "payment_behavior",
-                "error_if_incomplete is not supported when items change; use allow_incomplete.",
-            ))
-        }
-        _ => Ok(()),
+        _ => match update.beside_a_waiting_change() {
+            Some(field) if update.payment_behavior == PaymentBehavior::PendingIfIncomplete => {
+                Err(Refused::invalid(
+                    field,
+                    format!(
+                        "When `payment_behavior` is set to `pending_if_incomplete`, you can only \
+                         update attributes that may generate an invoice; `{field}` is not one."
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        },
     }
 }

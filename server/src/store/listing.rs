@@ -106,3 +106,20 @@ pub const ALERTS: ListSql = listing!(
 );
 /// Meters by status (`$7`, '' for all).
 pub const METERS: ListSql = listing!("meter", " and ($7 = '' or status = $7)");
+/// Promotion codes by code (`$7`, folded), coupon (`$8`), customer (`$9`), each '' for all, and
+/// `active` (`$10`, -1 for both).
+pub const PROMOTION_CODES: ListSql = listing!(
+    "promotion_code",
+    " and ($7 = '' or code = $7) and ($8 = '' or coupon = $8) and ($9 = '' or owner = $9) \
+     and ($10 = -1 or active = $10)"
+);
+/// Subscription schedules by customer (`$7`, '' for all), status (`$8`, '' for all), and the bounds
+/// (from, until) of `canceled_at` (`$9`, `$10`), `completed_at` (`$11`, `$12`) and `released_at`
+/// (`$13`, `$14`), in seconds; -1 for none.
+pub const SCHEDULES: ListSql = listing!(
+    "subscription_schedule",
+    " and ($7 = '' or customer = $7) and ($8 = '' or status = $8) \
+     and ($9 = -1 or (canceled_at >= $9 and canceled_at < $10)) \
+     and ($11 = -1 or (completed_at >= $11 and completed_at < $12)) \
+     and ($13 = -1 or (released_at >= $13 and released_at < $14))"
+);

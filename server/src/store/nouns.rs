@@ -3,11 +3,12 @@
 
 use perennial::catalog::{Price, Product};
 use perennial::customer::Customer;
-use perennial::discount::Coupon;
+use perennial::discount::{Coupon, PromotionCode};
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::payment::{PaymentIntent, PaymentMethod, SetupIntent};
 use perennial::portal::{PortalConfiguration, PortalSession};
 use perennial::quote::Quote;
+use perennial::schedule::Schedule;
 use perennial::subscription::Subscription;
 use perennial::tax::TaxRate;
 use perennial::test_clock::TestClock;
@@ -142,6 +143,45 @@ document!(
     ]
 );
 document!(Coupon, "coupon", "coupon", "", "", "", |_c| Vec::new());
+document!(
+    PromotionCode,
+    "promotion_code",
+    "promotion_code",
+    ", code, coupon, owner, active",
+    ", $6, $7, $8, $9",
+    ", code = $6, coupon = $7, owner = $8, active = $9",
+    |p| vec![
+        Column::text(p.folded()),
+        Column::text(&p.coupon),
+        Column::text(p.customer.as_ref().map_or("", |own| own.as_str())),
+        Column::Number(Some(i64::from(p.active))),
+    ]
+);
+document!(
+    Schedule,
+    "subscription_schedule",
+    "subscription_schedule",
+    ", customer, subscription, status, due_at, canceled_at, completed_at, released_at, test_clock, \
+     clock_due_at, shard",
+    ", $6, $7, $8, $9, $10, $11, $12, $13, $14, $15",
+    ", customer = $6, subscription = $7, status = $8, due_at = $9, canceled_at = $10, \
+     completed_at = $11, released_at = $12, test_clock = $13, clock_due_at = $14, shard = $15",
+    |s| {
+        let [real, clock, clocked] = due::moments(s.test_clock.as_ref(), s.due_at());
+        vec![
+            Column::text(&s.customer),
+            Column::text_or_null(s.subscription.as_ref()),
+            Column::text(due::schedule_status_name(s.status)),
+            real,
+            Column::moment(s.canceled_at),
+            Column::moment(s.completed_at),
+            Column::moment(s.released_at),
+            clock,
+            clocked,
+            Column::shard(Some(&s.customer)),
+        ]
+    }
+);
 document!(
     TaxRate,
     "tax_rate",
@@ -442,5 +482,17 @@ pub const TAX_RATES_BY_IDS: &str = "select body, revision, sort from tax_rate \
 pub const COUPONS_BY_IDS: &str = "select body, revision, sort from coupon \
     where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
     $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+/// Up to twenty promotion codes (`$3` to `$22`); unused places are ''.
+pub const PROMOTION_CODES_BY_IDS: &str = "select body, revision, sort from promotion_code \
+    where merchant = $1 and livemode = $2 and id in ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+    $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+/// The active promotion codes that read `$3` (folded): for a customer (`$4`) or for everybody.
+pub const PROMOTION_CODES_BY_CODE: &str = "select body, revision, sort from promotion_code \
+    where merchant = $1 and livemode = $2 and code = $3 and active = 1 and owner in ('', $4) \
+    order by owner desc limit 2";
+/// Whether a customer (`$3`) has ever paid: any invoice with money on it.
+pub const INVOICES_PAID_BY_CUSTOMER: &str = "select body, revision, sort from invoice \
+    where merchant = $1 and livemode = $2 and customer = $3 and status = 'paid' \
+    order by sort limit 20";
 /// Forgets quotes that ended before `$1`, of all merchants.
 pub const QUOTES_PRUNE: &str = "delete from quote where expires_at < $1";

@@ -141,6 +141,7 @@ fn line_row(
     let title = match line.kind {
         LineKind::UnusedTime => words.change_unused(&product),
         LineKind::RemainingTime => words.change_remaining(&product),
+        LineKind::TrueUp => words.document_commitment().to_owned(),
         _ => product,
     };
     let span = words.change_span(

@@ -48,6 +48,7 @@ fn price(product: &str, minor: i64, cadence: Cadence) -> Price {
         }),
         pricing: Pricing::per_unit(Decimal12::from_integer(minor)),
         tax_behavior: TaxBehavior::Unspecified,
+        inline: false,
         metadata: Metadata::default(),
         created: Timestamp(0),
     }

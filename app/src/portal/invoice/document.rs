@@ -111,6 +111,7 @@ fn name(words: Words, line: &Line) -> String {
         LineKind::Trial => words.document_trial(product),
         LineKind::Recurring => product.clone(),
         LineKind::OneTime => line.description.clone(),
+        LineKind::TrueUp => words.document_commitment().to_owned(),
     }
 }
 
@@ -123,7 +124,11 @@ fn why(words: Words, line: &Line) -> Option<String> {
     match line.kind {
         LineKind::UnusedTime => Some(words.invoice_why_unused(&end, &start)),
         LineKind::RemainingTime => Some(words.invoice_why_remaining(&end, &start)),
-        LineKind::Recurring | LineKind::Usage | LineKind::Trial | LineKind::OneTime => None,
+        LineKind::Recurring
+        | LineKind::Usage
+        | LineKind::Trial
+        | LineKind::OneTime
+        | LineKind::TrueUp => None,
     }
 }
 

@@ -292,6 +292,7 @@ pub fn invoice() -> Invoice {
                 name: Some("Spring".to_owned()),
                 off: Off::Percent(Decimal12::from_integer(10)),
                 duration: Duration::Forever,
+                currency_options: std::collections::BTreeMap::new(),
                 applies_to: vec![],
                 max_redemptions: None,
                 times_redeemed: 1,

@@ -54,6 +54,7 @@ impl Engine {
             name: new.name,
             off: new.off,
             duration: new.duration,
+            currency_options: std::collections::BTreeMap::new(),
             applies_to: new.applies_to,
             max_redemptions: new.max_redemptions,
             times_redeemed: 0,

@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// A price as it will be, not saved. `under` is the parameter that it was given in, if any.
-    pub(super) fn new_price(
+    pub(crate) fn new_price(
         &self,
         new: &NewPrice,
         product: &Product,
@@ -121,6 +121,7 @@ impl Engine {
             recurring: new.recurring.clone(),
             pricing: new.pricing.clone(),
             tax_behavior: new.tax_behavior,
+            inline: false,
             metadata: new_metadata(new.metadata.as_ref())?,
             created: self.now(),
         };

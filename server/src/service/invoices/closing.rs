@@ -9,6 +9,7 @@ use perennial::subscription::{CollectionMethod, Event, Status, Subscription};
 use super::{defect, entry};
 use crate::service::booking::{Booking, Edit};
 use crate::service::books::Parts;
+use crate::service::pending_updates::settle;
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
@@ -119,6 +120,7 @@ impl Engine {
         if let Some(event) = event {
             subscription.status = subscription.status.transition(event).map_err(defect)?;
         }
+        settle(subscription, invoice);
         if subscription.status == Status::IncompleteExpired {
             subscription.ended_at = Some(self.now());
         }

@@ -59,6 +59,13 @@ fn schedule(
     now: Timestamp,
 ) -> Result<bool, Refused> {
     let invoice = &mut *parts.invoice;
+    if let Some(own) = parts.subscription.as_deref()
+        && own.pending_update.as_ref().is_some_and(|update| update.invoice == invoice.id)
+    {
+        // The change waits for this payment: nothing is behind, and nobody tries by themselves.
+        invoice.next_payment_attempt = None;
+        return Ok(false);
+    }
     let status = parts.subscription.as_ref().map(|own| own.status);
     if let Some(own) = parts.subscription.as_deref_mut()
         && matches!(own.status, Status::Active | Status::PastDue)

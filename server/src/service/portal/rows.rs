@@ -208,11 +208,16 @@ pub(super) fn may(subscription: &Subscription, features: &Features) -> May {
             || (rules.quantity && subscription.items.iter().any(listed))
     });
     let live = !status.is_final();
+    // A contract is changed and ended by those who made it.
+    let free = !subscription.is_under_contract();
     May {
-        change: changes && status.is_changeable() && status != Status::Paused && !ending,
-        cancel: features.subscription_cancel.is_some() && live && !ending,
-        keep: features.subscription_cancel.is_some() && live && ending,
-        undo_change: update.is_some() && live && subscription.scheduled_change.is_some(),
+        change: free && changes && status.is_changeable() && status != Status::Paused && !ending,
+        cancel: free && features.subscription_cancel.is_some() && live && !ending,
+        keep: free && features.subscription_cancel.is_some() && live && ending,
+        undo_change: free
+            && update.is_some()
+            && live
+            && subscription.scheduled_change.is_some(),
     }
 }
 

@@ -48,6 +48,7 @@ impl Engine {
         if found.status.is_final() {
             return Err(Refused::not_found("subscription", id.as_str()));
         }
+        self.expire_pending_update(scope, id).await?;
         let invoices = self.invoices_of(scope, id).await?;
         self.give_up_payments(scope, &invoices).await?;
         // Its first payment may have turned out to be there: then it ends as any other.
@@ -236,7 +237,7 @@ impl Engine {
             let mut subscription = self.edit_subscription(scope, id).await?;
             change(&mut subscription)?;
             let mut booking = Booking::begin(self, scope).await?;
-            booking.save(&mut subscription).await?;
+            save_subscription(&mut booking, &mut subscription).await?;
             booking.commit().await?;
             Ok(subscription.into_row())
         })

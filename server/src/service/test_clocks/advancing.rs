@@ -28,6 +28,7 @@ const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 6] = [
     ("setup_intent", Work::set_up),
     ("subscription", Work::subscription),
     ("invoice", Work::invoice),
+    ("subscription_schedule", Work::schedule),
     ("mail", Work::mail),
     ("usage_span", Work::span),
 ];

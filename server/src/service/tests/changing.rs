@@ -72,7 +72,7 @@ impl Half {
         SubscriptionUpdate {
             items: vec![UpdateItem {
                 id: Some(self.item.clone()),
-                price: Some(price.id.clone()),
+                price: Some(price.id.clone().into()),
                 ..UpdateItem::default()
             }],
             proration_behavior: behavior,
@@ -441,7 +441,7 @@ async fn updates_that_can_not_be_are_refused_by_name() {
         let cases = [
             (
                 item(UpdateItem {
-                    price: Some(yen.id.clone()),
+                    price: Some(yen.id.clone().into()),
                     ..none.clone()
                 }),
                 "items",

@@ -150,6 +150,7 @@ impl World {
             }),
             pricing: Pricing::per_unit(Decimal12::from_integer(minor)),
             tax_behavior: TaxBehavior::Exclusive,
+            inline: false,
             metadata: Metadata::default(),
             created: self.engine.now(),
         };

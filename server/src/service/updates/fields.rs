@@ -1,62 +1,42 @@
 //! What an update names and says, set on the subscription.
 
-use std::collections::HashMap;
-
 use perennial::calendar::Timestamp;
-use perennial::catalog::Price;
-use perennial::discount::Discount;
-use perennial::id::{CouponId, PriceId, SubscriptionItemId, TaxRateId};
+use perennial::id::{CustomerId, SubscriptionItemId};
 use perennial::subscription::{Cancellation, CollectionMethod, ItemChange, Subscription};
-use perennial::tax::TaxRate;
 
 use super::SubscriptionUpdate;
 use crate::service::changes::Ground;
-use crate::service::named::{Redeemed, named_rates};
+use crate::service::choices::{Asked, Choices, Recipient};
 use crate::service::{Engine, Refused};
-use crate::store::document::Stored;
-use crate::store::{Scope, nouns};
-
-/// Everything that an update names, found.
-pub(super) struct Named {
-    pub(super) prices: HashMap<String, Stored<Price>>,
-    pub(super) rates: HashMap<String, Stored<TaxRate>>,
-    pub(super) redeemed: Redeemed,
-}
+use crate::store::Scope;
 
 impl Engine {
     /// Finds what an update names, a few queries in all.
     pub(super) async fn named(
         &self,
         scope: &Scope,
+        customer: &CustomerId,
         update: &SubscriptionUpdate,
-    ) -> Result<Named, Refused> {
-        let prices: Vec<&str> = update
-            .items
-            .iter()
-            .filter_map(|item| item.price.as_ref())
-            .map(PriceId::as_str)
-            .collect();
-        let own_rates = update
-            .items
-            .iter()
-            .filter_map(|item| item.tax_rates.as_ref())
-            .flatten();
-        let rates: Vec<&TaxRateId> = own_rates
-            .chain(update.default_tax_rates.iter().flatten())
-            .collect();
-        let own_coupons = update
-            .items
-            .iter()
-            .filter_map(|item| item.discounts.as_ref())
-            .flatten();
-        let coupons: Vec<&CouponId> = own_coupons
-            .chain(update.discounts.iter().flatten())
-            .collect();
-        Ok(Named {
-            prices: self.find_many(scope, nouns::PRICES_BY_IDS, &prices).await?,
-            rates: self.tax_rates(scope, rates.into_iter()).await?,
-            redeemed: self.coupons(scope, coupons.into_iter()).await?,
-        })
+    ) -> Result<Choices, Refused> {
+        let items = &update.items;
+        let added = &update.added;
+        let own_prices = items.iter().filter_map(|item| item.price.as_ref());
+        let own_rates = items.iter().filter_map(|item| item.tax_rates.as_ref());
+        let own_discounts = items.iter().filter_map(|item| item.discounts.as_ref());
+        let asked = Asked {
+            prices: own_prices.chain(added.iter().map(|one| &one.price)).collect(),
+            rates: own_rates
+                .flatten()
+                .chain(update.default_tax_rates.iter().flatten())
+                .chain(added.iter().flat_map(|one| &one.tax_rates))
+                .collect(),
+            discounts: own_discounts
+                .flatten()
+                .chain(update.discounts.iter().flatten())
+                .chain(added.iter().flat_map(|one| &one.discounts))
+                .collect(),
+        };
+        self.choices(scope, customer, &asked).await
     }
 
     /// Everything but items, anchor and trial.
@@ -65,7 +45,7 @@ impl Engine {
         scope: &Scope,
         ground: &mut Ground,
         update: &SubscriptionUpdate,
-        named: &mut Named,
+        named: &mut Choices,
     ) -> Result<(), Refused> {
         let now = self.now();
         if let Some(Some(method)) = &update.default_payment_method {
@@ -82,10 +62,18 @@ impl Engine {
             own.default_payment_method.clone_from(method);
         }
         if let Some(ids) = &update.default_tax_rates {
-            own.default_tax_rates = named_rates(&named.rates, ids, "default_tax_rates")?;
+            own.default_tax_rates = named.rates(ids, "default_tax_rates")?;
         }
         if let Some(coupons) = &update.discounts {
-            own.discounts = self.discounts(&own.discounts, coupons, "discounts", named)?;
+            let to = Recipient {
+                customer: own.customer.clone(),
+                purchase: None,
+            };
+            let present = own.discounts.clone();
+            own.discounts = named.discounts(self, &present, coupons, &to, now, "discounts")?;
+        }
+        if let Some(thresholds) = update.billing_thresholds {
+            own.billing_thresholds = thresholds;
         }
         if let Some(pause) = update.pause_collection {
             own.pause_collection = pause;
@@ -119,59 +107,23 @@ impl Engine {
         set_ending(own, update, cancellation, now)
     }
 
-    /// Discounts for a list of coupons; a coupon that is already given goes on as it is.
-    fn discounts(
-        &self,
-        present: &[Discount],
-        coupons: &[CouponId],
-        param: &str,
-        named: &mut Named,
-    ) -> Result<Vec<Discount>, Refused> {
-        let mut discounts = Vec::with_capacity(coupons.len());
-        for id in coupons {
-            match present.iter().find(|own| own.coupon.id == *id) {
-                Some(own) => discounts.push(own.clone()),
-                None => {
-                    let (now, mut ids) = (self.now(), self.ids());
-                    let one = std::slice::from_ref(id);
-                    discounts.extend(named.redeemed.give(one, param, now, &mut ids)?);
-                }
-            }
-        }
-        Ok(discounts)
-    }
-
     /// The wishes in the domain's words. Tax rates, discounts and metadata of items that stay are
     /// set directly: they change nothing that was billed.
     pub(super) fn item_changes(
         &self,
         own: &mut Subscription,
         update: &SubscriptionUpdate,
-        named: &mut Named,
+        named: &mut Choices,
     ) -> Result<Vec<ItemChange>, Refused> {
         let mut changes = Vec::with_capacity(update.items.len());
         for (index, wish) in update.items.iter().enumerate() {
             let param = format!("items[{index}]");
             let price = match &wish.price {
-                Some(id) => Some(
-                    named
-                        .prices
-                        .get(id.as_str())
-                        .map(|row| row.value.clone())
-                        .ok_or_else(|| Refused::NotFound {
-                            kind: "price",
-                            id: id.to_string(),
-                            param: Some(format!("{param}[price]")),
-                        })?,
-                ),
+                Some(choice) => Some(named.price(self, choice, &param)?),
                 None => None,
             };
             let rates = match &wish.tax_rates {
-                Some(ids) => Some(named_rates(
-                    &named.rates,
-                    ids,
-                    &format!("{param}[tax_rates]"),
-                )?),
+                Some(ids) => Some(named.rates(ids, &format!("{param}[tax_rates]"))?),
                 None => None,
             };
             let Some(id) = &wish.id else {
@@ -199,7 +151,12 @@ impl Engine {
             let discounts = match &wish.discounts {
                 Some(coupons) => {
                     let param = format!("{param}[discounts]");
-                    Some(self.discounts(&present, coupons, &param, named)?)
+                    let to = Recipient {
+                        customer: own.customer.clone(),
+                        purchase: None,
+                    };
+                    let now = self.now();
+                    Some(named.discounts(self, &present, coupons, &to, now, &param)?)
                 }
                 None => None,
             };
@@ -209,6 +166,9 @@ impl Engine {
                 }
                 if let Some(discounts) = discounts {
                     item.discounts = discounts;
+                }
+                if let Some(mark) = wish.usage_gte {
+                    item.usage_gte = mark;
                 }
                 let metadata = item.metadata.merge(&wish.metadata);
                 metadata.map_err(|error| {
