@@ -19,6 +19,8 @@ use perennial::subscription::{
     BillingMode, BillingThresholds, CollectionMethod, ProrationBehavior, Status, Subscription,
 };
 
+use perennial::usage::ended_spans;
+
 pub use phases::{NewPhase, PhaseMoment};
 
 use super::billing::schedule_draft;
@@ -602,7 +604,11 @@ impl Engine {
         let pending = self.pending(scope, &customer.id).await?;
         let waiting = values(&pending);
         let mut ids = self.ids();
+        let before = (*subscription).clone();
         let turned = subscription.turn(&customer, &waiting, now, &mut ids)?;
+        // What metered items used until they go or get another price is billed with the next invoice.
+        let spans = ended_spans(&before, &subscription, turned.at, &mut ids);
+        subscription.owes_usage |= !spans.is_empty();
         let mut invoice = turned.invoice;
         if let Some(invoice) = &mut invoice {
             let draft_seconds = self.merchant(scope).await?.draft_seconds;
@@ -610,6 +616,7 @@ impl Engine {
         }
         let mut booking = Booking::begin(self, scope).await?;
         booking.insert_all(turned.pending).await?;
+        booking.insert_all(spans).await?;
         if let Some(invoice) = invoice {
             let invoice = booking.insert(invoice).await?;
             book_taken(&mut booking, pending, &turned.taken, &invoice.id).await?;

@@ -166,7 +166,7 @@ async fn labels_and_endings_change_and_change_back() {
             ),
             ("proration_behavior=sometimes", "", "proration_behavior"),
             (
-                "payment_behavior=pending_if_incomplete",
+                "payment_behavior=whenever_it_suits",
                 "",
                 "payment_behavior",
             ),

@@ -23,7 +23,7 @@ pub type Stop = watch::Receiver<bool>;
 
 /// What can be due by a test clock: the table, and how a row of it is worked on. Those first do
 /// first what is due at the same moment.
-const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 6] = [
+const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 7] = [
     ("payment_intent", Work::intent),
     ("setup_intent", Work::set_up),
     ("subscription", Work::subscription),
