@@ -5,16 +5,14 @@ use perennial::calendar::{Cadence, Interval, Period, Timestamp};
 use perennial::catalog::{Recurring, TaxBehavior, UsageType};
 use perennial::id::{PriceId, ProductId};
 use perennial::pricing::Pricing;
-use perennial::schedule::{
-    CommitmentPeriod, DefaultSettings, MinimumCommitment, PhaseAnchor,
-};
+use perennial::schedule::{CommitmentPeriod, DefaultSettings, MinimumCommitment, PhaseAnchor};
 use perennial::subscription::{CollectionMethod, ITEMS_MAX, ProrationBehavior};
 
 use super::params::Params;
 use super::portal_configurations::PRORATIONS;
 use super::prices::{INTERVALS, TAX_BEHAVIORS, amount};
-use super::subscriptions::{collection_method, days_until_due, new_item, tax_rates};
 use super::setup_intents;
+use super::subscriptions::{collection_method, days_until_due, new_item, tax_rates};
 use crate::service::added::{ADDED_MAX, NewAdded};
 use crate::service::catalog::{NewPrice, PriceProduct};
 use crate::service::choices::{DiscountChoice, PriceChoice};
@@ -150,7 +148,10 @@ fn period(params: &mut Params) -> Option<Period> {
         });
         read.flatten()
     };
-    let start = end("start", &["max_item_period_start", "phase_start", "timestamp"]);
+    let start = end(
+        "start",
+        &["max_item_period_start", "phase_start", "timestamp"],
+    );
     let end = end("end", &["min_item_period_end", "phase_end", "timestamp"]);
     match (start, end) {
         (Some(start), Some(end)) if start <= end => Some(Period { start, end }),

@@ -138,7 +138,11 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
     let changed = engine
         .update_promotion_code(&call.scope, &id, update)
         .await?;
-    Ok(whole::promotion_code(&changed, call.scope.livemode, call.now))
+    Ok(whole::promotion_code(
+        &changed,
+        call.scope.livemode,
+        call.now,
+    ))
 }
 
 async fn list(mut call: Call) -> Result<Value, Problem> {

@@ -35,10 +35,7 @@ pub fn routes() -> Routes {
             "/v1/subscription_schedules/{id}",
             get(kind, retrieve).merge(post(kind, update)),
         )
-        .route(
-            "/v1/subscription_schedules/{id}/cancel",
-            post(kind, cancel),
-        )
+        .route("/v1/subscription_schedules/{id}/cancel", post(kind, cancel))
         .route(
             "/v1/subscription_schedules/{id}/release",
             post(kind, release),
@@ -61,11 +58,16 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         let from: Option<SubscriptionId> = p.id("from_subscription", "subscription");
         let metadata = setup_intents::metadata(p);
         if let Some(from) = from {
-            for name in ["phases", "customer", "start_date", "end_behavior", "default_settings"] {
+            for name in [
+                "phases",
+                "customer",
+                "start_date",
+                "end_behavior",
+                "default_settings",
+            ] {
                 if p.has(name) {
-                    let message = format!(
-                        "You may not specify `{name}` when `from_subscription` is passed."
-                    );
+                    let message =
+                        format!("You may not specify `{name}` when `from_subscription` is passed.");
                     p.refuse(name, message);
                 }
             }
@@ -165,7 +167,15 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
         (paging::page(p), filter)
     })?;
     let sql = listing::SCHEDULES;
-    paging::answer(&call, sql, &page, &filter, URL, whole::subscription_schedule).await
+    paging::answer(
+        &call,
+        sql,
+        &page,
+        &filter,
+        URL,
+        whole::subscription_schedule,
+    )
+    .await
 }
 
 /// What the subscription of the first phase refuses is a fault of that phase.

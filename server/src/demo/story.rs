@@ -416,7 +416,11 @@ impl Life<'_> {
             None => None,
         };
         let discounts = match coupon {
-            Some(id) => vec![CouponId::parse(id).map_err(|e| defect(e.to_string()))?.into()],
+            Some(id) => vec![
+                CouponId::parse(id)
+                    .map_err(|e| defect(e.to_string()))?
+                    .into(),
+            ],
             None => Vec::new(),
         };
         let country = person.address.last().copied().unwrap_or_default();

@@ -121,7 +121,8 @@ impl Engine {
         let named: Stored<Quote> = self.find(scope, id.as_str()).await?;
         if named.confirmed.is_none() {
             // It was quoted for the subscription as it is, not as it may become.
-            self.expire_pending_update(scope, &named.subscription).await?;
+            self.expire_pending_update(scope, &named.subscription)
+                .await?;
         }
         let claim = self
             .retrying(|| self.confirm_once(scope, id, on_session))
@@ -335,7 +336,9 @@ impl Prepared {
                 }
             }
         }
-        booking.insert_all(std::mem::take(&mut ground.added)).await?;
+        booking
+            .insert_all(std::mem::take(&mut ground.added))
+            .await?;
         if let Some(invoice) = self.invoice {
             let invoice = booking.insert(invoice).await?;
             book_taken(booking, ground.pending, &self.taken, &invoice.id).await?;

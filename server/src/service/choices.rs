@@ -125,9 +125,17 @@ impl Engine {
         Ok(Choices {
             prices: self.find_many(scope, nouns::PRICES_BY_IDS, &prices).await?,
             products: self.products_named(scope, &products).await?,
-            rates: self.find_many(scope, nouns::TAX_RATES_BY_IDS, &rates).await?,
-            coupons: coupons.into_iter().map(|(id, row)| (id, Edit::of(row))).collect(),
-            codes: codes.into_iter().map(|(id, row)| (id, Edit::of(row))).collect(),
+            rates: self
+                .find_many(scope, nouns::TAX_RATES_BY_IDS, &rates)
+                .await?,
+            coupons: coupons
+                .into_iter()
+                .map(|(id, row)| (id, Edit::of(row)))
+                .collect(),
+            codes: codes
+                .into_iter()
+                .map(|(id, row)| (id, Edit::of(row)))
+                .collect(),
             has_paid: asks_first && self.has_paid(scope, customer).await?,
             made: Vec::new(),
         })
@@ -143,8 +151,7 @@ impl Engine {
         }
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let mut connection = self.store.read().await?;
-        let rows: Vec<Stored<Product>> =
-            document::load_many(&mut connection, scope, &ids).await?;
+        let rows: Vec<Stored<Product>> = document::load_many(&mut connection, scope, &ids).await?;
         Ok(rows
             .into_iter()
             .map(|row| (row.id.to_string(), row))
@@ -281,13 +288,20 @@ impl Choices {
                     .map_err(|error| refused(&error, &format!("{param}[promotion_code]")))?;
                 code.times_redeemed = code.times_redeemed.saturating_add(1);
                 // A code that is used up stays off, whatever happens to its coupon.
-                if code.max_redemptions.is_some_and(|most| code.times_redeemed >= most) {
+                if code
+                    .max_redemptions
+                    .is_some_and(|most| code.times_redeemed >= most)
+                {
                     code.active = false;
                 }
                 (code.coupon.clone(), Some(id.clone()))
             }
         };
-        let field = if code.is_some() { "promotion_code" } else { "coupon" };
+        let field = if code.is_some() {
+            "promotion_code"
+        } else {
+            "coupon"
+        };
         let coupon = self.coupons.get_mut(coupon_id.as_str());
         let coupon = coupon.ok_or_else(|| missing("coupon", coupon_id.to_string(), field))?;
         coupon
@@ -314,7 +328,10 @@ impl Choices {
 /// Stripe's refusal of a coupon or a code, at the parameter that names it.
 pub(crate) fn refused(error: &DiscountError, param: &str) -> Refused {
     let (code, message) = match error {
-        DiscountError::Expired => (Some("coupon_expired"), "This coupon has expired.".to_owned()),
+        DiscountError::Expired => (
+            Some("coupon_expired"),
+            "This coupon has expired.".to_owned(),
+        ),
         DiscountError::UsedUp => (
             Some("coupon_expired"),
             "This coupon has expired: it was redeemed as often as it may be.".to_owned(),
@@ -325,9 +342,7 @@ pub(crate) fn refused(error: &DiscountError, param: &str) -> Refused {
         | DiscountError::CodeOfAnother
         | DiscountError::CodeNotFirst
         | DiscountError::CodeBelowMinimum
-        | DiscountError::CodeNeedsPurchase => {
-            (Some("promotion_code_invalid"), capitalised(error))
-        }
+        | DiscountError::CodeNeedsPurchase => (Some("promotion_code_invalid"), capitalised(error)),
         other => (None, capitalised(other)),
     };
     Refused::Invalid {

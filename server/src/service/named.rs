@@ -8,8 +8,8 @@ use perennial::payment::PaymentMethod;
 use perennial::tax::TaxRate;
 
 use super::{Engine, Refused};
-use crate::store::document::{self, Column, Document, Stored};
 use crate::store::Scope;
+use crate::store::document::{self, Column, Document, Stored};
 
 /// Ids that one look-up takes.
 const LOOKUP_IDS_MAX: usize = 20;

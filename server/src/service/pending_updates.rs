@@ -70,7 +70,11 @@ pub(crate) fn settle(own: &mut Subscription, invoice: &Invoice) {
             if let Some(end) = update.trial_end {
                 own.trial_end = Some(end);
             }
-            if own.scheduled_change.as_ref().is_some_and(|c| c.phase.is_none()) {
+            if own
+                .scheduled_change
+                .as_ref()
+                .is_some_and(|c| c.phase.is_none())
+            {
                 own.scheduled_change = None;
             }
             for commitment in &mut own.commitments {
@@ -87,7 +91,10 @@ pub(crate) fn settle(own: &mut Subscription, invoice: &Invoice) {
 
 /// Whether a change may wait for its payment on a subscription that stands like this.
 pub(crate) fn may_wait(own: &Subscription) -> bool {
-    matches!(own.status, Status::Active | Status::Trialing | Status::PastDue)
+    matches!(
+        own.status,
+        Status::Active | Status::Trialing | Status::PastDue
+    )
 }
 
 impl Engine {

@@ -6,9 +6,7 @@ mod phases;
 use perennial::calendar::Timestamp;
 use perennial::customer::Customer;
 use perennial::discount::Discount;
-use perennial::id::{
-    CustomerId, PaymentMethodId, SubscriptionId, SubscriptionScheduleId,
-};
+use perennial::id::{CustomerId, PaymentMethodId, SubscriptionId, SubscriptionScheduleId};
 use perennial::metadata::{Metadata, MetadataChange};
 use perennial::quote::Applied;
 use perennial::schedule::{
@@ -123,7 +121,9 @@ impl Engine {
         scope: &Scope,
         new: NewSchedule,
     ) -> Result<Stored<Schedule>, Refused> {
-        let made = self.retrying(|| self.create_schedule_once(scope, &new)).await?;
+        let made = self
+            .retrying(|| self.create_schedule_once(scope, &new))
+            .await?;
         if made.status == ScheduleStatus::Active {
             self.catch_up(scope, &made).await?;
         }
@@ -252,7 +252,10 @@ impl Engine {
                 return Err(Refused::invalid(param, message));
             }
             let end = subscription.period_end().unwrap_or(now);
-            let starts = subscription.items.iter().map(|item| item.current_period.start);
+            let starts = subscription
+                .items
+                .iter()
+                .map(|item| item.current_period.start);
             let start = starts.min().unwrap_or(now);
             let phase = Phase::of(&subscription, start, end);
             let mut ids = self.ids();
@@ -390,7 +393,12 @@ impl Engine {
             .skip(current)
             .flat_map(|phase| {
                 let own = phase.items.iter().flat_map(|item| &item.discounts);
-                phase.discounts.iter().chain(own).cloned().collect::<Vec<_>>()
+                phase
+                    .discounts
+                    .iter()
+                    .chain(own)
+                    .cloned()
+                    .collect::<Vec<_>>()
             })
             .collect();
         let customer = schedule.customer.clone();
@@ -545,7 +553,10 @@ impl Engine {
     ) -> Result<(), Refused> {
         // Starting, telling and letting go may all be due at once.
         for _ in 0..3 {
-            if !self.retrying(|| self.advance_schedule_once(scope, id)).await? {
+            if !self
+                .retrying(|| self.advance_schedule_once(scope, id))
+                .await?
+            {
                 break;
             }
         }

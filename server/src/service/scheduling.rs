@@ -8,12 +8,8 @@
 
 use perennial::calendar::Timestamp;
 use perennial::id::SubscriptionScheduleId;
-use perennial::schedule::{
-    DefaultSettings, EndBehavior, Origin, Phase, Schedule, ScheduleStatus,
-};
-use perennial::subscription::{
-    CancellationReason, ScheduledChange, Subscription, items_after,
-};
+use perennial::schedule::{DefaultSettings, EndBehavior, Origin, Phase, Schedule, ScheduleStatus};
+use perennial::subscription::{CancellationReason, ScheduledChange, Subscription, items_after};
 
 use super::booking::{Booking, Edit};
 use super::{Engine, Refused};
@@ -51,7 +47,9 @@ impl Engine {
     ) -> Result<Option<Led>, Refused> {
         let before = subscription.before().schedule.clone();
         let Some(id) = before.or_else(|| subscription.schedule.clone()) else {
-            return self.waiting_schedule(subscription).map(|new| new.map(Led::New));
+            return self
+                .waiting_schedule(subscription)
+                .map(|new| new.map(Led::New));
         };
         let row: Stored<Schedule> = self.find(scope, id.as_str()).await?;
         let mut schedule = Edit::of(row);
@@ -124,7 +122,10 @@ impl Engine {
 
 /// The phase that runs, and the one that waits: an interval of it, after which nothing changes.
 fn phases_of(subscription: &Subscription, change: &ScheduledChange) -> Result<Vec<Phase>, Refused> {
-    let starts = subscription.items.iter().map(|item| item.current_period.start);
+    let starts = subscription
+        .items
+        .iter()
+        .map(|item| item.current_period.start);
     let start = starts.min().unwrap_or(change.requested_at).min(change.at);
     let now = Phase::of(subscription, start, change.at);
     let mut after = subscription.clone();
@@ -137,11 +138,7 @@ fn phases_of(subscription: &Subscription, change: &ScheduledChange) -> Result<Ve
 }
 
 /// Its subscription is over.
-fn ended(
-    schedule: &mut Schedule,
-    subscription: &mut Subscription,
-    now: Timestamp,
-) -> &'static str {
+fn ended(schedule: &mut Schedule, subscription: &mut Subscription, now: Timestamp) -> &'static str {
     schedule.close(subscription.ended_at.unwrap_or(now));
     let unpaid = subscription
         .cancellation

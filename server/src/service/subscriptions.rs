@@ -10,8 +10,9 @@ use perennial::metadata::Metadata;
 use perennial::payment::Decline;
 use perennial::schedule::MinimumCommitment;
 use perennial::subscription::{
-    Anchor, BillingMode, BillingThresholds, CollectionMethod, Creation, ITEMS_MAX, MissingPaymentMethod,
-    NewItem as DomainItem, ProrationBehavior, Subscription, SubscriptionError,
+    Anchor, BillingMode, BillingThresholds, CollectionMethod, Creation, ITEMS_MAX,
+    MissingPaymentMethod, NewItem as DomainItem, ProrationBehavior, Subscription,
+    SubscriptionError,
 };
 
 pub use ending::Cancel;
@@ -23,8 +24,8 @@ use super::find::{missing, values};
 use super::invoices::{Collect, Issued, book_issued, book_taken, defect};
 use super::payments::{Claim, PaymentResult};
 use super::{Engine, Refused};
-use crate::store::document::Stored;
 use crate::store::Scope;
+use crate::store::document::Stored;
 
 /// How long before a trial's end it is told, in seconds (Stripe: 3 days).
 pub const TRIAL_NOTICE_SECONDS: i64 = 3 * 86_400;
@@ -307,7 +308,9 @@ impl Engine {
         let own_discounts = new.items.iter().flat_map(|item| &item.discounts);
         let added = &new.added;
         let asked = Asked {
-            prices: own_prices.chain(added.iter().map(|one| &one.price)).collect(),
+            prices: own_prices
+                .chain(added.iter().map(|one| &one.price))
+                .collect(),
             rates: own_rates
                 .chain(&new.default_tax_rates)
                 .chain(added.iter().flat_map(|one| &one.tax_rates))
@@ -372,7 +375,11 @@ impl Engine {
     }
 
     /// With `error_if_incomplete`: undoes what could not be paid, and says why.
-    pub(super) async fn refuse_unpaid(&self, scope: &Scope, result: PaymentResult) -> Result<(), Refused> {
+    pub(super) async fn refuse_unpaid(
+        &self,
+        scope: &Scope,
+        result: PaymentResult,
+    ) -> Result<(), Refused> {
         let (invoice, decline) = match result {
             PaymentResult::Paid { .. } | PaymentResult::Unknown { .. } => return Ok(()),
             PaymentResult::Declined { invoice, decline } => (invoice, decline),

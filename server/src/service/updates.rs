@@ -6,13 +6,13 @@ use perennial::calendar::Timestamp;
 use perennial::id::{PaymentMethodId, SubscriptionId, SubscriptionItemId, TaxRateId};
 use perennial::quote::{Applied, ChangeContext, apply, give_trial, restart};
 use perennial::subscription::{
-    BillingThresholds, CollectionMethod, Feedback, ItemChange, PauseCollection, ProrationBehavior, Renewed, Status,
-    Subscription, added_items,
+    BillingThresholds, CollectionMethod, Feedback, ItemChange, PauseCollection, ProrationBehavior,
+    Renewed, Status, Subscription, added_items,
 };
 
+use super::added::NewAdded;
 use super::booking::Booking;
 use super::books::save_subscription;
-use super::added::NewAdded;
 use super::changes::{Ground, Prepared};
 use super::choices::{Choices, DiscountChoice, PriceChoice};
 use super::invoices::Collect;
@@ -116,7 +116,10 @@ impl SubscriptionUpdate {
             (self.cancel_at.is_some(), "cancel_at"),
             (self.cancel_at_period_end.is_some(), "cancel_at_period_end"),
             (self.pause_collection.is_some(), "pause_collection"),
-            (self.default_payment_method.is_some(), "default_payment_method"),
+            (
+                self.default_payment_method.is_some(),
+                "default_payment_method",
+            ),
             (self.default_tax_rates.is_some(), "default_tax_rates"),
             (self.discounts.is_some(), "discounts"),
             (self.billing_thresholds.is_some(), "billing_thresholds"),
@@ -252,7 +255,9 @@ impl Engine {
         let claim = match prepared {
             Some(prepared) => prepared.write(&mut booking, ground).await?.claim,
             None => {
-                booking.insert_all(std::mem::take(&mut ground.added)).await?;
+                booking
+                    .insert_all(std::mem::take(&mut ground.added))
+                    .await?;
                 save_subscription(&mut booking, &mut ground.subscription).await?;
                 booking.save(&mut ground.customer).await?;
                 None

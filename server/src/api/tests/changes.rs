@@ -165,11 +165,7 @@ async fn labels_and_endings_change_and_change_back() {
                 "items[0][quantity]",
             ),
             ("proration_behavior=sometimes", "", "proration_behavior"),
-            (
-                "payment_behavior=whenever_it_suits",
-                "",
-                "payment_behavior",
-            ),
+            ("payment_behavior=whenever_it_suits", "", "payment_behavior"),
             (
                 "trial_end=tomorrow",
                 "parameter_invalid_integer",

@@ -84,7 +84,10 @@ async fn a_ramp_bills_each_phase_once() {
         // The upcoming invoice is the next phase's.
         office.live_until(at(2026, 3, 30)).await;
         let preview = office
-            .post("/v1/invoices/create_preview", &format!("subscription={own}"))
+            .post(
+                "/v1/invoices/create_preview",
+                &format!("subscription={own}"),
+            )
             .await;
         assert_eq!(preview.at("total"), 6_000);
         office.live_until(at(2026, 4, 1)).await;
@@ -104,7 +107,10 @@ async fn a_ramp_bills_each_phase_once() {
             "subscription_schedule.expiring",
             "subscription_schedule.completed",
         ] {
-            assert!(events.iter().any(|event| event == kind), "{kind}: {events:?}");
+            assert!(
+                events.iter().any(|event| event == kind),
+                "{kind}: {events:?}"
+            );
         }
     })
     .await;
@@ -184,7 +190,10 @@ async fn a_schedule_may_start_later_and_let_go_at_its_end() {
         let later = office
             .post(
                 "/v1/subscription_schedules",
-                &body.replace(&at(2026, 2, 10).0.to_string(), &at(2026, 8, 1).0.to_string()),
+                &body.replace(
+                    &at(2026, 2, 10).0.to_string(),
+                    &at(2026, 8, 1).0.to_string(),
+                ),
             )
             .await
             .id();
@@ -225,14 +234,21 @@ async fn a_running_subscription_gets_a_schedule_whose_phase_follows_it() {
         assert_eq!(updated.at("phases").as_array().unwrap().len(), 2);
         // More seats, on the subscription itself: the phase follows, the next one still comes.
         let body = format!("items[0][id]={item}&items[0][quantity]=5&proration_behavior=none");
-        office.post(&format!("/v1/subscriptions/{own}"), &body).await.id();
+        office
+            .post(&format!("/v1/subscriptions/{own}"), &body)
+            .await
+            .id();
         let followed = office.schedule(&id).await;
         assert_eq!(followed.at("phases.0.items.0.quantity"), 5);
         // How it ends is the schedule's to say.
         let body = "cancel_at_period_end=true";
         let refused = office.post(&format!("/v1/subscriptions/{own}"), body).await;
         assert_eq!(refused.status, 400);
-        assert!(refused.text("error.message").contains("update the schedule instead"));
+        assert!(
+            refused
+                .text("error.message")
+                .contains("update the schedule instead")
+        );
         office.live_until(at(2026, 3, 1)).await;
         assert_eq!(office.totals(&own).await, [2_000, 3_000]);
         let path = format!("/v1/subscription_schedules/{id}/release");
@@ -295,7 +311,10 @@ async fn what_can_not_be_agreed_is_refused_by_name() {
             (format!("customer={customer}"), "phases"),
             (items.clone(), "customer"),
             (
-                format!("customer={customer}&{items}&phases[0][end_date]={}", START.0),
+                format!(
+                    "customer={customer}&{items}&phases[0][end_date]={}",
+                    START.0
+                ),
                 "phases[0][end_date]",
             ),
             (
@@ -307,7 +326,10 @@ async fn what_can_not_be_agreed_is_refused_by_name() {
                 "phases[0][end_date]",
             ),
             (
-                format!("customer={customer}&{items}&phases[0][trial_end]={}", at(2027, 1, 1).0),
+                format!(
+                    "customer={customer}&{items}&phases[0][trial_end]={}",
+                    at(2027, 1, 1).0
+                ),
                 "phases[0][trial_end]",
             ),
             (
@@ -326,11 +348,19 @@ async fn what_can_not_be_agreed_is_refused_by_name() {
                 ),
                 "phases[1][start_date]",
             ),
-            (format!("customer={customer}&{items}&phases[0][plans]=1"), "phases[0][plans]"),
+            (
+                format!("customer={customer}&{items}&phases[0][plans]=1"),
+                "phases[0][plans]",
+            ),
         ] {
             let refused = office.post("/v1/subscription_schedules", &body).await;
             assert_eq!(refused.status, 400, "{body}");
-            assert_eq!(refused.text("error.param"), param, "{body}: {}", refused.json);
+            assert_eq!(
+                refused.text("error.param"),
+                param,
+                "{body}: {}",
+                refused.json
+            );
         }
         let listed = office.get("/v1/subscription_schedules").await;
         assert_eq!(listed.at("data").as_array().unwrap().len(), 0);
@@ -388,7 +418,10 @@ async fn a_change_may_wait_for_its_payment() {
         let refused = office.post(&path, &format!("{change}&description=x")).await;
         refused.refused(400, "", "description");
         let attach = "/v1/payment_methods/pm_card_chargeCustomerFail/attach";
-        let bad = office.post(attach, &format!("customer={customer}")).await.id();
+        let bad = office
+            .post(attach, &format!("customer={customer}"))
+            .await
+            .id();
         let default = |card: &str| format!("invoice_settings[default_payment_method]={card}");
         let customer_path = format!("/v1/customers/{customer}");
         office.post(&customer_path, &default(&bad)).await.id();
@@ -400,7 +433,10 @@ async fn a_change_may_wait_for_its_payment() {
             waiting.text("pending_update.subscription_items.0.price.id"),
             big
         );
-        assert_eq!(waiting.at("pending_update.expires_at"), START.0 + 23 * 3_600);
+        assert_eq!(
+            waiting.at("pending_update.expires_at"),
+            START.0 + 23 * 3_600
+        );
         // Nobody pays: it is forgotten, its invoice void.
         let invoice = waiting.text("latest_invoice").to_owned();
         let later = START.add_seconds(24 * 3_600).unwrap();
@@ -412,12 +448,18 @@ async fn a_change_may_wait_for_its_payment() {
         assert_eq!(void.text("status"), "void");
         let told = office.events(100).await;
         let has = |kind: &str| told.iter().any(|event| event == kind);
-        assert!(has("customer.subscription.pending_update_expired"), "{told:?}");
+        assert!(
+            has("customer.subscription.pending_update_expired"),
+            "{told:?}"
+        );
         // Once more, and this time it is paid with another card.
         let waiting = office.post(&path, &change).await;
         let invoice = waiting.text("latest_invoice").to_owned();
         let attach = "/v1/payment_methods/pm_card_visa/attach";
-        let good = office.post(attach, &format!("customer={customer}")).await.id();
+        let good = office
+            .post(attach, &format!("customer={customer}"))
+            .await
+            .id();
         let pay = format!("/v1/invoices/{invoice}/pay");
         let paid = office.post(&pay, &format!("payment_method={good}")).await;
         assert_eq!(paid.text("status"), "paid");
@@ -426,7 +468,10 @@ async fn a_change_may_wait_for_its_payment() {
         assert_eq!(changed.at("pending_update"), &serde_json::Value::Null);
         let told = office.events(20).await;
         let has = |kind: &str| told.iter().any(|event| event == kind);
-        assert!(has("customer.subscription.pending_update_applied"), "{told:?}");
+        assert!(
+            has("customer.subscription.pending_update_applied"),
+            "{told:?}"
+        );
         // With error_if_incomplete a decline is an error, and nothing has changed.
         let body = format!(
             "items[0][id]={item}&items[0][quantity]=9&proration_behavior=always_invoice\
@@ -451,12 +496,18 @@ async fn promotion_codes_refuse_by_name_and_count_exactly() {
     offices(|office| async move {
         let price = office.price(2_000).await;
         let coupon = office
-            .post("/v1/coupons", "percent_off=50&duration=forever&max_redemptions=9")
+            .post(
+                "/v1/coupons",
+                "percent_off=50&duration=forever&max_redemptions=9",
+            )
             .await
             .id();
         let base = format!("promotion[type]=coupon&promotion[coupon]={coupon}");
         let code = office
-            .post("/v1/promotion_codes", &format!("{base}&code=Once&max_redemptions=1"))
+            .post(
+                "/v1/promotion_codes",
+                &format!("{base}&code=Once&max_redemptions=1"),
+            )
             .await
             .id();
         for (body, param) in [
@@ -471,7 +522,12 @@ async fn promotion_codes_refuse_by_name_and_count_exactly() {
             ),
         ] {
             let refused = office.post("/v1/promotion_codes", &body).await;
-            assert_eq!(refused.text("error.param"), param, "{body}: {}", refused.json);
+            assert_eq!(
+                refused.text("error.param"),
+                param,
+                "{body}: {}",
+                refused.json
+            );
         }
         // Eight customers at once want the one that is left.
         let mut customers = Vec::new();
@@ -490,7 +546,11 @@ async fn promotion_codes_refuse_by_name_and_count_exactly() {
             let reply = one.await.unwrap();
             match reply.status {
                 200 => won += 1,
-                _ => reply.refused(400, "promotion_code_invalid", "discounts[0][promotion_code]"),
+                _ => reply.refused(
+                    400,
+                    "promotion_code_invalid",
+                    "discounts[0][promotion_code]",
+                ),
             }
         }
         assert_eq!(won, 1);

@@ -196,7 +196,10 @@ fn check(new: &NewPromotionCode, coupon: &Coupon, now: Timestamp) -> Result<(), 
     }
     if let Some(end) = new.expires_at {
         if end <= now {
-            return Err(Refused::invalid("expires_at", "expires_at must be in the future."));
+            return Err(Refused::invalid(
+                "expires_at",
+                "expires_at must be in the future.",
+            ));
         }
         if coupon.redeem_by.is_some_and(|last| end > last) {
             let message = "expires_at can't be after the coupon's redeem_by.";

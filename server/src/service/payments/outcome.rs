@@ -60,7 +60,10 @@ fn schedule(
 ) -> Result<bool, Refused> {
     let invoice = &mut *parts.invoice;
     if let Some(own) = parts.subscription.as_deref()
-        && own.pending_update.as_ref().is_some_and(|update| update.invoice == invoice.id)
+        && own
+            .pending_update
+            .as_ref()
+            .is_some_and(|update| update.invoice == invoice.id)
     {
         // The change waits for this payment: nothing is behind, and nobody tries by themselves.
         invoice.next_payment_attempt = None;

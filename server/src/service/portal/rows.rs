@@ -214,10 +214,7 @@ pub(super) fn may(subscription: &Subscription, features: &Features) -> May {
         change: free && changes && status.is_changeable() && status != Status::Paused && !ending,
         cancel: free && features.subscription_cancel.is_some() && live && !ending,
         keep: free && features.subscription_cancel.is_some() && live && ending,
-        undo_change: free
-            && update.is_some()
-            && live
-            && subscription.scheduled_change.is_some(),
+        undo_change: free && update.is_some() && live && subscription.scheduled_change.is_some(),
     }
 }
 

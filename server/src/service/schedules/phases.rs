@@ -107,14 +107,12 @@ impl Engine {
             let param = format!("phases[{place}]");
             let at = phase.start;
             let own = format!("{param}[discounts]");
-            phase.discounts =
-                choices.discounts(self, &known, &new.discounts, &to, at, &own)?;
+            phase.discounts = choices.discounts(self, &known, &new.discounts, &to, at, &own)?;
             discount::validate_list(&phase.discounts, phase.currency)
                 .map_err(|error| Refused::invalid(own, error.to_string()))?;
             for (index, (item, wish)) in phase.items.iter_mut().zip(&new.items).enumerate() {
                 let own = format!("{param}[items][{index}][discounts]");
-                item.discounts =
-                    choices.discounts(self, &known, &wish.discounts, &to, at, &own)?;
+                item.discounts = choices.discounts(self, &known, &wish.discounts, &to, at, &own)?;
             }
             // What lasts goes on into the next phase; what is for once is given anew there.
             let lasting = |one: &&Discount| one.coupon.duration != CouponDuration::Once;
@@ -135,10 +133,16 @@ impl Engine {
         let items = self.phase_items(choices, new, &param)?;
         let currency = items.first().map(|item| item.price.currency);
         let currency = currency.ok_or_else(|| {
-            Refused::invalid(format!("{param}[items]"), "A phase needs at least one item.")
+            Refused::invalid(
+                format!("{param}[items]"),
+                "A phase needs at least one item.",
+            )
         })?;
         let added = choices.added(self, &new.added, &format!("{param}[add_invoice_items]"))?;
-        if new.minimum_commitment.is_some_and(|own| own.amount_minor <= 0) {
+        if new
+            .minimum_commitment
+            .is_some_and(|own| own.amount_minor <= 0)
+        {
             let param = format!("{param}[minimum_commitment][amount]");
             return Err(Refused::invalid(param, "The amount must be positive."));
         }
@@ -155,8 +159,10 @@ impl Engine {
                 collection_method: new.collection_method,
                 days_until_due: new.days_until_due,
                 default_payment_method: new.default_payment_method.clone(),
-                default_tax_rates: choices
-                    .rates(&new.default_tax_rates, &format!("{param}[default_tax_rates]"))?,
+                default_tax_rates: choices.rates(
+                    &new.default_tax_rates,
+                    &format!("{param}[default_tax_rates]"),
+                )?,
                 discounts: Vec::new(),
                 description: new.description.clone(),
                 trial_end: new.trial_end.map(at),

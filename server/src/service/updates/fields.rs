@@ -24,7 +24,9 @@ impl Engine {
         let own_rates = items.iter().filter_map(|item| item.tax_rates.as_ref());
         let own_discounts = items.iter().filter_map(|item| item.discounts.as_ref());
         let asked = Asked {
-            prices: own_prices.chain(added.iter().map(|one| &one.price)).collect(),
+            prices: own_prices
+                .chain(added.iter().map(|one| &one.price))
+                .collect(),
             rates: own_rates
                 .flatten()
                 .chain(update.default_tax_rates.iter().flatten())
