@@ -14,16 +14,23 @@ pub mod problem;
 mod alerts;
 pub mod authentication;
 mod coupons;
+mod credit_notes;
 mod customers;
 mod events;
+mod invoice_items;
+mod invoice_lines;
+mod invoice_payments;
+mod invoice_writing;
 mod invoices;
 mod meter_stream;
 mod meters;
+mod payment_intents;
 mod payment_methods;
 mod portal_configurations;
 mod portal_sessions;
 mod prices;
 mod products;
+mod refunds;
 mod setup_intents;
 mod subscription_updates;
 mod subscriptions;
@@ -52,16 +59,23 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(alerts::routes())
         .merge(coupons::routes())
+        .merge(credit_notes::routes())
         .merge(customers::routes())
         .merge(events::routes())
+        .merge(invoice_items::routes())
+        .merge(invoice_lines::routes())
+        .merge(invoice_payments::routes())
+        .merge(invoice_writing::routes())
         .merge(invoices::routes())
         .merge(meter_stream::routes())
         .merge(meters::routes())
+        .merge(payment_intents::routes())
         .merge(payment_methods::routes())
         .merge(portal_configurations::routes())
         .merge(portal_sessions::routes())
         .merge(prices::routes())
         .merge(products::routes())
+        .merge(refunds::routes())
         .merge(setup_intents::routes())
         .merge(subscription_updates::routes())
         .merge(subscriptions::routes())

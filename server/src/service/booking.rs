@@ -16,6 +16,7 @@ use perennial::ledger::Transfer;
 use perennial::payment::{PaymentIntent, PaymentMethod};
 use perennial::quote::Quote;
 use perennial::subscription::Subscription;
+use perennial::{credit_note::CreditNote, refund::Refund};
 use perennial::{customer::Customer, discount::Coupon};
 use serde_json::Value;
 
@@ -134,6 +135,21 @@ told!(
     None,
     None,
     rendering::balance_transaction
+);
+
+told!(
+    CreditNote,
+    false,
+    Some("credit_note.created"),
+    Some("credit_note.updated"),
+    rendering::credit_note
+);
+told!(
+    Refund,
+    false,
+    Some("refund.created"),
+    Some("refund.updated"),
+    rendering::refund
 );
 
 impl Told for Coupon {
@@ -410,6 +426,17 @@ impl<'a> Booking<'a> {
     #[expect(clippy::unused_async, reason = "as `begin`")]
     pub async fn tell<T: Told>(&mut self, kind: &str, noun: &T) -> Result<(), Refused> {
         self.tell_now(kind, noun, None)
+    }
+
+    /// Whether it is written in live mode.
+    #[must_use]
+    pub fn livemode(&self) -> bool {
+        self.scope.livemode
+    }
+
+    /// Tells that something happened to what is no noun of its own, as the API shows it.
+    pub fn tell_shown(&mut self, kind: &str, object: Value) {
+        self.emit(kind, object, None);
     }
 
     fn tell_now<T: Told>(

@@ -7,6 +7,7 @@ mod mail_server;
 mod mails;
 mod metered;
 mod metering;
+mod money;
 mod renewing;
 mod starting;
 mod waiting;

@@ -9,6 +9,10 @@ use crate::gateway::Usage;
 pub(super) enum Behaviour {
     /// Says yes to everything.
     Succeed,
+    /// Pays; what is given back waits a while.
+    RefundPends,
+    /// Pays; what is given back comes back.
+    RefundFails,
     /// Says no to everything, set-up included.
     Decline(Reason),
     /// Can be set up; says no to charges.
@@ -92,6 +96,8 @@ impl Behaviour {
     pub(super) fn code(self) -> String {
         match self {
             Self::Succeed => "succeed".to_owned(),
+            Self::RefundPends => "refund_pends".to_owned(),
+            Self::RefundFails => "refund_fails".to_owned(),
             Self::AuthenticateUnlessSetUp => "authenticate_unless_set_up".to_owned(),
             Self::AuthenticateAlways => "authenticate_always".to_owned(),
             Self::AuthenticateOnSession => "authenticate_on_session".to_owned(),
@@ -115,6 +121,8 @@ impl Behaviour {
             .find(|known| known.decline_code() == reason);
         Some(match (kind, reason) {
             ("succeed", None) => Self::Succeed,
+            ("refund_pends", None) => Self::RefundPends,
+            ("refund_fails", None) => Self::RefundFails,
             ("authenticate_unless_set_up", None) => Self::AuthenticateUnlessSetUp,
             ("authenticate_always", None) => Self::AuthenticateAlways,
             ("authenticate_on_session", None) => Self::AuthenticateOnSession,
@@ -155,9 +163,14 @@ pub(super) fn first_answer(behaviour: Behaviour, act: Act, set_up: bool) -> Answ
     match (behaviour, act) {
         (Behaviour::Decline(reason), _) => Answer::No(reason.decline()),
         (Behaviour::DeclineCharge(reason), Act::Charge { .. }) => Answer::No(reason.decline()),
-        (Behaviour::Succeed | Behaviour::DeclineCharge(_), _) | (_, Act::SetUp(Usage::Attach)) => {
-            Answer::Yes
-        }
+        (
+            Behaviour::Succeed
+            | Behaviour::RefundPends
+            | Behaviour::RefundFails
+            | Behaviour::DeclineCharge(_),
+            _,
+        )
+        | (_, Act::SetUp(Usage::Attach)) => Answer::Yes,
         (Behaviour::AuthenticateOnSession, Act::SetUp(_) | Act::Charge { on_session: false }) => {
             Answer::Yes
         }
@@ -316,6 +329,8 @@ mod tests {
     fn behaviours_come_back_from_their_rows() {
         let mut all = vec![
             Behaviour::Succeed,
+            Behaviour::RefundPends,
+            Behaviour::RefundFails,
             Behaviour::AuthenticateUnlessSetUp,
             Behaviour::AuthenticateAlways,
             Behaviour::AuthenticateOnSession,

@@ -26,6 +26,7 @@ pub type Stop = watch::Receiver<bool>;
 const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 6] = [
     ("payment_intent", Work::intent),
     ("setup_intent", Work::set_up),
+    ("refund", Work::refund),
     ("subscription", Work::subscription),
     ("invoice", Work::invoice),
     ("mail", Work::mail),
