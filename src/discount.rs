@@ -143,7 +143,9 @@ pub enum DiscountError {
     #[error("this promotion code can't be redeemed by this customer")]
     CodeOfAnother,
     /// The customer has paid before.
-    #[error("this promotion code is for a customer's first purchase, and this customer has paid before")]
+    #[error(
+        "this promotion code is for a customer's first purchase, and this customer has paid before"
+    )]
     CodeNotFirst,
     /// Too small a purchase.
     #[error("the purchase is below the minimum amount of this promotion code")]

@@ -168,6 +168,8 @@ pub(crate) fn line(product: &str, amount_minor: i64) -> Line {
         discountable: true,
         discount_amounts: Vec::new(),
         tax_rates: Vec::new(),
+        default_taxed: false,
+        discounts: Vec::new(),
         taxes: Vec::new(),
         subscription: None,
         subscription_item: None,
@@ -188,6 +190,7 @@ pub(crate) fn waiting(bits: u128, amount_minor: i64) -> InvoiceItem {
         date: Timestamp(0),
         invoice: None,
         test_clock: None,
+        made_for_invoice: false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Invoices: lines, totals, states.
 
 mod draft;
+mod edit;
 mod minimum;
 mod reprice;
 mod state;
@@ -99,6 +100,21 @@ pub struct Invoice {
     pub retrying: Option<crate::dunning::Retrying>,
     /// Who the customer was when it was finalised.
     pub bill_to: BillTo,
+    /// Apply to every line without rates of its own.
+    #[serde(default)]
+    pub default_tax_rates: Vec<TaxRate>,
+    /// Discounts given to this invoice; `None` takes the subscription's or the customer's.
+    #[serde(default)]
+    pub own_discounts: Option<Vec<Discount>>,
+    /// Printed in its head: at most [`CUSTOM_FIELDS_MAX`] names with values.
+    #[serde(default)]
+    pub custom_fields: Vec<CustomField>,
+    /// What stands on the customer's bank statement.
+    #[serde(default)]
+    pub statement_descriptor: Option<String>,
+    /// The date that is printed on it instead of the one on which it became final.
+    #[serde(default)]
+    pub effective_at: Option<Timestamp>,
     /// Printed below the lines.
     pub footer: Option<String>,
     /// The merchant's note, printed above the lines.
@@ -136,6 +152,18 @@ impl Invoice {
             .saturating_sub(self.amount_paid_minor)
             .max(0)
     }
+}
+
+/// The most custom fields on one invoice (Stripe: 4).
+pub const CUSTOM_FIELDS_MAX: usize = 4;
+
+/// A name and a value that the merchant prints on an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomField {
+    /// At most 40 characters.
+    pub name: String,
+    /// At most 140 characters.
+    pub value: String,
 }
 
 /// The customer as an invoice names them.
@@ -222,6 +250,12 @@ pub struct Line {
     pub discount_amounts: Vec<DiscountAmount>,
     /// The rates that apply.
     pub tax_rates: Vec<TaxRate>,
+    /// Whether those are the invoice's default rates, for want of own ones.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub default_taxed: bool,
+    /// The line's own discounts, in order; they apply before the invoice's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<Discount>,
     /// The tax, by rate. Negative on credits.
     pub taxes: Vec<TaxAmount>,
     /// The subscription it belongs to.
@@ -345,6 +379,9 @@ pub struct InvoiceItem {
     /// The test clock that its time follows.
     #[serde(default)]
     pub test_clock: Option<TestClockId>,
+    /// Whether it was made for that invoice: it goes when the draft goes.
+    #[serde(default)]
+    pub made_for_invoice: bool,
 }
 
 #[cfg(test)]

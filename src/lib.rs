@@ -28,6 +28,7 @@ pub mod tax_id;
 // What they have, what a change of it bills, and what is claimed.
 pub mod coverage;
 pub mod credit;
+pub mod credit_note;
 pub mod invoice;
 pub mod ledger;
 pub mod proration;
@@ -39,6 +40,7 @@ pub mod subscription;
 pub mod card;
 pub mod dunning;
 pub mod payment;
+pub mod refund;
 
 // What they use of what is metered.
 pub mod usage;

@@ -203,6 +203,21 @@ pub struct PaymentIntent {
     pub challenge: Option<String>,
     /// The gateway's name for the charge that succeeded.
     pub gateway_charge: Option<String>,
+    /// What was given back of it, or is promised to be, in minor units.
+    #[serde(default)]
+    pub refunded_minor: i64,
+    /// The merchant's own keys.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// The merchant's own keys of its charge.
+    #[serde(default)]
+    pub charge_metadata: Metadata,
+    /// The merchant's note.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// When it was given up.
+    #[serde(default)]
+    pub canceled_at: Option<Timestamp>,
     /// When it was made.
     pub created: Timestamp,
     /// When its newest attempt was sent.
@@ -217,6 +232,17 @@ pub struct PaymentIntent {
 }
 
 impl PaymentIntent {
+    /// What can still be given back, in minor units.
+    #[must_use]
+    pub fn refundable_minor(&self) -> i64 {
+        match self.status {
+            PaymentStatus::Succeeded => {
+                self.amount_minor.saturating_sub(self.refunded_minor).max(0)
+            }
+            _ => 0,
+        }
+    }
+
     /// The key under which the gateway knows the newest attempt.
     #[must_use]
     pub fn idempotency_key(&self) -> String {

@@ -442,6 +442,8 @@ pub(crate) fn line_of(
         discountable: true,
         discount_amounts: Vec::new(),
         tax_rates,
+        default_taxed: false,
+        discounts: Vec::new(),
         taxes: Vec::new(),
         subscription: Some(subscription.id.clone()),
         subscription_item: Some(item.id.clone()),

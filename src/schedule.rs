@@ -16,7 +16,9 @@ pub use phase::{
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{CalendarError, Period, Timestamp};
-use crate::id::{CustomerId, PaymentMethodId, Randomness, SubscriptionId, SubscriptionScheduleId, TestClockId};
+use crate::id::{
+    CustomerId, PaymentMethodId, Randomness, SubscriptionId, SubscriptionScheduleId, TestClockId,
+};
 use crate::metadata::Metadata;
 use crate::subscription::{
     BillingMode, BillingThresholds, CollectionMethod, ScheduledChange, Subscription,
@@ -341,8 +343,8 @@ impl Schedule {
     /// Notes that its subscription is over: it is completed where that is its own last phase's end,
     /// else canceled with it.
     pub fn close(&mut self, at: Timestamp) {
-        let as_agreed = self.end_behavior == EndBehavior::Cancel
-            && self.ends_at().is_some_and(|end| at >= end);
+        let as_agreed =
+            self.end_behavior == EndBehavior::Cancel && self.ends_at().is_some_and(|end| at >= end);
         if as_agreed {
             self.status = ScheduleStatus::Completed;
             self.completed_at = Some(at);
@@ -377,6 +379,3 @@ impl Schedule {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -583,6 +583,7 @@ fn customer() -> Customer {
         balance_minor: 0,
         next_invoice_sequence: 1,
         default_payment_method: None,
+        backup: None,
         discount: None,
         delinquent: false,
         mail: MailPreferences::default(),

@@ -14,11 +14,17 @@ pub mod problem;
 mod alerts;
 pub mod authentication;
 mod coupons;
+mod credit_notes;
 mod customers;
 mod events;
+mod invoice_items;
+mod invoice_lines;
+mod invoice_payments;
+mod invoice_writing;
 mod invoices;
 mod meter_stream;
 mod meters;
+mod payment_intents;
 mod payment_methods;
 mod phases;
 mod portal_configurations;
@@ -26,6 +32,7 @@ mod portal_sessions;
 mod prices;
 mod products;
 mod promotion_codes;
+mod refunds;
 mod setup_intents;
 mod subscription_schedules;
 mod subscription_updates;
@@ -55,17 +62,24 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(alerts::routes())
         .merge(coupons::routes())
+        .merge(credit_notes::routes())
         .merge(customers::routes())
         .merge(events::routes())
+        .merge(invoice_items::routes())
+        .merge(invoice_lines::routes())
+        .merge(invoice_payments::routes())
+        .merge(invoice_writing::routes())
         .merge(invoices::routes())
         .merge(meter_stream::routes())
         .merge(meters::routes())
+        .merge(payment_intents::routes())
         .merge(payment_methods::routes())
         .merge(portal_configurations::routes())
         .merge(portal_sessions::routes())
         .merge(prices::routes())
         .merge(products::routes())
         .merge(promotion_codes::routes())
+        .merge(refunds::routes())
         .merge(setup_intents::routes())
         .merge(subscription_schedules::routes())
         .merge(subscription_updates::routes())

@@ -22,6 +22,7 @@ use perennial::card::{self, CardFault, Expiry};
 use perennial::metadata::Metadata;
 use perennial::money::Money;
 use perennial::payment::{Card, CardBrand, Decline, Outcome};
+use perennial::refund::RefundOutcome;
 
 pub use crate::store::Scope;
 
@@ -140,6 +141,17 @@ pub trait Gateway: Send + Sync {
         let _ = (after, limit);
         Box::pin(async { Ok(Vec::new()) })
     }
+    /// Gives a charge back, in part or whole. The same key with the same parameters is the same
+    /// refund. Refusals ([`GatewayError::Invalid`]) are of what no gateway could give back: more than
+    /// is left, or a charge that is not there.
+    fn refund<'a>(&'a self, scope: &'a Scope, request: RefundRequest) -> Reply<'a, RefundOutcome>;
+
+    /// What became of the refund with this key. `None` means that the gateway never heard of it.
+    fn lookup_refund<'a>(
+        &'a self,
+        scope: &'a Scope,
+        idempotency_key: &'a str,
+    ) -> Reply<'a, Option<RefundOutcome>>;
 
     /// A challenge by the address that [`Outcome::RequiresAction`] gave; `None` if there is none.
     fn challenge<'a>(&'a self, scope: &'a Scope, address: &'a str) -> Reply<'a, Option<Challenge>>;
@@ -319,6 +331,17 @@ pub struct Charge {
     pub metadata: Metadata,
     /// Where the customer goes after a challenge.
     pub return_path: Option<ReturnPath>,
+}
+
+/// Money that goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Names this refund for ever; a name space of its own.
+    pub idempotency_key: String,
+    /// The gateway's name for the charge.
+    pub charge: String,
+    /// Above zero.
+    pub amount: Money,
 }
 
 /// Why there is no outcome.

@@ -6,6 +6,7 @@
 //! the API folds what was not asked for.
 
 mod catalog;
+mod credit_note;
 mod customer;
 mod decline;
 mod difference;
@@ -16,6 +17,7 @@ mod invoice_item;
 mod payment;
 mod portal;
 mod promotion;
+mod refund;
 mod schedule;
 mod subscription;
 mod test_clock;
@@ -58,12 +60,14 @@ use object;
 /// Objects with everything that `expand[]` could ask for and that costs no look-up.
 pub mod whole {
     pub use super::catalog::{coupon, discount, plan, price, product, tax_rate};
+    pub use super::credit_note::{credit_note, credit_note_line};
     pub use super::customer::{balance_transaction, customer, tax_id};
-    pub use super::invoice::{invoice, line};
+    pub use super::invoice::{invoice, invoice_payment, line};
     pub use super::invoice_item::invoice_item;
     pub use super::payment::{payment_intent, payment_method, setup_intent};
     pub use super::portal::portal_configuration;
     pub use super::promotion::promotion_code;
+    pub use super::refund::{charge, refund};
     pub use super::schedule::subscription_schedule;
     pub use super::subscription::{subscription, subscription_item};
     pub use super::test_clock::test_clock;
@@ -105,6 +109,12 @@ folded! {
     setup_intent(perennial::payment::SetupIntent);
     /// A payment intent.
     payment_intent(perennial::payment::PaymentIntent);
+    /// A credit note with its lines.
+    credit_note(perennial::credit_note::CreditNote);
+    /// A refund.
+    refund(perennial::refund::Refund);
+    /// The charge of a payment intent.
+    charge(perennial::payment::PaymentIntent);
     /// A portal configuration.
     portal_configuration(perennial::portal::PortalConfiguration);
 }

@@ -72,10 +72,8 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
     drafts.extend(taken.take(room).map(|item| {
         let mut line = item.line.clone();
         line.invoice_item = Some(item.id.clone());
-        LineDraft {
-            line,
-            discounts: Vec::new(),
-        }
+        let discounts = line.discounts.clone();
+        LineDraft { line, discounts }
     }));
     let shared = match subscription {
         Some(subscription) => subscription.effective_discounts(customer),
@@ -122,6 +120,11 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         last_payment_error: None,
         retrying: None,
         bill_to: BillTo::of(customer),
+        default_tax_rates: Vec::new(),
+        own_discounts: None,
+        custom_fields: Vec::new(),
+        statement_descriptor: None,
+        effective_at: None,
         footer: None,
         description: None,
         metadata: Metadata::default(),
@@ -163,8 +166,9 @@ pub fn draft_lines(
         .into_iter()
         .map(|draft| (draft.line, draft.discounts))
         .unzip();
-    for line in &mut lines {
+    for (line, own) in lines.iter_mut().zip(&own) {
         line.discount_amounts.clear();
+        line.discounts.clone_from(own);
     }
     let slices: Vec<&[Discount]> = own.iter().map(Vec::as_slice).collect();
     let used = discount::apply(&mut lines, &slices, shared, at, currency)?;

@@ -14,7 +14,7 @@ impl Invoice {
     ///
     /// # Errors
     /// When an amount does not fit; nothing has changed then.
-    pub fn reprice(
+    pub fn reprice_cycle(
         &mut self,
         customer: &Customer,
         subscription: Option<&Subscription>,

@@ -4,6 +4,7 @@ use super::{BillTo, Invoice, InvoiceStatus, minimum_charge_minor};
 use crate::calendar::Timestamp;
 use crate::credit::{self, BalanceChange, BalanceChangeKind};
 use crate::customer::Customer;
+use crate::ledger::Credited;
 use crate::money::MoneyError;
 
 /// Something that happens to an invoice.
@@ -95,7 +96,11 @@ impl Invoice {
             return Err(InvoiceError::CurrencyMismatch);
         }
         let sequence = customer.next_invoice_sequence;
-        let following = sequence.checked_add(1).ok_or(InvoiceError::NumbersUsedUp)?;
+        // A number that the merchant gave takes none of the customer's.
+        let step = u32::from(self.number.is_none());
+        let following = sequence
+            .checked_add(step)
+            .ok_or(InvoiceError::NumbersUsedUp)?;
         let starting = customer.balance_minor;
         let settled = credit::settle(self.totals.total_minor, starting)?;
         let (mut due, mut balance, mut changes) = (settled.due_minor, starting, Vec::new());
@@ -122,7 +127,9 @@ impl Invoice {
             status
         };
         self.paid_at = (due == 0).then_some(now);
-        self.number = Some(format!("{}-{sequence:04}", customer.invoice_prefix));
+        if self.number.is_none() {
+            self.number = Some(format!("{}-{sequence:04}", customer.invoice_prefix));
+        }
         self.finalized_at = Some(now);
         self.automatically_finalizes_at = None;
         self.bill_to = BillTo::of(customer);
@@ -213,6 +220,67 @@ impl Invoice {
         self.marked_uncollectible_at = Some(now);
         self.auto_advance = false;
         self.next_payment_attempt = None;
+        Ok(())
+    }
+}
+
+impl Invoice {
+    /// Takes a credit note's effect: what is taken off may settle it.
+    ///
+    /// # Errors
+    /// When it takes more off than is still to be paid, or an amount does not fit. Nothing has
+    /// changed then.
+    pub fn take_credit(&mut self, credited: &Credited, now: Timestamp) -> Result<(), MoneyError> {
+        let pre = credited.pre_payment_minor;
+        if pre < 0 || pre > self.amount_remaining_minor() {
+            return Err(MoneyError::Overflow);
+        }
+        let tax = match pre {
+            0 => 0,
+            _ => credited.tax_minor,
+        };
+        let sum = |a: i64, b: i64| a.checked_add(b).ok_or(MoneyError::Overflow);
+        let credit = sum(self.pre_payment_credit_minor, pre)?;
+        let credit_tax = sum(self.pre_payment_credit_tax_minor, tax)?;
+        let post = sum(
+            self.post_payment_credit_minor,
+            credited.post_payment_minor(),
+        )?;
+        let due = self
+            .amount_due_minor
+            .checked_sub(pre)
+            .ok_or(MoneyError::Overflow)?;
+        self.amount_due_minor = due;
+        self.pre_payment_credit_minor = credit;
+        self.pre_payment_credit_tax_minor = credit_tax;
+        self.post_payment_credit_minor = post;
+        if pre > 0
+            && self.amount_remaining_minor() == 0
+            && let Ok(paid) = self.status.transition(InvoiceEvent::Pay)
+        {
+            self.status = paid;
+            self.paid_at = Some(now);
+            self.next_payment_attempt = None;
+            self.last_payment_error = None;
+        }
+        Ok(())
+    }
+
+    /// Takes the effect of a credit note back: that much is owed again.
+    ///
+    /// # Errors
+    /// When an amount does not fit.
+    pub fn give_credit_back(&mut self, credited: &Credited) -> Result<(), MoneyError> {
+        let less = |a: i64, b: i64| a.checked_sub(b).ok_or(MoneyError::Overflow);
+        let credit = less(self.pre_payment_credit_minor, credited.pre_payment_minor)?;
+        let tax = less(self.pre_payment_credit_tax_minor, credited.tax_minor)?;
+        let due = self
+            .amount_due_minor
+            .checked_add(credited.pre_payment_minor)
+            .ok_or(MoneyError::Overflow)?;
+        self.amount_due_minor = due;
+        self.pre_payment_credit_minor = credit;
+        self.pre_payment_credit_tax_minor = tax;
         Ok(())
     }
 }

@@ -197,6 +197,7 @@ pub(crate) fn waiting_items(
             date: at,
             invoice: None,
             test_clock: subscription.test_clock.clone(),
+            made_for_invoice: false,
         }
     });
     items.collect()

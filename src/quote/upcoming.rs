@@ -81,9 +81,21 @@ pub fn upcoming_with(
     while let Some((at, Due::Phase)) = next.next_due() {
         let turned = next.turn(&payer, &waiting, at, &mut ids)?;
         waiting.retain(|item| !turned.taken.contains(&item.id));
-        waiting.extend(turned.pending.into_iter().filter(|item| item.invoice.is_none()));
+        waiting.extend(
+            turned
+                .pending
+                .into_iter()
+                .filter(|item| item.invoice.is_none()),
+        );
         if let Some(invoice) = turned.invoice {
-            return Ok(Some(shown(invoice, &mut payer, at, false, false, usage.is_some())?));
+            return Ok(Some(shown(
+                invoice,
+                &mut payer,
+                at,
+                false,
+                false,
+                usage.is_some(),
+            )?));
         }
     }
     let pending = waiting.as_slice();
@@ -104,10 +116,9 @@ pub fn upcoming_with(
     let renewed = match due {
         Due::End => next.finish(&payer, pending, used, at, &mut ids)?,
         Due::Renewal => next.renew(&payer, pending, used, at, &mut ids)?,
-        Due::FirstPaymentExpiry
-        | Due::ResumeCollection
-        | Due::Phase
-        | Due::PendingUpdateExpiry => return Ok(None),
+        Due::FirstPaymentExpiry | Due::ResumeCollection | Due::Phase | Due::PendingUpdateExpiry => {
+            return Ok(None);
+        }
     };
     let Some(invoice) = renewed.invoice else {
         return Ok(None);
@@ -121,7 +132,14 @@ pub fn upcoming_with(
     {
         return Ok(None);
     }
-    Ok(Some(shown(invoice, &mut payer, at, plus_usage, last, usage.is_some())?))
+    Ok(Some(shown(
+        invoice,
+        &mut payer,
+        at,
+        plus_usage,
+        last,
+        usage.is_some(),
+    )?))
 }
 
 /// A draft as it would be finalised, shown as what is to come.

@@ -191,7 +191,10 @@ pub fn lay_out(start: Timestamp, drafts: Vec<PhaseDraft>) -> Result<Vec<Phase>, 
         if draft.trial {
             phase.trial_end = Some(end);
         }
-        if phase.trial_end.is_some_and(|trial| trial <= at || trial > end) {
+        if phase
+            .trial_end
+            .is_some_and(|trial| trial <= at || trial > end)
+        {
             return Err(ScheduleError::TrialEnd { place });
         }
         at = end;

@@ -3,8 +3,8 @@
 use super::change::{check_items, check_new_price, new_item};
 use super::phases::added_items;
 use super::{
-    BillingMode, BillingThresholds, CollectionMethod, Item, MissingPaymentMethod, ProrationBehavior, Status,
-    Subscription, SubscriptionError,
+    BillingMode, BillingThresholds, CollectionMethod, Item, MissingPaymentMethod,
+    ProrationBehavior, Status, Subscription, SubscriptionError,
 };
 use crate::calendar::{AnchorConfig, Period, Timestamp};
 use crate::catalog::Price;

@@ -321,6 +321,8 @@ impl Subscription {
                     discountable: false,
                     discount_amounts: Vec::new(),
                     tax_rates: rates,
+                    default_taxed: false,
+                    discounts: Vec::new(),
                     taxes: Vec::new(),
                     subscription: Some(self.id.clone()),
                     subscription_item: None,
@@ -393,6 +395,8 @@ pub fn added_items(
             discountable: one.discountable,
             discount_amounts: Vec::new(),
             tax_rates: rates,
+            default_taxed: false,
+            discounts: Vec::new(),
             taxes: Vec::new(),
             subscription: Some(subscription.id.clone()),
             subscription_item: None,
@@ -408,6 +412,7 @@ pub fn added_items(
             date: at,
             invoice: None,
             test_clock: subscription.test_clock.clone(),
+            made_for_invoice: false,
         });
     }
     Ok(items)
@@ -440,9 +445,9 @@ fn difference(items: &[Item], wanted: &[PhaseItem], ids: &mut dyn Randomness) ->
             let free = TaxBehavior::Unspecified;
             old == new || old == free || new == free
         };
-        let kin = left.iter().position(|item| {
-            item.price.product == want.price.product && fits(&item)
-        });
+        let kin = left
+            .iter()
+            .position(|item| item.price.product == want.price.product && fits(&item));
         let only = (left.len() == 1 && left.iter().all(|item| fits(&item))).then_some(0);
         match kin.or(only) {
             Some(place) => {

@@ -188,6 +188,8 @@ impl Span {
                 discountable: charge.amount_minor > 0,
                 discount_amounts: Vec::new(),
                 tax_rates: self.tax_rates.clone(),
+                default_taxed: false,
+                discounts: Vec::new(),
                 taxes: Vec::new(),
                 // What ended has no next invoice of its own: the customer's next one takes it.
                 subscription: Some(self.subscription.clone()),
@@ -198,6 +200,7 @@ impl Span {
             proration: false,
             date: now,
             invoice: None,
+            made_for_invoice: false,
             test_clock: self.test_clock.clone(),
         }
     }

@@ -11,6 +11,7 @@ use super::exchange::{Call, Routes, delete, get, post};
 use super::paging;
 use super::params::Params;
 use super::problem::Problem;
+use super::setup_intents;
 use crate::rendering::{self, whole};
 use crate::service::balance::BalanceTransaction;
 use crate::service::customers::{CustomerUpdate, NewTaxId};
@@ -51,7 +52,8 @@ pub fn routes() -> Routes {
         )
         .route(
             "/v1/customers/{id}/balance_transactions/{entry}",
-            get("customer_balance_transaction", retrieve_balance),
+            get("customer_balance_transaction", retrieve_balance)
+                .merge(post("customer_balance_transaction", update_balance)),
         )
         .route(
             "/v1/customers/{id}/payment_methods",
@@ -247,14 +249,15 @@ async fn create_balance(mut call: Call) -> Result<Value, Problem> {
         let (amount, currency) = (p.integer("amount"), p.currency("currency"));
         let amount = p.required("amount", amount);
         let currency = p.required("currency", currency);
-        (amount.zip(currency), p.text("description"))
+        let metadata = setup_intents::metadata(p);
+        (amount.zip(currency), p.text("description"), metadata)
     })?;
-    let (Some(money), description) = new else {
+    let (Some(money), description, metadata) = new else {
         return Err(Problem::internal());
     };
     let engine = &call.api.engine;
     let entry = engine
-        .adjust_balance(&call.scope, &id, money, description)
+        .adjust_balance(&call.scope, &id, money, description, metadata)
         .await?;
     Ok(whole::balance_transaction(&entry, call.scope.livemode))
 }
@@ -268,6 +271,17 @@ async fn retrieve_balance(mut call: Call) -> Result<Value, Problem> {
         let kind = "customer_balance_transaction";
         return Err(Problem::no_such(kind, id.as_str(), None));
     }
+    Ok(whole::balance_transaction(&entry, call.scope.livemode))
+}
+
+async fn update_balance(mut call: Call) -> Result<Value, Problem> {
+    let id: CustomerId = call.id("customer")?;
+    let entry: CustomerBalanceTransactionId = call.id_at(1, "customer_balance_transaction")?;
+    let changes = call.read(|p| (p.change_text("description"), p.metadata("metadata")))?;
+    let engine = &call.api.engine;
+    let entry = engine
+        .update_balance_entry(&call.scope, &id, &entry, changes)
+        .await?;
     Ok(whole::balance_transaction(&entry, call.scope.livemode))
 }
 

@@ -45,7 +45,8 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("tax_id", "customer") => Named("customer"),
         ("customer_balance_transaction", "customer") => Named("customer"),
         ("customer_balance_transaction", "invoice") => Named("invoice"),
-        ("customer_balance_transaction", "credit_note" | "checkout_session") => Nothing,
+        ("customer_balance_transaction", "credit_note") => Named("credit_note"),
+        ("customer_balance_transaction", "checkout_session") => Nothing,
         ("product", "default_price") => Named("price"),
         ("product", "tax_code") => Nothing,
         ("price" | "plan", "product") => Named("product"),
@@ -83,6 +84,10 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("line_item", "pricing") => Inline("line_item.pricing"),
         ("line_item.pricing", "price_details") => Inline("line_item.price_details"),
         ("line_item.price_details", "price") => Named("price"),
+        ("invoiceitem", "customer") => Named("customer"),
+        ("invoiceitem", "invoice") => Named("invoice"),
+        ("invoiceitem", "tax_rates") => Inline("tax_rate"),
+        ("invoiceitem", "discounts") => Inline("discount"),
         ("invoice_payment", "invoice") => Named("invoice"),
         ("invoice_payment", "payment") => Inline("invoice_payment.payment"),
         ("invoice_payment.payment", "payment_intent") => Named("payment_intent"),
@@ -91,7 +96,19 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("setup_intent" | "payment_intent", "payment_method") => Named("payment_method"),
         ("setup_intent", "latest_attempt" | "mandate" | "single_use_mandate") => Nothing,
         ("setup_intent" | "payment_intent", "application" | "on_behalf_of") => Nothing,
-        ("payment_intent", "latest_charge" | "review" | "source") => Nothing,
+        ("payment_intent", "latest_charge") => Named("charge"),
+        ("payment_intent", "review" | "source") => Nothing,
+        ("credit_note" | "refund" | "charge", "customer") => Named("customer"),
+        ("credit_note", "invoice") => Named("invoice"),
+        ("credit_note", "lines") => Inline("credit_note_line_item list"),
+        ("credit_note", "refunds") => Inline("credit_note.refund"),
+        ("credit_note.refund", "refund") => Named("refund"),
+        ("credit_note", "customer_balance_transaction") => Named("customer_balance_transaction"),
+        ("credit_note_line_item", "tax_rates") => Inline("tax_rate"),
+        ("refund" | "charge", "payment_intent") => Named("payment_intent"),
+        ("refund", "charge") => Named("charge"),
+        ("refund" | "charge", "balance_transaction") => Nothing,
+        ("charge", "review" | "application" | "on_behalf_of") => Nothing,
         ("billing_portal.configuration", "features") => Inline("configuration.features"),
         ("configuration.features", "subscription_update") => Inline("configuration.update"),
         ("configuration.update", "products") => Inline("configuration.product"),
@@ -151,19 +168,25 @@ fn invoice_field(field: &str) -> Option<Field> {
 
 /// The kind with a lifetime of its own, for lists of it.
 fn known(kind: &str) -> Option<&'static str> {
-    const LISTED: [&str; 20] = [
+    const LISTED: [&str; 26] = [
         "billing_portal.configuration",
+        "charge",
         "coupon",
+        "credit_note",
+        "credit_note_line_item",
         "customer",
         "customer_balance_transaction",
         "event",
         "invoice",
         "invoice_payment",
+        "invoiceitem",
         "line_item",
+        "payment_intent",
         "payment_method",
         "price",
         "product",
         "promotion_code",
+        "refund",
         "setup_intent",
         "subscription",
         "subscription_item",
@@ -315,6 +338,12 @@ async fn load(
             "payment_intent" => {
                 look_up(api, scope, &ids, |v| whole::payment_intent(v, live)).await?
             }
+            "refund" => look_up(api, scope, &ids, |v| whole::refund(v, live)).await?,
+            "credit_note" => look_up(api, scope, &ids, |v| whole::credit_note(v, live)).await?,
+            "customer_balance_transaction" => {
+                look_up(api, scope, &ids, |v| whole::balance_transaction(v, live)).await?
+            }
+            "charge" => charges(api, scope, &ids).await?,
             "billing_portal.configuration" => {
                 look_up(api, scope, &ids, |v| whole::portal_configuration(v, live)).await?
             }
@@ -323,6 +352,24 @@ async fn load(
         found.extend(values.into_iter().map(|(id, value)| ((kind, id), value)));
     }
     Ok(())
+}
+
+/// Charges by their ids, which are their payment intents' with another prefix.
+async fn charges(
+    api: &Api,
+    scope: &Scope,
+    ids: &[String],
+) -> Result<Vec<(String, Value)>, StoreError> {
+    let intents: Vec<String> = ids
+        .iter()
+        .map(|id| format!("pi_{}", id.trim_start_matches("ch_")))
+        .collect();
+    let live = scope.livemode;
+    let found = look_up(api, scope, &intents, |v| whole::charge(v, live)).await?;
+    let named = found
+        .into_iter()
+        .map(|(id, value)| (format!("ch_{}", id.trim_start_matches("pi_")), value));
+    Ok(named.collect())
 }
 
 async fn look_up<T: Document>(

@@ -8,6 +8,7 @@ use super::exchange::{Call, Routes, get, post};
 use super::paging;
 use super::problem::{Kind, Problem};
 use crate::rendering::{decline_message, whole};
+use crate::service::invoices::manual::InvoiceUpdate;
 use crate::service::payments::PaymentResult;
 use crate::store::document::Column;
 use crate::store::listing;
@@ -24,6 +25,7 @@ pub fn routes() -> Routes {
         .route("/v1/invoices/{id}/lines", get("line_item list", lines))
         .route("/v1/invoices/{id}/pay", post(kind, pay))
         .route("/v1/invoices/{id}/finalize", post(kind, finalize))
+        .route("/v1/invoices/{id}/send", post(kind, send))
         .route("/v1/invoices/{id}/void", post(kind, void))
         .route(
             "/v1/invoices/{id}/mark_uncollectible",
@@ -49,9 +51,21 @@ async fn lines(mut call: Call) -> Result<Value, Problem> {
 
 async fn pay(mut call: Call) -> Result<Value, Problem> {
     let id: InvoiceId = call.id("invoice")?;
-    let (named, off_session) =
-        call.read(|p| (p.text("payment_method"), p.boolean("off_session")))?;
+    let (named, off_session, outside) = call.read(|p| {
+        let named = p.text("payment_method");
+        let outside = p.boolean("paid_out_of_band").unwrap_or(false);
+        if outside && named.is_some() {
+            let message = "You may only specify one of these parameters: payment_method, \
+                           paid_out_of_band.";
+            p.refuse("paid_out_of_band", message);
+        }
+        (named, p.boolean("off_session"), outside)
+    })?;
     let engine = &call.api.engine;
+    if outside {
+        let invoice = engine.pay_out_of_band(&call.scope, &id).await?;
+        return Ok(whole::invoice(&invoice, call.scope.livemode));
+    }
     let method = match named {
         Some(name) => Some(
             engine
@@ -66,9 +80,14 @@ async fn pay(mut call: Call) -> Result<Value, Problem> {
     let result = engine
         .pay_invoice(&call.scope, &id, method, on_session)
         .await?;
+    paid(result, call.scope.livemode)
+}
+
+/// The invoice after an attempt to pay it, or what became of the attempt.
+pub(super) fn paid(result: PaymentResult, livemode: bool) -> Result<Value, Problem> {
     match result {
         PaymentResult::Paid { invoice } | PaymentResult::Unknown { invoice } => {
-            Ok(whole::invoice(&invoice, call.scope.livemode))
+            Ok(whole::invoice(&invoice, livemode))
         }
         PaymentResult::Declined { decline, .. } => Err(Problem {
             status: axum::http::StatusCode::PAYMENT_REQUIRED,
@@ -95,8 +114,23 @@ async fn pay(mut call: Call) -> Result<Value, Problem> {
 
 async fn finalize(mut call: Call) -> Result<Value, Problem> {
     let id: InvoiceId = call.id("invoice")?;
+    let auto_advance = call.read(|p| p.boolean("auto_advance"))?;
+    let engine = &call.api.engine;
+    if auto_advance.is_some() {
+        let update = InvoiceUpdate {
+            auto_advance,
+            ..InvoiceUpdate::default()
+        };
+        engine.update_invoice(&call.scope, &id, update).await?;
+    }
+    let invoice = engine.finalize_invoice(&call.scope, &id).await?;
+    Ok(whole::invoice(&invoice, call.scope.livemode))
+}
+
+async fn send(mut call: Call) -> Result<Value, Problem> {
+    let id: InvoiceId = call.id("invoice")?;
     call.no_params()?;
-    let invoice = call.api.engine.finalize_invoice(&call.scope, &id).await?;
+    let invoice = call.api.engine.send_invoice(&call.scope, &id).await?;
     Ok(whole::invoice(&invoice, call.scope.livemode))
 }
 

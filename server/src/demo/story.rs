@@ -6,6 +6,7 @@ use perennial::calendar::{Cadence, Timestamp};
 use perennial::customer::Address;
 use perennial::decimal::Decimal12;
 use perennial::id::{CouponId, CustomerId, SubscriptionId, TaxRateId};
+use perennial::metadata::Metadata;
 use perennial::payment::BillingDetails;
 use perennial::portal::ScheduleCondition;
 use perennial::subscription::{Feedback, ItemChange, ProrationBehavior, Subscription, Usage};
@@ -298,7 +299,7 @@ impl Life<'_> {
                 let note = Some("Sorry for the outage on the calendar page.".to_owned());
                 let credit = (-minor, person.currency);
                 engine
-                    .adjust_balance(scope, &customer, credit, note)
+                    .adjust_balance(scope, &customer, credit, note, Metadata::default())
                     .await?;
             }
             Act::Leave { feedback, comment } => {

@@ -81,6 +81,7 @@ fn settled(invoice: &Invoice, words: Words, rows: &mut Vec<Row>) {
     // What is due is the total after the balance; a credit goes to the balance.
     let applied = invoice
         .amount_due_minor
+        .saturating_add(invoice.pre_payment_credit_minor)
         .saturating_sub(invoice.totals.total_minor);
     if invoice.totals.total_minor < 0 {
         push(
@@ -90,6 +91,10 @@ fn settled(invoice: &Invoice, words: Words, rows: &mut Vec<Row>) {
         );
     } else if applied != 0 {
         push(words.document_balance(), applied, false);
+    }
+    if invoice.pre_payment_credit_minor != 0 {
+        let credited = invoice.pre_payment_credit_minor.saturating_neg();
+        push(words.document_credited(), credited, false);
     }
     if invoice.amount_paid_minor != 0 {
         let label = words.document_amount_paid();
@@ -101,6 +106,10 @@ fn settled(invoice: &Invoice, words: Words, rows: &mut Vec<Row>) {
             _ => invoice.amount_remaining_minor(),
         };
         push(words.document_amount_due(), remaining, true);
+    }
+    if invoice.post_payment_credit_minor != 0 {
+        let given = invoice.post_payment_credit_minor;
+        push(words.document_given_back(), given, false);
     }
 }
 

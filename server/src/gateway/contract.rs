@@ -5,9 +5,11 @@ use perennial::currency::Currency;
 use perennial::metadata::Metadata;
 use perennial::money::Money;
 use perennial::payment::Outcome;
+use perennial::refund::RefundStatus;
 
 use super::{
-    ChallengeAnswer, Charge, Gateway, GatewayError, Reply, ReturnPath, Scope, SetUp, Usage,
+    ChallengeAnswer, Charge, Gateway, GatewayError, RefundRequest, Reply, ReturnPath, Scope, SetUp,
+    Usage,
 };
 
 /// An adapter under test, and what the suite can't do through the port.
@@ -43,6 +45,8 @@ pub async fn run_contract(bench: &dyn Bench) {
     refused_proof_is_a_refusal(bench).await;
     some_cards_ask_every_time(bench).await;
     what_is_given_up_never_succeeds(bench).await;
+    money_goes_back_once(bench).await;
+    some_refunds_wait_or_come_back(bench).await;
 }
 
 fn charge(bench: &dyn Bench, key: &str, token: &str) -> Charge {
@@ -431,4 +435,106 @@ async fn what_is_given_up_never_succeeds(bench: &dyn Bench) {
     let paid = gateway.charge(scope, charge(bench, "kept", &good)).await;
     let kept = gateway.abandon(scope, &bench.key("kept")).await;
     assert_eq!(kept, paid.map(Some));
+}
+
+async fn paid(bench: &dyn Bench, card: &str, key: &str) -> String {
+    let token = token(bench, card).await;
+    let request = charge(bench, key, &token);
+    match bench.gateway().charge(bench.scope(), request).await {
+        Ok(Outcome::Succeeded { charge }) => charge,
+        other => panic!("not paid: {other:?}"),
+    }
+}
+
+fn back(bench: &dyn Bench, key: &str, charge: &str, minor: i64) -> RefundRequest {
+    RefundRequest {
+        idempotency_key: bench.key(key),
+        charge: charge.to_owned(),
+        amount: Money::new(minor, Currency::EUR),
+    }
+}
+
+/// In parts, once for each key, never more than was paid, found again when the answer is lost.
+async fn money_goes_back_once(bench: &dyn Bench) {
+    let (gateway, scope) = (bench.gateway(), bench.scope());
+    let charge = paid(bench, "pm_card_visa", "refunded").await;
+    let part = back(bench, "back:1", &charge, 1_500);
+    let first = gateway.refund(scope, part.clone()).await;
+    let status = first.as_ref().ok().map(|own| own.status);
+    assert_eq!(status, Some(RefundStatus::Succeeded), "{first:?}");
+    assert_eq!(gateway.refund(scope, part.clone()).await, first);
+    let found = gateway.lookup_refund(scope, &part.idempotency_key).await;
+    assert_eq!(found, first.map(Some));
+    let other = RefundRequest {
+        amount: Money::new(1, Currency::EUR),
+        ..part
+    };
+    let reused = gateway.refund(scope, other).await;
+    assert_eq!(reused, Err(GatewayError::KeyReused));
+    let too_much = gateway
+        .refund(scope, back(bench, "back:2", &charge, 500))
+        .await;
+    assert!(
+        matches!(too_much, Err(GatewayError::Invalid(_))),
+        "{too_much:?}"
+    );
+    for (key, charge, minor) in [
+        ("back:3", charge.as_str(), 0),
+        ("back:4", "ch_elsewhere", 1),
+    ] {
+        let refused = gateway.refund(scope, back(bench, key, charge, minor)).await;
+        assert!(
+            matches!(refused, Err(GatewayError::Invalid(_))),
+            "{refused:?}"
+        );
+    }
+    let theirs = back(bench, "back:5", &charge, 1);
+    let theirs = gateway.refund(bench.stranger(), theirs).await;
+    assert!(
+        matches!(theirs, Err(GatewayError::Invalid(_))),
+        "{theirs:?}"
+    );
+    let never = gateway.lookup_refund(scope, &bench.key("back:9")).await;
+    assert_eq!(never, Ok(None));
+    for recorded in [true, false] {
+        if !bench.lose_next(recorded) {
+            continue;
+        }
+        let rest = back(bench, &format!("back:lost:{recorded}"), &charge, 100);
+        let lost = gateway.refund(scope, rest.clone()).await;
+        assert!(matches!(lost, Err(GatewayError::Unknown(_))), "{lost:?}");
+        let found = gateway.lookup_refund(scope, &rest.idempotency_key).await;
+        assert_eq!(found.is_ok_and(|own| own.is_some()), recorded);
+        let again = gateway.refund(scope, rest).await;
+        assert!(again.is_ok(), "{again:?}");
+    }
+}
+
+async fn some_refunds_wait_or_come_back(bench: &dyn Bench) {
+    let (gateway, scope) = (bench.gateway(), bench.scope());
+    for (card, first, then) in [
+        (
+            "pm_card_pendingRefund",
+            RefundStatus::Pending,
+            RefundStatus::Succeeded,
+        ),
+        (
+            "pm_card_refundFail",
+            RefundStatus::Succeeded,
+            RefundStatus::Failed,
+        ),
+    ] {
+        let charge = paid(bench, card, card).await;
+        let key = format!("back:{card}");
+        let outcome = gateway.refund(scope, back(bench, &key, &charge, 100)).await;
+        assert_eq!(outcome.ok().map(|own| own.status), Some(first), "{card}");
+        let later = gateway.lookup_refund(scope, &bench.key(&key)).await;
+        let later = later.ok().flatten();
+        assert_eq!(later.as_ref().map(|own| own.status), Some(then), "{card}");
+        let failed = then == RefundStatus::Failed;
+        assert_eq!(
+            later.is_some_and(|own| own.failure_reason.is_some()),
+            failed
+        );
+    }
 }

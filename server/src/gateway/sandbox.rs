@@ -8,6 +8,7 @@
 mod behaviour;
 mod book;
 mod challenge;
+mod refunds;
 mod test_card;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use perennial::calendar::Timestamp;
 use perennial::id::{ChargeId, PaymentMethodId, SetupIntentId};
 use perennial::payment::{Card, Decline, Outcome};
+use perennial::refund::RefundOutcome;
 use sha2::{Digest, Sha256};
 
 use behaviour::{Act, Answer, Behaviour, answer_after_proof, first_answer};
@@ -27,8 +29,8 @@ use book::{Attempt, Standing};
 
 use super::{
     Capabilities, CardDetails, CardUpdate, Challenge, ChallengeAnswer, Charge, Gateway,
-    GatewayError, IDEMPOTENCY_KEY_BYTES_MAX, Replies, Reply, ReturnPath, Scope, SetUp,
-    TokenizeError, Tokenized, in_time,
+    GatewayError, IDEMPOTENCY_KEY_BYTES_MAX, RefundRequest, Replies, Reply, ReturnPath, Scope,
+    SetUp, TokenizeError, Tokenized, in_time,
 };
 use crate::clock::{Clock, Entropy};
 use crate::store::Store;
@@ -472,6 +474,34 @@ impl Gateway for Sandbox {
             let attempt = book::attempt(&self.0.store, scope, idempotency_key).await?;
             Ok(attempt.map(|attempt| attempt.outcome(scope)))
         })
+    }
+
+    fn refund<'a>(&'a self, scope: &'a Scope, request: RefundRequest) -> Reply<'a, RefundOutcome> {
+        Box::pin(async move {
+            let fault = self.next_fault();
+            if fault == Some(Fault::LoseRequest) {
+                return Err(GatewayError::Unknown("the request timed out".to_owned()));
+            }
+            let outcome = self.refund_once(scope, &request).await;
+            match fault {
+                Some(Fault::LoseAnswer) => {
+                    Err(GatewayError::Unknown("the answer timed out".to_owned()))
+                }
+                Some(Fault::Delay(delay)) => {
+                    tokio::time::sleep(delay).await;
+                    outcome
+                }
+                Some(Fault::LoseRequest) | None => outcome,
+            }
+        })
+    }
+
+    fn lookup_refund<'a>(
+        &'a self,
+        scope: &'a Scope,
+        idempotency_key: &'a str,
+    ) -> Reply<'a, Option<RefundOutcome>> {
+        Box::pin(self.refund_by_key(scope, idempotency_key))
     }
 
     fn abandon<'a>(

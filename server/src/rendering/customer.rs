@@ -124,7 +124,7 @@ pub fn balance_transaction(entry: &BalanceTransaction, livemode: bool) -> Value 
         amount: entry.amount_minor,
         checkout_session: (),
         created: moment(Some(entry.created)),
-        credit_note: (),
+        credit_note: id(entry.credit_note.as_ref()),
         currency: entry.currency.lower(),
         customer: entry.customer.as_str(),
         customer_account: (),
@@ -132,7 +132,7 @@ pub fn balance_transaction(entry: &BalanceTransaction, livemode: bool) -> Value 
         ending_balance: entry.ending_balance_minor,
         invoice: id(entry.invoice.as_ref()),
         livemode: livemode,
-        metadata: object! {},
+        metadata: metadata(&entry.metadata),
         type: name(entry.kind),
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use perennial::id::{DiscountId, TaxRateId};
 use perennial::invoice::{Invoice, InvoiceStatus, Line, LineKind, TaxAmount, TaxabilityReason};
+use perennial::payment::{PaymentIntent, PaymentStatus};
 use perennial::subscription::CollectionMethod;
 use serde_json::Value;
 
-use super::catalog::{Owner, discount};
+use super::catalog::{Owner, discount, tax_rate};
 use super::customer::address;
 use super::{decimal, id, list, metadata, moment, name, object, text};
 
@@ -52,7 +53,12 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
         collection_method: name(invoice.collection_method),
         created: invoice.created.0,
         currency: invoice.currency.lower(),
-        custom_fields: (),
+        custom_fields: (!invoice.custom_fields.is_empty()).then(|| {
+            let fields = invoice.custom_fields.iter();
+            fields
+                .map(|field| object! { name: field.name.as_str(), value: field.value.as_str() })
+                .collect::<Vec<_>>()
+        }),
         customer: invoice.customer.as_str(),
         customer_account: (),
         customer_address: invoice.bill_to.address.as_ref().map(address),
@@ -66,10 +72,12 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
             .collect::<Vec<_>>(),
         default_payment_method: id(invoice.default_payment_method.as_ref()),
         default_source: (),
-        default_tax_rates: Vec::<Value>::new(),
+        default_tax_rates: invoice.default_tax_rates.iter()
+            .map(|rate| tax_rate(rate, livemode))
+            .collect::<Vec<_>>(),
         description: text(invoice.description.as_ref()),
         due_date: moment(invoice.due_date),
-        effective_at: moment(invoice.finalized_at),
+        effective_at: moment(invoice.effective_at.or(invoice.finalized_at)),
         footer: text(invoice.footer.as_ref()),
         from_invoice: (),
         hosted_invoice_url: (),
@@ -88,7 +96,7 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
         rendering: (),
         shipping_cost: (),
         shipping_details: (),
-        statement_descriptor: (),
+        statement_descriptor: text(invoice.statement_descriptor.as_ref()),
         status: name(invoice.status),
         test_clock: id(invoice.test_clock.as_ref()),
         webhooks_delivered_at: (),
@@ -194,6 +202,34 @@ fn payment(invoice: &Invoice, livemode: bool) -> Option<Value> {
     })
 }
 
+/// A payment intent's part in paying its invoice. Its id is the intent's with another prefix.
+#[must_use]
+pub fn invoice_payment(intent: &PaymentIntent, livemode: bool) -> Value {
+    let (status, paid) = match intent.status {
+        PaymentStatus::Succeeded => ("paid", Some(intent.amount_minor)),
+        PaymentStatus::Canceled => ("canceled", None),
+        _ => ("open", None),
+    };
+    let rest = intent.id.as_str().trim_start_matches("pi_");
+    object! {
+        id: format!("inpay_{rest}"),
+        object: "invoice_payment",
+        amount_paid: paid,
+        amount_requested: intent.amount_minor,
+        created: intent.created.0,
+        currency: intent.currency.lower(),
+        invoice: id(intent.invoice.as_ref()),
+        is_default: true,
+        livemode: livemode,
+        payment: object! { payment_intent: intent.id.as_str(), type: "payment_intent" },
+        status: status,
+        status_transitions: object! {
+            canceled_at: (),
+            paid_at: moment(intent.attempted_at.filter(|_| status == "paid")),
+        },
+    }
+}
+
 fn total_discounts(invoice: &Invoice) -> Value {
     let mut sums: BTreeMap<&DiscountId, i64> = BTreeMap::new();
     for amount in invoice.lines.iter().flat_map(|line| &line.discount_amounts) {
@@ -226,7 +262,7 @@ fn key(tax: &TaxAmount) -> (&TaxRateId, bool, TaxabilityReason) {
     (&tax.rate, tax.inclusive, tax.reason)
 }
 
-fn tax_amount(tax: &TaxAmount) -> Value {
+pub(super) fn tax_amount(tax: &TaxAmount) -> Value {
     object! {
         amount: tax.amount_minor,
         tax_behavior: if tax.inclusive { "inclusive" } else { "exclusive" },

@@ -34,7 +34,7 @@ pub fn invoice_item(item: &InvoiceItem, livemode: bool) -> Value {
         date: item.date.0,
         description: line.description.as_str(),
         discountable: line.discountable,
-        discounts: Vec::<Value>::new(),
+        discounts: line.discounts.iter().map(|own| own.id.as_str()).collect::<Vec<_>>(),
         invoice: id(item.invoice.as_ref()),
         livemode: livemode,
         metadata: metadata(&line.metadata),

@@ -7,7 +7,7 @@ use perennial::payment::{
 use serde_json::Value;
 
 use super::customer::address;
-use super::{id, metadata, name, object, text};
+use super::{id, metadata, moment, name, object, text};
 
 /// A payment method.
 #[must_use]
@@ -152,7 +152,7 @@ pub fn payment_intent(intent: &PaymentIntent, livemode: bool) -> Value {
         application: (),
         application_fee_amount: (),
         automatic_payment_methods: (),
-        canceled_at: (),
+        canceled_at: moment(intent.canceled_at),
         cancellation_reason: (),
         capture_method: "automatic",
         client_secret: (),
@@ -161,13 +161,13 @@ pub fn payment_intent(intent: &PaymentIntent, livemode: bool) -> Value {
         currency: intent.currency.lower(),
         customer: intent.customer.as_str(),
         customer_account: (),
-        description: (),
+        description: text(intent.description.as_ref()),
         excluded_payment_method_types: (),
         last_payment_error: intent.last_error.as_ref().map(card_error),
-        latest_charge: (),
+        latest_charge: super::refund::charge_id(intent),
         livemode: livemode,
         managed_payments: (),
-        metadata: object! {},
+        metadata: metadata(&intent.metadata),
         next_action: next_action(intent.challenge.as_ref(), waiting),
         on_behalf_of: (),
         payment_method: id(intent.payment_method.as_ref()),

@@ -22,6 +22,12 @@ pub struct BalanceTransaction {
     pub kind: BalanceTransactionKind,
     /// The invoice that took or gave it.
     pub invoice: Option<InvoiceId>,
+    /// The credit note that gave it.
+    #[serde(default)]
+    pub credit_note: Option<perennial::id::CreditNoteId>,
+    /// The merchant's own keys.
+    #[serde(default)]
+    pub metadata: perennial::metadata::Metadata,
     /// The merchant's note.
     pub description: Option<String>,
     /// When.

@@ -6,7 +6,8 @@
 
 use perennial::calendar::Timestamp;
 use perennial::id::{
-    InvoiceId, MailId, PaymentIntentId, SetupIntentId, SubscriptionId, SubscriptionScheduleId,
+    InvoiceId, MailId, PaymentIntentId, RefundId, SetupIntentId, SubscriptionId,
+    SubscriptionScheduleId,
 };
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
@@ -31,6 +32,7 @@ const BOUNDARIES_MAX: usize = 400;
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     Intent(Scope, PaymentIntentId),
+    Refund(Scope, RefundId),
     SetUp(Scope, SetupIntentId),
     Subscription(Scope, SubscriptionId),
     Invoice(Scope, InvoiceId),
@@ -48,6 +50,10 @@ impl Work {
 
     pub(crate) fn mail(scope: Scope, id: &str) -> Result<Self, Refused> {
         Ok(Self::Mail(scope, MailId::parse(id).map_err(defect)?))
+    }
+
+    pub(crate) fn refund(scope: Scope, id: &str) -> Result<Self, Refused> {
+        Ok(Self::Refund(scope, RefundId::parse(id).map_err(defect)?))
     }
 
     pub(crate) fn set_up(scope: Scope, id: &str) -> Result<Self, Refused> {
@@ -80,6 +86,7 @@ impl Engine {
         match piece {
             Work::Intent(scope, id) => self.settle_payment(scope, id).await,
             Work::SetUp(scope, id) => self.settle_setup(scope, id).await,
+            Work::Refund(scope, id) => self.settle_refund(scope, id).await,
             Work::Subscription(scope, id) => self.advance_subscription(scope, id).await,
             Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,
             Work::Mail(scope, id) => self.send_mail_by_clock(scope, id).await,

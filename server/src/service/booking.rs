@@ -10,11 +10,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use perennial::calendar::Timestamp;
+use perennial::credit_note::CreditNote;
 use perennial::id::{EventId, MailId};
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::ledger::Transfer;
+use perennial::money::Money;
 use perennial::payment::{PaymentIntent, PaymentMethod};
 use perennial::quote::Quote;
+use perennial::refund::{Refund, RefundStatus};
 use perennial::subscription::Subscription;
 use perennial::{customer::Customer, discount::Coupon};
 use serde_json::Value;
@@ -158,6 +161,33 @@ impl Told for perennial::discount::PromotionCode {
         rendering::promotion_code(self, livemode, now)
     }
 }
+
+told!(
+    CreditNote,
+    false,
+    Some("credit_note.created"),
+    Some("credit_note.updated"),
+    rendering::credit_note
+);
+told!(
+    Refund,
+    false,
+    Some("refund.created"),
+    Some("refund.updated"),
+    rendering::refund,
+    fn mails(&self, telling: &Telling<'_>, _before: Option<&Self>) -> Vec<Wanted> {
+        if self.status != RefundStatus::Succeeded {
+            return Vec::new();
+        }
+        let refund = mail::GoneBack {
+            id: &self.id,
+            customer: &self.customer,
+            invoice: self.invoice.as_ref(),
+            amount: Money::new(self.amount_minor, self.currency),
+        };
+        mail::of_refund(telling, &refund)
+    }
+);
 
 impl Told for Coupon {
     const CREATED: Option<&'static str> = Some("coupon.created");
@@ -443,6 +473,17 @@ impl<'a> Booking<'a> {
     #[expect(clippy::unused_async, reason = "as `begin`")]
     pub async fn tell<T: Told>(&mut self, kind: &str, noun: &T) -> Result<(), Refused> {
         self.tell_now(kind, noun, None)
+    }
+
+    /// Whether it is written in live mode.
+    #[must_use]
+    pub fn livemode(&self) -> bool {
+        self.scope.livemode
+    }
+
+    /// Tells that something happened to what is no noun of its own, as the API shows it.
+    pub fn tell_shown(&mut self, kind: &str, object: Value) {
+        self.emit(kind, object, None);
     }
 
     fn tell_now<T: Told>(

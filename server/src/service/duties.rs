@@ -61,6 +61,14 @@ pub(crate) static KINDS: &[Kind] = &[
         many: None,
     },
     Kind {
+        name: "refund",
+        sql: due_sql!("refund", "refund", "asked_at", "customer"),
+        one: |engine, scope, id| {
+            Box::pin(async move { engine.do_one(&Work::refund(scope, &id)?).await })
+        },
+        many: None,
+    },
+    Kind {
         name: "subscription",
         sql: due_sql!(
             "subscription",

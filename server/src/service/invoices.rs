@@ -1,12 +1,18 @@
 //! Invoices: finalising, and what is to come. Voiding and writing off have a room of their own.
 
 mod closing;
+mod editing;
+pub mod lines;
+pub mod manual;
+mod settling;
+
+pub use editing::NewItem;
 
 use perennial::calendar::Timestamp;
 use perennial::credit::{BalanceChange, BalanceChangeKind};
 use perennial::customer::Customer;
 use perennial::id::{CustomerBalanceTransactionId, InvoiceId, InvoiceItemId, SubscriptionId};
-use perennial::invoice::{Invoice, InvoiceError, InvoiceItem, InvoiceStatus};
+use perennial::invoice::{BillingReason, Invoice, InvoiceError, InvoiceItem, InvoiceStatus};
 use perennial::ledger::{self, Transfer};
 use perennial::payment::{PaymentIntent, PaymentMethod};
 use perennial::quote::{Upcoming, upcoming, upcoming_with};
@@ -72,6 +78,8 @@ pub(crate) fn entry(
             BalanceChangeKind::CreditNote => BalanceTransactionKind::CreditNote,
         },
         invoice: Some(invoice.id.clone()),
+        credit_note: None,
+        metadata: perennial::metadata::Metadata::default(),
         description: None,
         created: now,
     }
@@ -182,6 +190,13 @@ impl Engine {
         let collect = match (collect, pause) {
             (Some(collect), _) => collect,
             (None, Some(_)) => Collect::Later,
+            // By hand, or not at all: the merchant asked for it.
+            (None, None)
+                if !books.invoice.auto_advance
+                    && books.invoice.billing_reason == BillingReason::Manual =>
+            {
+                Collect::Later
+            }
             (None, None) => Collect::Now { on_session: false },
         };
         let spans = {

@@ -6,6 +6,7 @@
 //! another one while its outcome is unknown.
 
 mod attempt;
+mod editing;
 mod outcome;
 mod scheduling;
 
@@ -24,6 +25,7 @@ use crate::store::document::{self, Stored};
 pub(crate) use attempt::Begun;
 pub use attempt::return_path;
 pub(crate) use attempt::{Claim, begin, count_attempt, nothing_to_pay_with, refused_as, unsent};
+pub use editing::IntentUpdate;
 pub(crate) use outcome::{fail, tell_failure};
 
 /// What became of a payment.

@@ -219,7 +219,7 @@ impl Engine {
             edits.push(span);
         }
         if changed {
-            invoice.reprice(customer, subscription)?;
+            invoice.reprice_cycle(customer, subscription)?;
         }
         Ok(edits)
     }

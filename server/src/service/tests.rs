@@ -7,6 +7,7 @@ mod mail_server;
 mod mails;
 mod metered;
 mod metering;
+mod money;
 mod recovering;
 mod renewing;
 mod starting;

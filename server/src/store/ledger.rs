@@ -80,6 +80,12 @@ pub const SUBSCRIPTIONS_AFTER: &str = "select body, revision, sort from subscrip
 /// Payment intents of the invoices from `$3` to `$4`.
 pub const INTENTS_BETWEEN: &str = "select body, revision, sort from payment_intent \
     where merchant = $1 and livemode = $2 and invoice >= $3 and invoice <= $4";
+/// Credit notes of the invoices from `$3` to `$4`.
+pub const CREDIT_NOTES_BETWEEN: &str = "select body, revision, sort from credit_note \
+    where merchant = $1 and livemode = $2 and invoice >= $3 and invoice <= $4";
+/// Refunds of the invoices from `$3` to `$4`.
+pub const REFUNDS_BETWEEN: &str = "select body, revision, sort from refund \
+    where merchant = $1 and livemode = $2 and invoice >= $3 and invoice <= $4";
 /// Changes of the balances of the customers from `$3` to `$4`.
 pub const BALANCES_BETWEEN: &str = "select body, revision, sort from balance_transaction \
     where merchant = $1 and livemode = $2 and customer >= $3 and customer <= $4 \

@@ -123,3 +123,40 @@ pub const SCHEDULES: ListSql = listing!(
      and ($11 = -1 or (completed_at >= $11 and completed_at < $12)) \
      and ($13 = -1 or (released_at >= $13 and released_at < $14))"
 );
+/// Invoice items: of a customer (`$7`, '' for all), waiting or not (`$8`, -1 for both), on an
+/// invoice (`$9`, '' for any).
+pub const INVOICE_ITEMS: ListSql = listing!(
+    "invoice_item",
+    " and ($7 = '' or customer = $7) and ($8 = -1 or ($8 = 1 and invoice is null) \
+     or ($8 = 0 and invoice is not null)) and ($9 = '' or invoice = $9)"
+);
+/// Invoice items of a customer (`$7`), filtered as [`INVOICE_ITEMS`].
+pub const INVOICE_ITEMS_BY_CUSTOMER: ListSql = listing!(
+    "invoice_item",
+    " and customer = $7 and ($8 = -1 or ($8 = 1 and invoice is null) \
+     or ($8 = 0 and invoice is not null)) and ($9 = '' or invoice = $9)"
+);
+/// Payment intents.
+pub const PAYMENT_INTENTS: ListSql = listing!("payment_intent", "");
+/// Payment intents of a customer (`$7`).
+pub const PAYMENT_INTENTS_BY_CUSTOMER: ListSql = listing!("payment_intent", " and customer = $7");
+/// Payment intents of invoices, or of one of them (`$7`, '' for all).
+pub const INVOICE_PAYMENTS: ListSql = listing!(
+    "payment_intent",
+    " and invoice is not null and ($7 = '' or invoice = $7)"
+);
+/// Payment intents of one invoice (`$7`).
+pub const INVOICE_PAYMENTS_BY_INVOICE: ListSql = listing!("payment_intent", " and invoice = $7");
+/// Credit notes.
+pub const CREDIT_NOTES: ListSql = listing!("credit_note", "");
+/// Credit notes of a customer (`$7`).
+pub const CREDIT_NOTES_BY_CUSTOMER: ListSql = listing!("credit_note", " and customer = $7");
+/// Credit notes of an invoice (`$7`) and perhaps customer (`$8`, '' for any).
+pub const CREDIT_NOTES_BY_INVOICE: ListSql = listing!(
+    "credit_note",
+    " and invoice = $7 and ($8 = '' or customer = $8)"
+);
+/// Refunds.
+pub const REFUNDS: ListSql = listing!("refund", "");
+/// Refunds of a payment intent (`$7`).
+pub const REFUNDS_BY_PAYMENT_INTENT: ListSql = listing!("refund", " and payment_intent = $7");

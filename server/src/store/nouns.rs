@@ -2,12 +2,14 @@
 //! that its indexes serve.
 
 use perennial::catalog::{Price, Product};
+use perennial::credit_note::CreditNote;
 use perennial::customer::Customer;
 use perennial::discount::{Coupon, PromotionCode};
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::payment::{PaymentIntent, PaymentMethod, SetupIntent};
 use perennial::portal::{PortalConfiguration, PortalSession};
 use perennial::quote::Quote;
+use perennial::refund::Refund;
 use perennial::schedule::Schedule;
 use perennial::subscription::Subscription;
 use perennial::tax::TaxRate;
@@ -307,6 +309,40 @@ document!(
     }
 );
 document!(
+    CreditNote,
+    "credit_note",
+    "credit_note",
+    ", customer, invoice, number",
+    ", $6, $7, $8",
+    ", customer = $6, invoice = $7, number = $8",
+    |n| vec![
+        Column::text(&n.customer),
+        Column::text(&n.invoice),
+        Column::text(&n.number),
+    ]
+);
+document!(
+    Refund,
+    "refund",
+    "refund",
+    ", customer, payment_intent, invoice, asked_at, test_clock, clock_due_at, shard",
+    ", $6, $7, $8, $9, $10, $11, $12",
+    ", customer = $6, payment_intent = $7, invoice = $8, asked_at = $9, test_clock = $10, \
+     clock_due_at = $11, shard = $12",
+    |r| {
+        let [real, clock, clocked] = due::moments(r.test_clock.as_ref(), r.ask_at);
+        vec![
+            Column::text(&r.customer),
+            Column::text(&r.payment_intent),
+            Column::text_or_null(r.invoice.as_ref()),
+            real,
+            clock,
+            clocked,
+            Column::shard(Some(&r.customer)),
+        ]
+    }
+);
+document!(
     PortalConfiguration,
     "billing_portal.configuration",
     "portal_configuration",
@@ -430,6 +466,9 @@ pub const PORTAL_CONFIGURATIONS: ListSql = list_sql!("portal_configuration", "")
 /// A customer's amounts that wait for the next invoice (`$3` customer), oldest first.
 pub const INVOICE_ITEMS_PENDING: &str = "select body, revision, sort from invoice_item \
     where merchant = $1 and livemode = $2 and customer = $3 and invoice is null order by sort limit 250";
+/// The credit notes of an invoice (`$3`), oldest first.
+pub const CREDIT_NOTES_OF_INVOICE: &str = "select body, revision, sort from credit_note \
+    where merchant = $1 and livemode = $2 and invoice = $3 order by sort limit 250";
 /// The default portal configuration.
 pub const PORTAL_CONFIGURATION_DEFAULT: &str = "select body, revision, sort from portal_configuration \
     where merchant = $1 and livemode = $2 and is_default = 1";

@@ -184,7 +184,13 @@ mod tests {
             without_nulls(from.to_owned()),
             r#"{"id":"in_1","lines":[{"a":"},{"}],"status":"open"}"#
         );
-        for same in [r#"{"a":":null"}"#, r#"{"a":[null],"b":{"c":null}}"#, "{}", "null", "[]"] {
+        for same in [
+            r#"{"a":":null"}"#,
+            r#"{"a":[null],"b":{"c":null}}"#,
+            "{}",
+            "null",
+            "[]",
+        ] {
             assert_eq!(without_nulls(same.to_owned()), same);
         }
         assert_eq!(json!({}).to_string(), "{}");

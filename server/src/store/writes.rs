@@ -669,7 +669,9 @@ fn update_sql(update: &str, mask: u32, kinds: &[Kind], rows: usize, mut places: 
     };
     text.push_str(" update ");
     text.push_str(table(update));
-    text.push_str(&format!(" set revision = {list}.w_revision, body = {list}.w_body"));
+    text.push_str(&format!(
+        " set revision = {list}.w_revision, body = {list}.w_body"
+    ));
     for (index, name) in own.iter().enumerate() {
         text.push_str(&format!(", {name} = {list}.w_{index}"));
     }

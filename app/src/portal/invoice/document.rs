@@ -268,7 +268,12 @@ fn Sums(invoice: Invoice) -> impl IntoView {
             )
         })
         .collect();
-    let balance = invoice.amount_due_minor.saturating_sub(totals.total_minor);
+    let credited = invoice.pre_payment_credit_minor;
+    let given_back = invoice.post_payment_credit_minor;
+    let balance = invoice
+        .amount_due_minor
+        .saturating_add(credited)
+        .saturating_sub(totals.total_minor);
     let to_credit = totals.total_minor < 0;
     let balance = match balance {
         0 => None,
@@ -294,8 +299,10 @@ fn Sums(invoice: Invoice) -> impl IntoView {
             {line(words.change_total().to_owned(), None, totals.total_minor, !due)}
             {inside}
             {balance.map(|(name, minor)| line(name.to_owned(), None, minor, false))}
+            {(credited != 0).then(|| line(words.document_credited().to_owned(), None, credited.saturating_neg(), false))}
             {(paid != 0).then(|| line(words.document_amount_paid().to_owned(), None, paid.saturating_neg(), false))}
             {due.then(|| line(words.document_amount_due().to_owned(), None, remaining, true))}
+            {(given_back != 0).then(|| line(words.document_given_back().to_owned(), None, given_back, false))}
         </Summary>
     }
     .into_any()

@@ -233,6 +233,8 @@ fn line(n: u128, kind: LineKind, amount: i64, (start, end): (i64, i64)) -> Line 
             }]
         },
         tax_rates: vec![vat()],
+        default_taxed: false,
+        discounts: vec![],
         taxes: vec![TaxAmount {
             rate: TaxRateId::from_random(1),
             amount_minor: taxable / 5,
@@ -316,6 +318,16 @@ pub fn invoice() -> Invoice {
         ending_balance_minor: Some(0),
         amount_due_minor: total - 1200,
         amount_paid_minor: 0,
+        out_of_band_minor: 0,
+        amount_overpaid_minor: 0,
+        pre_payment_credit_minor: 0,
+        pre_payment_credit_tax_minor: 0,
+        post_payment_credit_minor: 0,
+        default_tax_rates: vec![],
+        own_discounts: None,
+        custom_fields: vec![],
+        statement_descriptor: None,
+        effective_at: None,
         lines,
         period: Period {
             start: Timestamp(october),
@@ -325,6 +337,7 @@ pub fn invoice() -> Invoice {
         auto_advance: true,
         automatically_finalizes_at: None,
         next_payment_attempt: Some(Timestamp(NOW.0 + 3 * 86_400)),
+        retrying: None,
         attempt_count: 1,
         due_date: None,
         default_payment_method: None,

@@ -9,6 +9,10 @@ use crate::gateway::Usage;
 pub(super) enum Behaviour {
     /// Says yes to everything.
     Succeed,
+    /// Pays; what is given back waits a while.
+    RefundPends,
+    /// Pays; what is given back comes back.
+    RefundFails,
     /// Says no to everything, set-up included.
     Decline(Reason),
     /// Can be set up; says no to charges.
@@ -96,6 +100,8 @@ impl Behaviour {
         match self {
             Self::Succeed => "succeed".to_owned(),
             Self::Reissue => "reissue".to_owned(),
+            Self::RefundPends => "refund_pends".to_owned(),
+            Self::RefundFails => "refund_fails".to_owned(),
             Self::AuthenticateUnlessSetUp => "authenticate_unless_set_up".to_owned(),
             Self::AuthenticateAlways => "authenticate_always".to_owned(),
             Self::AuthenticateOnSession => "authenticate_on_session".to_owned(),
@@ -120,6 +126,8 @@ impl Behaviour {
         Some(match (kind, reason) {
             ("succeed", None) => Self::Succeed,
             ("reissue", None) => Self::Reissue,
+            ("refund_pends", None) => Self::RefundPends,
+            ("refund_fails", None) => Self::RefundFails,
             ("authenticate_unless_set_up", None) => Self::AuthenticateUnlessSetUp,
             ("authenticate_always", None) => Self::AuthenticateAlways,
             ("authenticate_on_session", None) => Self::AuthenticateOnSession,
@@ -162,9 +170,14 @@ pub(super) fn first_answer(behaviour: Behaviour, act: Act, set_up: bool) -> Answ
         (Behaviour::DeclineCharge(reason), Act::Charge { .. }) => Answer::No(reason.decline()),
         (Behaviour::Reissue, Act::Charge { .. }) => Answer::No(Reason::ExpiredCard.decline()),
         (Behaviour::Reissue, Act::SetUp(_)) => Answer::Yes,
-        (Behaviour::Succeed | Behaviour::DeclineCharge(_), _) | (_, Act::SetUp(Usage::Attach)) => {
-            Answer::Yes
-        }
+        (
+            Behaviour::Succeed
+            | Behaviour::RefundPends
+            | Behaviour::RefundFails
+            | Behaviour::DeclineCharge(_),
+            _,
+        )
+        | (_, Act::SetUp(Usage::Attach)) => Answer::Yes,
         (Behaviour::AuthenticateOnSession, Act::SetUp(_) | Act::Charge { on_session: false }) => {
             Answer::Yes
         }
@@ -324,6 +337,8 @@ mod tests {
         let mut all = vec![
             Behaviour::Succeed,
             Behaviour::Reissue,
+            Behaviour::RefundPends,
+            Behaviour::RefundFails,
             Behaviour::AuthenticateUnlessSetUp,
             Behaviour::AuthenticateAlways,
             Behaviour::AuthenticateOnSession,

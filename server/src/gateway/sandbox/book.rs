@@ -592,14 +592,14 @@ fn optional(row: &AnyRow, column: &str) -> Result<Option<String>, GatewayError> 
     row.try_get(column).map_err(lost)
 }
 
-fn damaged(column: &str) -> GatewayError {
+pub(super) fn damaged(column: &str) -> GatewayError {
     GatewayError::Unknown(format!("the sandbox's {column} can't be read"))
 }
 
-fn unknown(error: StoreError) -> GatewayError {
+pub(super) fn unknown(error: StoreError) -> GatewayError {
     GatewayError::Unknown(error.to_string())
 }
 
-fn lost(error: sqlx::Error) -> GatewayError {
+pub(super) fn lost(error: sqlx::Error) -> GatewayError {
     GatewayError::Unknown(error.to_string())
 }

@@ -240,8 +240,8 @@ const BEHAVIOURS: &[(&str, &str, Behaviour)] = &[
         Behaviour::Succeed,
     ),
     ("4000000000000077", "bypassPending", Behaviour::Succeed),
-    ("4000000000005126", "refundFail", Behaviour::Succeed),
-    ("4000000000007726", "pendingRefund", Behaviour::Succeed),
+    ("4000000000005126", "refundFail", Behaviour::RefundFails),
+    ("4000000000007726", "pendingRefund", Behaviour::RefundPends),
 ];
 
 const COUNTRIES: &[(&str, &str, &str, Funding)] = &[

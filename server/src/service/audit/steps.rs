@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use perennial::coverage::{self, Billing, Fault};
+use perennial::credit_note::{CreditNote, Status};
 use perennial::currency::Currency;
 use perennial::customer::Customer;
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus, Line};
 use perennial::ledger::{Account, Around, Standing, expected};
 use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::refund::{Refund, RefundStatus};
 use perennial::subscription::Subscription;
 use sqlx::AnyConnection;
 
@@ -123,6 +125,27 @@ impl Auditor<'_> {
             if let (Some(invoice), PaymentStatus::Succeeded) = (&intent.invoice, intent.status) {
                 let own = all.entry(invoice.to_string()).or_default();
                 own.taken_minor += i128::from(intent.amount_minor);
+            }
+        }
+        let notes: Vec<Stored<CreditNote>> =
+            self.between(ledger::CREDIT_NOTES_BETWEEN, range).await?;
+        for note in notes.iter().filter(|note| note.status == Status::Issued) {
+            let own = all.entry(note.invoice.to_string()).or_default();
+            own.credited.add(&note.credited);
+        }
+        let refunds: Vec<Stored<Refund>> = self.between(ledger::REFUNDS_BETWEEN, range).await?;
+        for refund in refunds {
+            let Some(invoice) = &refund.invoice else {
+                continue;
+            };
+            if refund.status != RefundStatus::Succeeded {
+                continue;
+            }
+            let own = all.entry(invoice.to_string()).or_default();
+            let amount = i128::from(refund.amount_minor);
+            match refund.credit_note {
+                Some(_) => own.promised_refunded_minor += amount,
+                None => own.refunded_minor += amount,
             }
         }
         Ok(all)

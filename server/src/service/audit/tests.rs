@@ -3,6 +3,7 @@
 use perennial::calendar::Cadence;
 use perennial::currency::Currency;
 use perennial::invoice::InvoiceStatus;
+use perennial::metadata::Metadata;
 
 use super::ExceptionKind;
 use crate::service::tests::world::{START, World, after, at};
@@ -17,7 +18,7 @@ async fn business(store: crate::store::Store) -> World {
     let price = world.price(2_000, Cadence::MONTHLY).await;
     let credit = (-1_500, Currency::USD);
     engine
-        .adjust_balance(scope, &good, credit, None)
+        .adjust_balance(scope, &good, credit, None, Metadata::default())
         .await
         .unwrap();
     let bad = world.customer_with("pm_card_visa").await;

@@ -4,10 +4,12 @@ use perennial::currency::Currency;
 use perennial::customer::Customer;
 use perennial::id::{CustomerBalanceTransactionId, CustomerId};
 use perennial::ledger as double;
+use perennial::metadata::{Metadata, MetadataChange};
 
 use super::living;
 use crate::rendering;
 use crate::service::balance::{BalanceTransaction, BalanceTransactionKind};
+use crate::service::booking::{Booking, Edit};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::{self, Stored};
@@ -28,8 +30,9 @@ impl Engine {
         customer: &CustomerId,
         (amount_minor, currency): (i64, Currency),
         description: Option<String>,
+        metadata: Metadata,
     ) -> Result<Stored<BalanceTransaction>, Refused> {
-        let description = &description;
+        let (description, metadata) = (&description, &metadata);
         self.retrying(|| async move {
             let mut tx = self.store.begin().await?;
             let connection = tx.connection();
@@ -37,6 +40,7 @@ impl Engine {
             let before = rendering::customer(&stored.value, scope.livemode);
             let mut entry = self.entry(&mut stored.value, amount_minor, currency)?;
             entry.description.clone_from(description);
+            entry.metadata.clone_from(metadata);
             document::update(connection, scope, &mut stored).await?;
             let now = self.now();
             let entry = document::insert(&self.store, connection, scope, entry, now).await?;
@@ -49,6 +53,42 @@ impl Engine {
                 .await?;
             tx.commit().await?;
             Ok(entry)
+        })
+        .await
+    }
+
+    /// Changes the note and the keys of an entry; its amount stays for good.
+    ///
+    /// # Errors
+    /// When there is none of this customer, or a key can't stand.
+    pub async fn update_balance_entry(
+        &self,
+        scope: &Scope,
+        customer: &CustomerId,
+        id: &CustomerBalanceTransactionId,
+        (description, change): (Option<Option<String>>, Option<MetadataChange>),
+    ) -> Result<Stored<BalanceTransaction>, Refused> {
+        let (description, change) = (&description, &change);
+        self.retrying(|| async move {
+            let mut entry: Edit<BalanceTransaction> =
+                Edit::of(self.find(scope, id.as_str()).await?);
+            if entry.customer != *customer {
+                return Err(Refused::not_found(
+                    "customer_balance_transaction",
+                    id.as_str(),
+                ));
+            }
+            if let Some(description) = description {
+                entry.description.clone_from(description);
+            }
+            if let Some(change) = change {
+                let changed = entry.metadata.change(change);
+                changed.map_err(|error| Refused::invalid("metadata", error.to_string()))?;
+            }
+            let mut booking = Booking::begin(self, scope).await?;
+            booking.save_quietly(&mut entry).await?;
+            booking.commit().await?;
+            Ok(entry.into_row())
         })
         .await
     }
@@ -82,6 +122,8 @@ impl Engine {
             ending_balance_minor: balance,
             kind: BalanceTransactionKind::Adjustment,
             invoice: None,
+            credit_note: None,
+            metadata: Metadata::default(),
             description: None,
             created: self.now(),
         })

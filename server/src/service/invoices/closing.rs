@@ -74,6 +74,7 @@ impl Engine {
         }
         if let Some(intent) = &mut intent {
             intent.status = PaymentStatus::Canceled;
+            intent.canceled_at = Some(now);
             intent.challenge = None;
         }
         let mut booking = Booking::begin(self, scope).await?;

@@ -16,6 +16,7 @@ use perennial::subscription::{
 
 use super::PaymentResult;
 use super::scheduling::{Lesson, Scheduling};
+use crate::rendering;
 use crate::service::balance::BalanceTransaction;
 use crate::service::booking::Booking;
 use crate::service::books::{Books, Parts, stop};
@@ -260,6 +261,7 @@ impl Engine {
         invoice.settle(applied, now)?;
         let paid = ledger::paid(invoice, applied, way, now).map_err(defect)?;
         told.transfers.extend(paid);
+        told.applied = true;
         if invoice.status != InvoiceStatus::Paid {
             return Ok(told);
         }
@@ -378,6 +380,8 @@ struct Told {
     failure: Option<Failure>,
     action: bool,
     transfers: Vec<Transfer>,
+    /// Something was paid on the invoice.
+    applied: bool,
 }
 
 impl Told {
@@ -395,6 +399,10 @@ impl Told {
         booking.tell(kind, intent).await?;
         books.write(booking).await?;
         booking.post(&self.transfers).await?;
+        if self.applied {
+            let payment = rendering::whole::invoice_payment(intent, booking.livemode());
+            booking.tell_shown("invoice_payment.paid", payment);
+        }
         let invoice = &*books.invoice;
         if self.paid {
             booking.tell("invoice.paid", invoice).await?;

@@ -23,9 +23,10 @@ pub type Stop = watch::Receiver<bool>;
 
 /// What can be due by a test clock: the table, and how a row of it is worked on. Those first do
 /// first what is due at the same moment.
-const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 7] = [
+const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 8] = [
     ("payment_intent", Work::intent),
     ("setup_intent", Work::set_up),
+    ("refund", Work::refund),
     ("subscription", Work::subscription),
     ("invoice", Work::invoice),
     ("subscription_schedule", Work::schedule),

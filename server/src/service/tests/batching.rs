@@ -373,7 +373,10 @@ async fn the_end_of_a_period_gives_up_the_challenges_that_are_open() {
     both(|store| async move {
         let (world, customer, id) = World::with_one(store, "pm_card_visa").await;
         let (engine, scope) = (&world.engine, &world.scope);
-        engine.cancel_at_period_end(scope, &id, None, None).await.unwrap();
+        engine
+            .cancel_at_period_end(scope, &id, None, None)
+            .await
+            .unwrap();
         // An invoice that is open, with a claim on it that the customer is to prove, and does not.
         let mut invoice = world.latest(&id).await.value;
         invoice.id = perennial::id::InvoiceId::new(&mut engine.ids());
@@ -382,7 +385,9 @@ async fn the_end_of_a_period_gives_up_the_challenges_that_are_open() {
         (invoice.amount_paid_minor, invoice.paid_at) = (0, None);
         invoice.payment_intent = None;
         let invoice = world.insert(invoice).await;
-        let card = world.card(&customer, "pm_card_authenticationRequired").await;
+        let card = world
+            .card(&customer, "pm_card_authenticationRequired")
+            .await;
         let paid = world.pay(&invoice.id, Some(card)).await.unwrap();
         let PaymentResult::RequiresAction { challenge_url, .. } = paid else {
             panic!("{paid:?}");
@@ -392,7 +397,10 @@ async fn the_end_of_a_period_gives_up_the_challenges_that_are_open() {
         world.approve(&challenge_url).await;
         let intent = world.find_invoice(&invoice.id).await.payment_intent.clone();
         world.finish(&intent.unwrap()).await.unwrap();
-        assert_eq!(world.find_invoice(&invoice.id).await.status, InvoiceStatus::Open);
+        assert_eq!(
+            world.find_invoice(&invoice.id).await.status,
+            InvoiceStatus::Open
+        );
     })
     .await;
 }

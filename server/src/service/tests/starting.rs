@@ -40,6 +40,7 @@ async fn the_first_invoice_is_finalised_and_charged_at_once() {
                 "customer.updated",
                 "payment_intent.succeeded",
                 "customer.subscription.updated",
+                "invoice_payment.paid",
                 "invoice.paid",
                 "invoice.payment_succeeded",
             ]

@@ -1,0 +1,130 @@
+//! `/v1/payment_intents`: those of invoices. They are confirmed and given up like the invoice's own
+//! payment; money that belongs to no invoice is not taken.
+
+use perennial::id::PaymentIntentId;
+use perennial::payment::PaymentIntent;
+use serde_json::Value;
+
+use super::exchange::{Call, Routes, get, post};
+use super::invoices::paid;
+use super::paging;
+use super::problem::Problem;
+use crate::rendering::whole;
+use crate::service::payments::IntentUpdate;
+use crate::store::document::Column;
+use crate::store::listing;
+
+const URL: &str = "/v1/payment_intents";
+const KIND: &str = "payment_intent";
+
+/// The routes.
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            URL,
+            get("payment_intent list", list).merge(post(KIND, create)),
+        )
+        .route(
+            "/v1/payment_intents/{id}",
+            get(KIND, retrieve).merge(post(KIND, update)),
+        )
+        .route("/v1/payment_intents/{id}/confirm", post(KIND, confirm))
+        .route("/v1/payment_intents/{id}/cancel", post(KIND, cancel))
+        .route("/v1/payment_intents/{id}/capture", post(KIND, capture))
+}
+
+async fn create(_call: Call) -> Result<Value, Problem> {
+    Err(Problem::invalid(
+        "Payment intents are made by invoices here: create an invoice and pay it.",
+    ))
+}
+
+async fn retrieve(mut call: Call) -> Result<Value, Problem> {
+    call.read(|p| p.text("client_secret"))?;
+    let intent = call.find::<PaymentIntent>().await?;
+    Ok(whole::payment_intent(&intent, call.scope.livemode))
+}
+
+async fn update(mut call: Call) -> Result<Value, Problem> {
+    let id: PaymentIntentId = call.id(KIND)?;
+    let update = call.read(|p| IntentUpdate {
+        metadata: p.metadata("metadata"),
+        description: p.change_text("description"),
+        charge_metadata: None,
+    })?;
+    let engine = &call.api.engine;
+    let intent = engine.update_intent(&call.scope, &id, update).await?;
+    Ok(whole::payment_intent(&intent, call.scope.livemode))
+}
+
+async fn confirm(mut call: Call) -> Result<Value, Problem> {
+    let id: PaymentIntentId = call.id(KIND)?;
+    let (named, off_session) = call.read(|p| {
+        p.text("return_url");
+        (p.text("payment_method"), p.boolean("off_session"))
+    })?;
+    let intent = call.find::<PaymentIntent>().await?;
+    let Some(invoice) = intent.invoice else {
+        return Err(Problem::invalid("This payment intent has no invoice."));
+    };
+    let engine = &call.api.engine;
+    let method = match named {
+        Some(name) => {
+            let found = engine.resolve_payment_method(&call.scope, &name).await?;
+            Some(found.value.id)
+        }
+        None => intent.payment_method,
+    };
+    let on_session = !off_session.unwrap_or(false);
+    let result = engine
+        .pay_invoice(&call.scope, &invoice, method, on_session)
+        .await?;
+    // A challenge is no error here: the intent says where it is.
+    if !matches!(
+        result,
+        crate::service::payments::PaymentResult::RequiresAction { .. }
+    ) {
+        paid(result, call.scope.livemode)?;
+    }
+    let intent = call.load::<PaymentIntent>(id.as_str()).await?;
+    Ok(whole::payment_intent(&intent, call.scope.livemode))
+}
+
+async fn cancel(mut call: Call) -> Result<Value, Problem> {
+    call.read(|p| {
+        let reasons = [
+            "abandoned",
+            "duplicate",
+            "fraudulent",
+            "requested_by_customer",
+        ];
+        let _: Option<String> = p.choice("cancellation_reason", &reasons);
+    })?;
+    call.find::<PaymentIntent>().await?;
+    Err(Problem::invalid(
+        "You cannot cancel a PaymentIntent of an invoice; void the invoice instead.",
+    ))
+}
+
+async fn capture(mut call: Call) -> Result<Value, Problem> {
+    call.read(|p| p.integer("amount_to_capture"))?;
+    call.find::<PaymentIntent>().await?;
+    Err(
+        Problem::invalid("This PaymentIntent is captured automatically.")
+            .coded("payment_intent_unexpected_state"),
+    )
+}
+
+async fn list(mut call: Call) -> Result<Value, Problem> {
+    let (page, created, customer) =
+        call.read(|p| (paging::page(p), paging::created(p), p.text("customer")))?;
+    let mut filter = created.columns().to_vec();
+    let sql = match customer {
+        Some(customer) => {
+            filter.push(Column::text(customer));
+            listing::PAYMENT_INTENTS_BY_CUSTOMER
+        }
+        None => listing::PAYMENT_INTENTS,
+    };
+    paging::answer(&call, sql, &page, &filter, URL, whole::payment_intent).await
+}
