@@ -251,10 +251,10 @@ pub struct Line {
     /// The rates that apply.
     pub tax_rates: Vec<TaxRate>,
     /// Whether those are the invoice's default rates, for want of own ones.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    #[serde(default)]
     pub default_taxed: bool,
     /// The line's own discounts, in order; they apply before the invoice's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub discounts: Vec<Discount>,
     /// The tax, by rate. Negative on credits.
     pub taxes: Vec<TaxAmount>,
