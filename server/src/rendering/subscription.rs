@@ -20,7 +20,7 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
     };
     let discounts = subscription.discounts.iter().map(|d| discount(d, &owner));
     let rates = subscription.default_tax_rates.iter();
-    object! {
+    let mut shown = object! {
         id: subscription.id.as_str(),
         object: "subscription",
         application: (),
@@ -63,10 +63,6 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         livemode: livemode,
         managed_payments: (),
         metadata: metadata(&subscription.metadata),
-        minimum_commitment: subscription
-            .commitments
-            .last()
-            .map(|own| running_commitment(own, subscription.currency.lower())),
         next_pending_invoice_item_invoice: (),
         on_behalf_of: (),
         pause_collection: subscription.pause_collection.map(|pause| object! {
@@ -97,7 +93,13 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
             },
         },
         trial_start: moment(subscription.trial_start),
+    };
+    // Our extension, only where there is one.
+    if let (Some(own), Some(fields)) = (subscription.commitments.last(), shown.as_object_mut()) {
+        let running = running_commitment(own, subscription.currency.lower());
+        fields.insert("minimum_commitment".to_owned(), running);
     }
+    shown
 }
 
 pub(super) fn billing_mode(mode: BillingMode) -> Value {
