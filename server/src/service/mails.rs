@@ -1,7 +1,7 @@
 //! Mail to customers: noted with what causes it, written and sent by a worker, once.
 //!
 //! A mail's row is committed together with the event that causes it, and `mail.cause` is unique: so
-//! there is one for each cause, whatever is repeated. A worker claims it for [`CLAIM_SECONDS`], writes
+//! there is one for each cause, whatever is repeated. A worker claims it for `CLAIM_SECONDS`, writes
 //! it from what is true by then, hands it over outside any transaction, and notes that it has left.
 //! Who dies in between leaves a claim that runs out, and the mail is sent again under the same
 //! Message-ID, by which mail programs know it as one. In a folder the second copy replaces the first.
