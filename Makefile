@@ -1,6 +1,6 @@
 # Everything a person types. The work is done by the scripts in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint bench setup
+.PHONY: help run dev test lint bench simulate setup
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
@@ -19,6 +19,9 @@ lint: ## rustfmt, and clippy with warnings denied, for the server and for the br
 
 bench: ## Measure the release build: portal, API, databases, memory
 	@tools/bench.sh
+
+simulate: ## Live through worlds with crashes: SEEDS=1-50 STEPS=200 (DATABASE=sqlite or postgres; SAY=1 tells all)
+	@tools/simulate.sh
 
 setup: ## Only install and build the tools that the above need
 	@tools/setup.sh test

@@ -1,6 +1,6 @@
 //! The steps of an audit: a hundred documents at a time, with all that stands about them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use perennial::coverage::{self, Billing, Fault};
 use perennial::credit_note::{CreditNote, Status};
@@ -19,6 +19,21 @@ use crate::service::balance::BalanceTransaction;
 use crate::store::Scope;
 use crate::store::document::{self, Column, Document, Stored};
 use crate::store::ledger::{self, Flow, STEP_ROWS};
+
+/// Takes the change that comes next, where the balance is `sum`. Two processes may have put changes of
+/// one second into either order; the balances that they led to tell the right one.
+fn follower<'a>(
+    left: &mut VecDeque<&'a BalanceTransaction>,
+    sum: i128,
+) -> Option<&'a BalanceTransaction> {
+    let second = left.front()?.created;
+    let follows = |change: &&BalanceTransaction| {
+        i128::from(change.ending_balance_minor) == sum + i128::from(change.amount_minor)
+    };
+    let same = left.iter().take_while(|change| change.created == second);
+    let place = same.into_iter().position(follows).unwrap_or(0);
+    left.remove(place)
+}
 
 /// Reads everything of one merchant's mode, as of one moment.
 pub(super) struct Auditor<'a> {
@@ -218,7 +233,8 @@ impl Auditor<'_> {
         let balance = i128::from(customer.balance_minor);
         let mut sum = 0_i128;
         let mut by_hand: BTreeMap<Currency, Standing> = BTreeMap::new();
-        for change in changes {
+        let mut left: VecDeque<&BalanceTransaction> = changes.iter().copied().collect();
+        while let Some(change) = follower(&mut left, sum) {
             let amount = i128::from(change.amount_minor);
             sum += amount;
             if sum != i128::from(change.ending_balance_minor) {

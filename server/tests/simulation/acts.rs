@@ -1,0 +1,210 @@
+//! What people do: a merchant's program and its customers, at random.
+
+use serde_json::Value;
+
+use crate::chance::Chance;
+use crate::life::Inside;
+
+/// What has been made so far, in order: the same in a world and in its twin, but for the ids.
+#[derive(Default)]
+pub struct Made {
+    pub prices: Vec<String>,
+    pub customers: Vec<String>,
+    /// With the place of its customer.
+    pub subscriptions: Vec<(usize, String)>,
+}
+
+/// Days and seconds of it.
+const DAY: i64 = 86_400;
+
+/// The catalogue: by the month, by the week, by the year, in tiers, with odd amounts.
+const PRICES: [&str; 6] = [
+    "currency=usd&unit_amount=1900&recurring[interval]=month&product_data[name]=Pro",
+    "currency=usd&unit_amount=4900&recurring[interval]=month&product_data[name]=Team",
+    "currency=usd&unit_amount=19999&recurring[interval]=year&product_data[name]=Yearly",
+    "currency=usd&unit_amount=333&recurring[interval]=week&product_data[name]=Weekly",
+    "currency=usd&billing_scheme=tiered&tiers_mode=graduated&tiers[0][up_to]=3&tiers[0][unit_amount]=700\
+     &tiers[1][up_to]=inf&tiers[1][unit_amount_decimal]=612.5&recurring[interval]=month&product_data[name]=Seats",
+    "currency=usd&unit_amount=0&recurring[interval]=month&product_data[name]=Free",
+];
+
+/// Opens the shop.
+pub async fn open(inside: &Inside, made: &mut Made) {
+    for form in PRICES {
+        let (status, price) = inside.call("POST", "/v1/prices", form).await;
+        assert_eq!(status, 200, "{price}");
+        made.prices.push(id(&price));
+    }
+}
+
+fn id(object: &Value) -> String {
+    object["id"].as_str().unwrap_or_default().to_owned()
+}
+
+/// One act. It may be refused; in the twin it is refused as well.
+pub async fn act(inside: &Inside, made: &mut Made, chance: &mut Chance) -> String {
+    // Every act draws the same numbers, whatever comes of it.
+    let what = chance.below(100);
+    let mut own = Chance::new(chance.number());
+    if made.customers.is_empty() || (what < 8 && made.customers.len() < 8) {
+        return arrive(inside, made).await;
+    }
+    if made.subscriptions.len() < 4 || what < 25 {
+        return subscribe(inside, made, &mut own).await;
+    }
+    let Some((_, subscription)) = own.pick(&made.subscriptions).cloned() else {
+        return String::new();
+    };
+    let path = format!("/v1/subscriptions/{subscription}");
+    match what {
+        25..45 => change(inside, made, &subscription, &mut own).await,
+        45..50 => said(
+            "cancel",
+            inside.call("DELETE", &path, cancelling(&mut own)).await,
+        ),
+        50..56 => {
+            let flag = own.pick(&["true", "false"]).copied().unwrap_or_default();
+            let form = format!("cancel_at_period_end={flag}");
+            said("at period end", inside.call("POST", &path, &form).await)
+        }
+        56..64 => {
+            let form = match own.below(5) {
+                0 => "pause_collection[behavior]=void",
+                1 => "pause_collection[behavior]=keep_as_draft",
+                2 => "pause_collection[behavior]=mark_uncollectible",
+                _ => "pause_collection=",
+            };
+            said("collection", inside.call("POST", &path, form).await)
+        }
+        64..68 => {
+            let form = [
+                "billing_cycle_anchor=now&proration_behavior=always_invoice",
+                "trial_end=now",
+            ];
+            let form = own.pick(&form).copied().unwrap_or_default();
+            said("anchor", inside.call("POST", &path, form).await)
+        }
+        68..82 => invoice(inside, &subscription, &mut own).await,
+        82..90 => {
+            let customer = own.pick(&made.customers).cloned().unwrap_or_default();
+            card(inside, &customer).await
+        }
+        _ => {
+            let customer = own.pick(&made.customers).cloned().unwrap_or_default();
+            let amount = own.between(-3_000, 1_500);
+            let form = format!("amount={amount}&currency=usd");
+            let path = format!("/v1/customers/{customer}/balance_transactions");
+            said("balance", inside.call("POST", &path, &form).await)
+        }
+    }
+}
+
+fn cancelling(own: &mut Chance) -> &'static str {
+    let forms = [
+        "",
+        "prorate=true",
+        "invoice_now=true",
+        "prorate=true&invoice_now=true",
+    ];
+    own.pick(&forms).copied().unwrap_or_default()
+}
+
+fn said(what: &str, (status, answer): (u16, Value)) -> String {
+    let why = answer["error"]["message"].as_str().unwrap_or_default();
+    format!("{what}: {status} {why}")
+}
+
+async fn arrive(inside: &Inside, made: &mut Made) -> String {
+    let label = char::from(b'A' + u8::try_from(made.customers.len()).unwrap_or(0));
+    let form = format!("name=Customer {label}&invoice_prefix=SIM{label}");
+    let (status, customer) = inside.call("POST", "/v1/customers", &form).await;
+    assert_eq!(status, 200, "{customer}");
+    let customer = id(&customer);
+    card(inside, &customer).await;
+    made.customers.push(customer);
+    format!("customer {label}")
+}
+
+/// A new card that pays by default.
+async fn card(inside: &Inside, customer: &str) -> String {
+    let form = format!("customer={customer}");
+    let path = "/v1/payment_methods/pm_card_visa/attach";
+    let (status, method) = inside.call("POST", path, &form).await;
+    if status != 200 {
+        return said("card", (status, method));
+    }
+    let form = format!("invoice_settings[default_payment_method]={}", id(&method));
+    let path = format!("/v1/customers/{customer}");
+    said("card", inside.call("POST", &path, &form).await)
+}
+
+async fn subscribe(inside: &Inside, made: &mut Made, own: &mut Chance) -> String {
+    let owner = usize::try_from(own.below(made.customers.len() as u64)).unwrap_or(0);
+    let customer = made.customers.get(owner).cloned().unwrap_or_default();
+    let price = own.pick(&made.prices).cloned().unwrap_or_default();
+    let quantity = own.between(1, 5);
+    let mut form =
+        format!("customer={customer}&items[0][price]={price}&items[0][quantity]={quantity}");
+    match own.below(8) {
+        0 => form.push_str(&format!("&trial_period_days={}", own.between(1, 30))),
+        1 => form.push_str("&collection_method=send_invoice&days_until_due=10"),
+        2 => form.push_str("&billing_mode[type]=classic"),
+        3 => form.push_str("&billing_cycle_anchor_config[day_of_month]=31"),
+        4 => form.push_str("&off_session=true"),
+        _ => {}
+    }
+    let (status, subscription) = inside.call("POST", "/v1/subscriptions", &form).await;
+    if status == 200 {
+        made.subscriptions.push((owner, id(&subscription)));
+    }
+    said("subscribe", (status, subscription))
+}
+
+async fn change(inside: &Inside, made: &Made, subscription: &str, own: &mut Chance) -> String {
+    let path = format!("/v1/subscriptions/{subscription}");
+    let (_, found) = inside.call("GET", &path, "").await;
+    let item = id(&found["items"]["data"][0]);
+    let mut form = format!("items[0][id]={item}");
+    if own.below(2) == 0 {
+        let price = own.pick(&made.prices).cloned().unwrap_or_default();
+        form.push_str(&format!("&items[0][price]={price}"));
+    }
+    form.push_str(&format!("&items[0][quantity]={}", own.between(1, 9)));
+    let how = own.pick(&["create_prorations", "always_invoice", "none"]);
+    form.push_str(&format!(
+        "&proration_behavior={}",
+        how.copied().unwrap_or_default()
+    ));
+    said("change", inside.call("POST", &path, &form).await)
+}
+
+/// Somebody pays, voids or writes off the newest invoice of a subscription.
+async fn invoice(inside: &Inside, subscription: &str, own: &mut Chance) -> String {
+    let path = format!("/v1/subscriptions/{subscription}");
+    let (_, found) = inside.call("GET", &path, "").await;
+    let Some(newest) = found["latest_invoice"].as_str() else {
+        return "no invoice".to_owned();
+    };
+    let how = match own.below(10) {
+        0 => "void",
+        1 => "mark_uncollectible",
+        2 => "finalize",
+        _ => "pay",
+    };
+    let path = format!("/v1/invoices/{newest}/{how}");
+    let form = if how == "pay" && own.below(2) == 0 {
+        "off_session=false"
+    } else {
+        ""
+    };
+    said(how, inside.call("POST", &path, form).await)
+}
+
+/// How far the clock leaps before the next act, in seconds.
+pub fn leap(chance: &mut Chance) -> i64 {
+    match chance.below(10) {
+        0 => 0,
+        1..3 => chance.between(60, DAY / 2),
+        _ => chance.between(DAY, 6 * DAY),
+    }
+}

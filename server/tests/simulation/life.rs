@@ -1,0 +1,239 @@
+//! One life of the process: from opening the database to its end, which may be a crash.
+//!
+//! A crash is what the kernel does to a killed process: all that it was doing stops where it waits, and
+//! nothing is said to anybody. Here each life has a runtime of its own, and a crash drops it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use perennial::calendar::Timestamp;
+use serde_json::Value;
+use server::api::{self, Api};
+use server::clock::{Clock, Entropy, Ordered};
+use server::service::Engine;
+use server::store::Store;
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+use crate::bank::Bank;
+
+/// The most work that one sweep of the worker may find.
+const SWEEP_MAX: u32 = 256;
+/// Sweeps after which work that never ends is a failure.
+const SWEEPS_MAX: usize = 2_000;
+
+/// Burns down with everything that the process does, and ends its life when it is burnt.
+#[derive(Clone, Default)]
+pub struct Fuse(Arc<(AtomicI64, Notify)>);
+
+impl Fuse {
+    /// Ends the life after so many steps; never, if it is 0.
+    pub fn set(&self, steps: i64) {
+        self.0.0.store(steps, Ordering::SeqCst);
+    }
+
+    /// One step.
+    pub fn burn(&self) {
+        if self.0.0.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.1.notify_one();
+        }
+    }
+
+    async fn burnt(&self) {
+        self.0.1.notified().await;
+    }
+}
+
+/// The time, which leaps. It burns the fuse: the engine looks at it all the time.
+pub struct Sky {
+    now: AtomicI64,
+    fuse: Fuse,
+}
+
+impl Sky {
+    pub fn new(now: Timestamp, fuse: Fuse) -> Arc<Self> {
+        Arc::new(Self {
+            now: AtomicI64::new(now.0),
+            fuse,
+        })
+    }
+
+    pub fn leap(&self, seconds: i64) {
+        self.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Sky {
+    fn now(&self) -> Timestamp {
+        self.fuse.burn();
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+}
+
+/// The random part of ids, which grows too: what falls due at one moment is done in the same order in a
+/// world and in its twin, although a crash wastes ids.
+pub struct Growing {
+    next: AtomicI64,
+    seed: u64,
+    fuse: Fuse,
+}
+
+impl Growing {
+    pub fn new(seed: u64, fuse: Fuse) -> Arc<Self> {
+        let next = AtomicI64::new(0);
+        Arc::new(Self { next, seed, fuse })
+    }
+}
+
+impl Entropy for Growing {
+    fn bits(&self) -> u128 {
+        self.fuse.burn();
+        let number = self.next.fetch_add(1, Ordering::SeqCst).unsigned_abs();
+        let spread = crate::chance::roll(self.seed, &number.to_string()) & 0xffff_ffff;
+        (u128::from(spread) << 80) | (u128::from(number) << 32) | u128::from(spread)
+    }
+}
+
+/// What is there before and after every life.
+pub struct Outside {
+    pub url: String,
+    pub sky: Arc<Sky>,
+    pub bank: Bank,
+    pub fuse: Fuse,
+    /// Goes on through all lives.
+    pub entropy: Arc<Growing>,
+    /// Mints ids in order, through all lives.
+    pub ordered: Arc<Ordered>,
+    /// The API key.
+    pub key: String,
+}
+
+/// The life ended in its midst.
+#[derive(Debug)]
+pub struct Crashed;
+
+/// What is there during one life.
+pub struct Inside {
+    pub engine: Engine,
+    router: axum::Router,
+    key: String,
+}
+
+impl Outside {
+    /// Lives once, for `steps` steps at most (0: as long as it takes).
+    pub fn live<T>(
+        &mut self,
+        steps: i64,
+        work: impl AsyncFnOnce(&Inside) -> T,
+    ) -> Result<T, Crashed> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let ended = runtime.block_on(async {
+            let store = Store::open(&self.url).await.unwrap();
+            let mut engine = Engine::new(
+                store.clone(),
+                Arc::new(self.bank.clone()),
+                self.sky.clone(),
+                self.entropy.clone(),
+            );
+            engine.ordered = Arc::clone(&self.ordered);
+            let api = Api {
+                engine: engine.clone(),
+                public_url: "https://simulated.test".to_owned(),
+            };
+            let inside = Inside {
+                engine,
+                router: api::router(api),
+                key: self.key.clone(),
+            };
+            self.fuse.set(steps);
+            let ended = tokio::select! {
+                biased;
+                () = self.fuse.burnt() => Err(Crashed),
+                done = work(&inside) => Ok(done),
+            };
+            self.fuse.set(0);
+            if ended.is_ok() {
+                drop(inside);
+                store.close().await;
+            }
+            ended
+        });
+        // Tasks that were spawned die here, where they wait.
+        drop(runtime);
+        ended
+    }
+}
+
+impl Inside {
+    /// Does what is due until nothing is.
+    pub async fn settle(&self) {
+        for _ in 0..SWEEPS_MAX {
+            let asked = self.engine.settle_outstanding(SWEEP_MAX).await.unwrap();
+            let out = self.still_out().await;
+            let done = self
+                .engine
+                .run_due(self.engine.now(), SWEEP_MAX)
+                .await
+                .unwrap();
+            if done == 0 && (asked == 0 || !out) {
+                return;
+            }
+        }
+        panic!("the work that is due never ends");
+    }
+
+    /// Whether the bank's answer to a claim is still unknown. A challenge that waits for the customer is
+    /// none.
+    async fn still_out(&self) -> bool {
+        let mut connection = self.engine.store.read().await.unwrap();
+        let sql = "select body from payment_intent where asked_at is not null";
+        let rows = sqlx::query(sql).fetch_all(&mut *connection).await.unwrap();
+        rows.iter().any(|row| {
+            let body: String = sqlx::Row::get(row, "body");
+            body.contains("\"processing\"")
+        })
+    }
+
+    /// Calls the API as a merchant's program.
+    pub async fn call(&self, method: &str, path: &str, form: &str) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.to_owned()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        assert!(
+            status < 500 || status == 503,
+            "{method} {path} {form}: {status} {json}"
+        );
+        (status, json)
+    }
+
+    /// Everything of a list.
+    pub async fn all(&self, path: &str) -> Vec<Value> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let after = all.last().and_then(|last| last["id"].as_str());
+            let after = after.map_or(String::new(), |id| format!("&starting_after={id}"));
+            let (status, page) = self
+                .call("GET", &format!("{path}limit=100{after}"), "")
+                .await;
+            assert_eq!(status, 200, "{path}: {page}");
+            let rows = page["data"].as_array().cloned().unwrap_or_default();
+            all.extend(rows);
+            if page["has_more"] != true {
+                return all;
+            }
+        }
+    }
+}
