@@ -8,7 +8,7 @@ trap postgres_stop EXIT
 trap 'exit 130' INT TERM
 
 plan 3
-step "Checking the tools" tools/setup.sh run
+step "Checking the tools" tools/setup.sh bench
 load_env
 if [ "${DATABASE:-}" = sqlite ] || [ -n "${TEST_POSTGRES_URL:-}" ]; then
     step "Using the databases that are there" true
