@@ -256,11 +256,7 @@ pub fn draft(
     };
     let counts = |note: &&CreditNote| note.status == Status::Issued;
     let before: Vec<&CreditNote> = before.iter().collect();
-    let issued: Vec<&CreditNote> = before
-        .iter()
-        .copied()
-        .filter(|note| counts(&note))
-        .collect();
+    let issued: Vec<&CreditNote> = before.iter().copied().filter(|note| counts(note)).collect();
     let lines = lines(invoice, &issued, &wish, ids)?;
     let mut note = CreditNote {
         id: CreditNoteId::new(ids),

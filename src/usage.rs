@@ -24,7 +24,7 @@ pub const EVENT_AHEAD_SECONDS_MAX: i64 = 300;
 pub const CANCEL_SECONDS_MAX: i64 = 86_400;
 /// The most digits before the point of an event's value. With 12 places after it, sums stay far
 /// from what 64 and 128 bits hold.
-pub const VALUE_WHOLE_DIGITS_MAX: usize = 15;
+pub const VALUE_WHOLE_DIGITS_MAX: u32 = 15;
 /// The longest identifier of an event, and the longest text that a `unique` meter counts, in
 /// characters.
 pub const TEXT_CHARS_MAX: usize = 100;
@@ -214,7 +214,7 @@ pub fn parse_value(text: &str) -> Result<Decimal12, UsageError> {
         DecimalError::Malformed => UsageError::InvalidValue,
         DecimalError::TooManyPlaces | DecimalError::OutOfRange => UsageError::TooManyDigits,
     })?;
-    let limit = 10_u128.pow(VALUE_WHOLE_DIGITS_MAX as u32) * ONE_SCALED.unsigned_abs();
+    let limit = 10_u128.pow(VALUE_WHOLE_DIGITS_MAX) * ONE_SCALED.unsigned_abs();
     if value.scaled().unsigned_abs() >= limit {
         return Err(UsageError::TooManyDigits);
     }

@@ -34,6 +34,8 @@ fn of(own: &Subscription, kind: LineKind, from: i64, until: i64) -> Line {
 
 /// A line: kind, from and until in days, reason, void.
 type Row = (LineKind, i64, i64, BillingReason, bool);
+/// A name, what was billed, until when, and what is wrong with it: from, to, whether twice.
+type Case<'a> = (&'a str, &'a [Row], i64, &'a [(i64, i64, bool)]);
 
 fn faults(rows: &[Row], until: i64) -> Vec<(i64, i64, bool)> {
     let mut own = subscription();
@@ -72,7 +74,7 @@ fn periods_are_found_billed_twice_or_never() {
     let first = (Recurring, 0, 31, SubscriptionCreate, false);
     let second = (Recurring, 31, 59, SubscriptionCycle, false);
     let third = (Recurring, 59, 90, SubscriptionCycle, false);
-    let cases: &[(&str, &[Row], i64, &[(i64, i64, bool)])] = &[
+    let cases: &[Case] = &[
         ("one after another", &[first, second, third], 90, &[]),
         (
             "a renewal twice",

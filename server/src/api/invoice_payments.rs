@@ -65,10 +65,11 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
         let shown = found.map(|own| whole::invoice_payment(&own, live));
         return paging::part(KIND, shown.into_iter().collect(), &page, URL);
     }
-    for cursor in [&mut page.starting_after, &mut page.ending_before] {
-        if let Some(id) = cursor {
-            *id = intent_of(id);
-        }
+    for id in [&mut page.starting_after, &mut page.ending_before]
+        .into_iter()
+        .flatten()
+    {
+        *id = intent_of(id);
     }
     let mut filter = created.columns().to_vec();
     filter.push(Column::text(invoice.clone().unwrap_or_default()));

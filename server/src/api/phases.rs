@@ -66,7 +66,7 @@ fn price_data(params: &mut Params, recurring: bool) -> Option<NewPrice> {
     let tax_behavior = params.choice("tax_behavior", &TAX_BEHAVIORS);
     let cadence = match recurring {
         true => {
-            let cadence = params.object("recurring", |p| cadence(p)).flatten();
+            let cadence = params.object("recurring", cadence).flatten();
             Some(params.required("recurring", cadence)?)
         }
         false => None,

@@ -168,10 +168,11 @@ async fn list_charges(mut call: Call) -> Result<Value, Problem> {
         let shown = found.map(|own| whole::charge(&own, live));
         return paging::part("charge", shown.into_iter().collect(), &page, CHARGES_URL);
     }
-    for cursor in [&mut page.starting_after, &mut page.ending_before] {
-        if let Some(id) = cursor {
-            *id = intent_of(id);
-        }
+    for id in [&mut page.starting_after, &mut page.ending_before]
+        .into_iter()
+        .flatten()
+    {
+        *id = intent_of(id);
     }
     let mut filter = created.columns().to_vec();
     let sql = match customer {

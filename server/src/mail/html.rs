@@ -327,9 +327,9 @@ fn table(html: &mut String, letter: &Letter, bill: &Bill, colours: &Palette) {
 fn foot(html: &mut String, letter: &Letter, frame: &Frame<'_>, look: &Look) {
     let words = letter.words;
     let quiet = look.light.text_quiet;
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<div class=\"quiet\" style=\"padding:20px 8px 0;font-size:13px;line-height:1.5;color:{quiet}\">\n"
+        "<div class=\"quiet\" style=\"padding:20px 8px 0;font-size:13px;line-height:1.5;color:{quiet}\">"
     );
     let small = |html: &mut String, text: &str| {
         let _ = writeln!(html, "<p style=\"margin:0 0 8px\">{text}</p>");

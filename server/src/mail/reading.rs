@@ -179,7 +179,7 @@ fn words(value: &str) -> String {
             break;
         };
         // White space between two encoded words is not part of the text.
-        if !(before.trim().is_empty() && !out.is_empty()) {
+        if !before.trim().is_empty() || out.is_empty() {
             out.push_str(before);
         }
         let bytes = match way {

@@ -196,7 +196,7 @@ impl Writer<'_> {
         letter
     }
 
-    fn to_pay(&self, invoice: &Invoice) -> Letter {
+    fn to_pay(self, invoice: &Invoice) -> Letter {
         let words = self.words;
         let (amount, number) = (open_amount(words, invoice), number(invoice));
         let title = words.letter_topay_title(&amount);

@@ -56,8 +56,8 @@ pub(crate) fn set_aside(
 
 /// Makes or forgets the change that waits for an invoice, if one does and it is decided.
 pub(crate) fn settle(own: &mut Subscription, invoice: &Invoice) {
-    let theirs = |update: &Box<PendingUpdate>| update.invoice == invoice.id;
-    if !own.pending_update.as_ref().is_some_and(theirs) {
+    let theirs = |update: &PendingUpdate| update.invoice == invoice.id;
+    if !own.pending_update.as_deref().is_some_and(theirs) {
         return;
     }
     match invoice.status {

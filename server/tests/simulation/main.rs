@@ -7,7 +7,6 @@
 //! `SEEDS=1-200 STEPS=120` makes it go on for longer; a failure prints the seed that repeats it.
 #![expect(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
     reason = "a test may stop at what it did not expect"
 )]
 

@@ -21,9 +21,12 @@ use crate::store::{Scope, key, nouns};
 /// Says when a process is to stop.
 pub type Stop = watch::Receiver<bool>;
 
+/// How a row that is due is worked on.
+type Working = fn(Scope, &str) -> Result<Work, Refused>;
+
 /// What can be due by a test clock: the table, and how a row of it is worked on. Those first do
 /// first what is due at the same moment.
-const KINDS: [(&str, fn(Scope, &str) -> Result<Work, Refused>); 8] = [
+const KINDS: [(&str, Working); 8] = [
     ("payment_intent", Work::intent),
     ("setup_intent", Work::set_up),
     ("refund", Work::refund),
