@@ -78,9 +78,16 @@ pub fn prorate(
         for item in &mut items {
             // A new period starts; what is left of the old one has been given back above.
             item.billed.clear();
-            if !item.price.is_metered() {
-                lines.push(whole_period(subscription, item, ids)?);
+            if item.price.is_metered() {
+                continue;
             }
+            let whole = item.cadence()?.period_containing(at, at)?;
+            lines.push(if whole == item.current_period {
+                whole_period(subscription, item, ids)?
+            } else {
+                // It ends before its period does.
+                stub(subscription, item, discounts, whole, ids)?
+            });
         }
     } else if behavior != ProrationBehavior::None {
         debits(subscription, &mut items, discounts, at, ids, &mut lines)?;
@@ -111,8 +118,8 @@ fn credits(
         let mut billed = item.billed.clone();
         match nets.get(index) {
             Some(net) => {
-                let period = whole_around(subscription, item, at)?;
-                let left = period.fraction_remaining(at);
+                let whole = whole_around(subscription, item, at)?;
+                let left = share(whole, at, item.current_period.end);
                 if !left.is_zero() {
                     let amount = net.checked_mul(left)?.checked_neg()?.floor()?;
                     let rates = rates_of(subscription, item);
@@ -178,8 +185,8 @@ fn debits(
         .iter_mut()
         .filter(|item| !item.price.is_metered() && arrives(item))
     {
-        let period = whole_around(subscription, item, at)?;
-        let left = period.fraction_remaining(at);
+        let whole = whole_around(subscription, item, at)?;
+        let left = share(whole, at, item.current_period.end);
         let Some((_, net)) = among.iter().find(|(id, _)| *id == item.id) else {
             continue;
         };
@@ -227,10 +234,23 @@ fn take_back_credit(item: &mut Item, rates: &[TaxRate], at: Timestamp) -> Option
     entry.credited.take().map(|credited| credited.net_minor)
 }
 
-/// Whether an item stands among `others` with the same price and quantity.
+/// Whether an item stands among `others` with the same price and quantity, until the same moment.
 fn stays(item: &Item, others: &[Item]) -> bool {
     let found = others.iter().find(|other| other.id == item.id);
-    found.is_some_and(|other| other.price.id == item.price.id && other.quantity == item.quantity)
+    found.is_some_and(|other| {
+        other.price.id == item.price.id
+            && other.quantity == item.quantity
+            && other.current_period.end == item.current_period.end
+    })
+}
+
+/// The exact share of a whole period that lies from `start` to `end`.
+fn share(whole: Period, start: Timestamp, end: Timestamp) -> Ratio {
+    let left = whole.fraction_remaining(start);
+    let unused = whole.fraction_remaining(end);
+    // Both lie between 0 and 1 and have the same denominator.
+    left.checked_sub(unused)
+        .map_or(Ratio::ZERO, |share| share.max(Ratio::ZERO))
 }
 
 /// What each item costs for a whole period, net of its own and the subscription's discounts, which
@@ -271,7 +291,7 @@ fn net_amounts(
 }
 
 /// The whole period around `at` that the item's price pays for. The item's own period may be a
-/// shorter stub of it.
+/// shorter part of it: a stub before the anchor, or one that ends early with the subscription.
 pub(crate) fn whole_around(
     subscription: &Subscription,
     item: &Item,
@@ -280,8 +300,8 @@ pub(crate) fn whole_around(
     let whole = item
         .cadence()?
         .period_containing(subscription.billing_cycle_anchor, at)?;
-    let aligned = whole.end == item.current_period.end;
-    Ok(if aligned { whole } else { item.current_period })
+    let inside = whole.end >= item.current_period.end;
+    Ok(if inside { whole } else { item.current_period })
 }
 
 /// The rates of an item's lines.
@@ -293,8 +313,8 @@ pub(crate) fn rates_of(subscription: &Subscription, item: &Item) -> Vec<TaxRate>
     )
 }
 
-/// A stub: a part of a period that is billed by itself, at the start of which it stands. Answers
-/// with the line; the debit is noted on the item.
+/// A stub: the item's own period, where that is a part of the whole one. Answers with the line; the
+/// debit is noted on the item.
 pub(crate) fn stub(
     subscription: &Subscription,
     item: &mut Item,
@@ -306,7 +326,8 @@ pub(crate) fn stub(
     let net = net_amounts(&[item], discounts, at, subscription)?
         .pop()
         .unwrap_or(Ratio::ZERO);
-    let minor = net.checked_mul(whole.fraction_remaining(at))?.floor()?;
+    let part = share(whole, at, item.current_period.end);
+    let minor = net.checked_mul(part)?.floor()?;
     let rates = rates_of(subscription, item);
     item.billed.push(billed_entry(
         item,

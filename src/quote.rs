@@ -8,7 +8,7 @@ mod upcoming;
 
 pub(crate) use price::waiting_items;
 pub use price::{Applied, ChangeContext, ChangeError, apply, price_change};
-pub use restart::{give_trial, restart};
+pub use restart::{fit_to_end, give_trial, restart};
 pub use schedule::waits;
 pub use upcoming::{Counter, Upcoming, recurring, upcoming, upcoming_with};
 

@@ -4,6 +4,8 @@ mod cancel;
 mod change;
 mod create;
 mod due;
+mod ends;
+mod pause;
 mod pending;
 mod phases;
 mod refusal;
@@ -16,6 +18,10 @@ pub use change::{Changed, QUANTITY_MAX, apply_changes, items_after};
 pub(crate) use create::trial_line;
 pub use create::{Anchor, Created, Creation, NewItem, TRIAL_SECONDS_MAX};
 pub use due::Due;
+pub use pause::{
+    PauseReason, PauseTerms, Paused, RESUMPTION_SECONDS, ResumeTerms, Resuming, Stopped,
+    UnusedTimeFrom,
+};
 pub use pending::{PENDING_UPDATE_SECONDS, PendingUpdate};
 pub use phases::{Turned, added_items};
 pub use refusal::SubscriptionError;
@@ -24,7 +30,7 @@ pub use state::{Event, IllegalTransition, WhenExhausted};
 
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::{Period, Timestamp};
+use crate::calendar::{AnchorConfig, Period, Timestamp};
 use crate::catalog::Price;
 use crate::currency::Currency;
 use crate::discount::Discount;
@@ -93,6 +99,15 @@ pub struct Subscription {
     pub cancellation: Option<Cancellation>,
     /// Collection stands still while the status goes on.
     pub pause_collection: Option<PauseCollection>,
+    /// Why and since when it stands still, with [`Status::Paused`].
+    #[serde(default)]
+    pub paused: Option<Paused>,
+    /// The billing day that the merchant asked for, where the anchor came from one.
+    #[serde(default)]
+    pub anchor_config: Option<AnchorConfig>,
+    /// Whether the end of a trial leaves the anchor where it is, instead of moving it there.
+    #[serde(default)]
+    pub trial_keeps_anchor: bool,
     /// A change that waits for its moment.
     pub scheduled_change: Option<ScheduledChange>,
     /// A metered item went or got another price: what it used until then is billed with the next

@@ -37,6 +37,30 @@ pub fn restart(
         let kept = own.items.iter().find(|old| old.id == item.id);
         item.current_period = restarted(item, kept, at)?;
     }
+    own.fit(&mut changed.items, at, at, false)?;
+    make(context, changed, behavior, at, ids)
+}
+
+/// Makes `changes` (perhaps none) and fits the running periods to an end that was set or taken back
+/// just before (on `context`'s subscription): what was billed beyond the end is given back, what is
+/// to be billed again until the period's end is billed (unless [`ProrationBehavior::None`]).
+///
+/// # Errors
+/// As [`super::apply`].
+pub fn fit_to_end(
+    context: &ChangeContext<'_>,
+    changes: &[ItemChange],
+    behavior: ProrationBehavior,
+    at: Timestamp,
+    ids: &mut dyn Randomness,
+) -> Result<Applied, ChangeError> {
+    let own = context.subscription;
+    if context.customer.deleted {
+        return Err(SubscriptionError::CustomerDeleted);
+    }
+    let mut changed = apply_changes(own, changes, at)?;
+    let anchor = changed.billing_cycle_anchor;
+    own.fit(&mut changed.items, anchor, at, true)?;
     make(context, changed, behavior, at, ids)
 }
 
@@ -71,7 +95,8 @@ pub fn give_trial(
     if !extends {
         next.trial_start = Some(at);
     }
-    if !extends || own.trial_end == Some(own.billing_cycle_anchor) {
+    let follows = !extends || own.trial_end == Some(own.billing_cycle_anchor);
+    if follows && !own.trial_keeps_anchor {
         next.billing_cycle_anchor = trial_end;
     }
     next.trial_end = Some(trial_end);

@@ -116,7 +116,12 @@ pub fn upcoming_with(
     let renewed = match due {
         Due::End => next.finish(&payer, pending, used, at, &mut ids)?,
         Due::Renewal => next.renew(&payer, pending, used, at, &mut ids)?,
-        Due::FirstPaymentExpiry | Due::ResumeCollection | Due::Phase | Due::PendingUpdateExpiry => {
+        Due::FirstPaymentExpiry
+        | Due::ResumeCollection
+        | Due::Phase
+        | Due::PendingUpdateExpiry
+        | Due::ResumptionExpiry
+        | Due::Resume => {
             return Ok(None);
         }
     };

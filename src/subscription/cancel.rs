@@ -2,7 +2,7 @@
 
 use super::state::Event;
 use super::{
-    BillingMode, Cancellation, CancellationReason, Changed, MissingPaymentMethod,
+    BillingMode, Cancellation, CancellationReason, Changed, MissingPaymentMethod, PauseReason,
     ProrationBehavior, Status, Subscription, SubscriptionError, Usage,
 };
 use crate::calendar::{Period, Timestamp};
@@ -66,6 +66,7 @@ impl Subscription {
         next.cancel_at_period_end = false;
         next.canceled_at = Some(at);
         next.ended_at = Some(at);
+        next.paused = None;
         next.scheduled_change = None;
         next.pending_update = None;
         next.cancellation = Some(reasoned(how.cancellation.clone()));
@@ -150,8 +151,9 @@ impl Subscription {
         Ok(end)
     }
 
-    /// Lets it end at a moment: Stripe's `cancel_at`. Until then it renews as ever; the time paid
-    /// beyond the end is not credited.
+    /// Lets it end at a moment: Stripe's `cancel_at`. Until then it renews as ever, and the last
+    /// period is billed until the end only. What was billed beyond it is given back where the caller
+    /// lets [`crate::quote::fit_to_end`] do so.
     ///
     /// # Errors
     /// When it is over, its first payment is still open, or the moment is not in the future.
@@ -234,6 +236,9 @@ impl Subscription {
         }
         let event = Event::TrialEndedUnpayable(self.trial_missing_payment_method);
         self.status = self.status.transition(event)?;
+        if self.status == Status::Paused {
+            self.stand_still(PauseReason::TrialEndWithoutPaymentMethod, now);
+        }
         if self.status == Status::Canceled {
             self.canceled_at = Some(now);
             self.ended_at = Some(now);
@@ -251,7 +256,7 @@ impl Subscription {
         if self.status != Status::Trialing {
             return Err(SubscriptionError::Status(self.status));
         }
-        if self.trial_end == Some(self.billing_cycle_anchor) {
+        if self.trial_end == Some(self.billing_cycle_anchor) && !self.trial_keeps_anchor {
             self.billing_cycle_anchor = now;
         }
         self.trial_end = Some(now);

@@ -47,7 +47,9 @@ pub fn apply_changes(
     if !subscription.status.is_changeable() {
         return Err(SubscriptionError::Status(subscription.status));
     }
-    check_moment(subscription, changes, at)?;
+    if subscription.status != Status::Paused {
+        check_moment(subscription, changes, at)?;
+    }
     let mut items = replace_items(subscription, changes, at)?;
     let resets = subscription.status != Status::Trialing
         && subscription.status != Status::Paused
@@ -67,6 +69,7 @@ pub fn apply_changes(
             item.current_period = joined_period(subscription, item, at)?;
         }
     }
+    subscription.fit(&mut items, anchor, at, false)?;
     Ok(Changed {
         items,
         billing_cycle_anchor: anchor,
@@ -288,7 +291,14 @@ fn joined_period(
     item: &Item,
     at: Timestamp,
 ) -> Result<Period, SubscriptionError> {
-    if matches!(subscription.status, Status::Trialing | Status::Paused)
+    if subscription.status == Status::Paused {
+        // A pause has no running period; going on gives it one.
+        let first = subscription.items.first();
+        return first
+            .map(|old| old.current_period)
+            .ok_or(SubscriptionError::NoItems);
+    }
+    if subscription.status == Status::Trialing
         && let Some(other) = subscription
             .items
             .iter()

@@ -12,7 +12,9 @@ use crate::currency::Currency;
 use crate::customer::Customer;
 use crate::discount::{self, Discount};
 use crate::id::{InvoiceLineId, PaymentMethodId, Randomness, SubscriptionId, SubscriptionItemId};
-use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, LineKind, draft};
+use crate::invoice::{
+    BillingReason, Draft, Invoice, InvoiceItem, LINES_MAX, LineDraft, LineKind, draft,
+};
 use crate::metadata::Metadata;
 use crate::proration;
 use crate::schedule::{AddedItem, Commitment, MinimumCommitment};
@@ -70,8 +72,14 @@ impl NewItem {
 pub struct Creation {
     /// At least one, at most [`super::ITEMS_MAX`].
     pub items: Vec<NewItem>,
-    /// When it starts.
+    /// When it is made, and starts unless that is backdated.
     pub at: Timestamp,
+    /// When it started, in the past. What has run since then is billed now, period by period
+    /// (nothing with [`ProrationBehavior::None`], or in a trial); without an anchor of its own,
+    /// periods are counted from there.
+    pub backdate_start: Option<Timestamp>,
+    /// Whether the end of the trial leaves the anchor where it is.
+    pub trial_keeps_anchor: bool,
     /// Until when nothing is owed.
     pub trial_end: Option<Timestamp>,
     /// What happens when the trial ends and there is no payment method.
@@ -116,6 +124,8 @@ impl Creation {
         Self {
             items,
             at,
+            backdate_start: None,
+            trial_keeps_anchor: false,
             trial_end: None,
             trial_missing_payment_method: MissingPaymentMethod::default(),
             anchor: Anchor::default(),
@@ -177,11 +187,23 @@ impl Subscription {
         for item in items.iter_mut().filter(|item| !item.price.is_metered()) {
             if own.status == Status::Trialing {
                 lines.push(trial_line(&own, item, ids));
-            } else if proration::whole_around(&own, item, at)?.start == at {
-                lines.push(proration::whole_period(&own, item, ids)?);
+                continue;
+            }
+            if prorates {
+                lines.extend(elapsed(&own, item, &discounts, at, ids)?);
+            }
+            let from = item.current_period.start;
+            let whole = proration::whole_around(&own, item, from)?;
+            if whole == item.current_period {
+                // Backdated without prorations: the first full period is the next one.
+                if prorates || from == at {
+                    lines.push(proration::whole_period(&own, item, ids)?);
+                }
             } else if prorates {
-                let whole = proration::whole_around(&own, item, at)?;
                 lines.push(proration::stub(&own, item, &discounts, whole, ids)?);
+            } else if whole.start == at {
+                // It ends before its period does, and the merchant asked not to prorate.
+                lines.push(proration::whole_period(&own, item, ids)?);
             }
         }
         own.items = items;
@@ -245,6 +267,12 @@ fn check(creation: &Creation, customer: &Customer) -> Result<Currency, Subscript
     }
     discount::validate_list(&creation.discounts, currency)?;
     tax::validate_list(&creation.default_tax_rates)?;
+    if creation
+        .backdate_start
+        .is_some_and(|start| start > creation.at)
+    {
+        return Err(SubscriptionError::Backdate);
+    }
     let sends = creation.collection_method == CollectionMethod::SendInvoice;
     if sends != creation.days_until_due.is_some() {
         return Err(SubscriptionError::DaysUntilDue);
@@ -282,13 +310,31 @@ fn standing(
         items.push(item);
     }
     check_items(&items, currency, creation.billing_mode)?;
-    let anchor = anchor_of(creation.anchor, &items, at, creation.trial_end)?;
+    let began = creation.backdate_start.unwrap_or(at);
+    let trial = creation.trial_end.filter(|_| !creation.trial_keeps_anchor);
+    let anchor = match creation.anchor {
+        Anchor::Start if trial.is_none() => began,
+        wanted => anchor_of(wanted, &items, at, trial)?,
+    };
     for item in &mut items {
-        let end = match creation.trial_end {
-            Some(end) => end,
-            None => item.cadence()?.period_containing(anchor, at)?.end,
+        item.current_period = match creation.trial_end {
+            Some(end) => Period { start: at, end },
+            None => {
+                let whole = item.cadence()?.period_containing(anchor, at)?;
+                // Usage counts from the start on.
+                let start = match item.price.is_metered() {
+                    true => began,
+                    false => whole.start.max(began),
+                };
+                Period {
+                    start,
+                    end: whole.end,
+                }
+            }
         };
-        item.current_period = Period { start: at, end };
+        if let (None, Some(end)) = (creation.trial_end, creation.cancel_at) {
+            item.current_period.end = item.current_period.end.min(end);
+        }
     }
     let trialing = creation.trial_end.is_some();
     let period_end = items.iter().map(|item| item.current_period.end).min();
@@ -316,7 +362,7 @@ fn standing(
         default_tax_rates: creation.default_tax_rates,
         discounts: creation.discounts,
         description: creation.description,
-        start_date: at,
+        start_date: began,
         trial_start: trialing.then_some(at),
         trial_end: creation.trial_end,
         trial_end_told: None,
@@ -327,6 +373,12 @@ fn standing(
         ended_at: None,
         cancellation: None,
         pause_collection: None,
+        paused: None,
+        anchor_config: match creation.anchor {
+            Anchor::Config(config) => Some(config),
+            Anchor::Start | Anchor::At(_) => None,
+        },
+        trial_keeps_anchor: creation.trial_keeps_anchor,
         scheduled_change: None,
         owes_usage: false,
         schedule: None,
@@ -338,6 +390,37 @@ fn standing(
         created: at,
         test_clock: customer.test_clock.clone(),
     })
+}
+
+/// Lines for the periods of a backdated item that are over already, oldest first.
+fn elapsed(
+    own: &Subscription,
+    item: &Item,
+    discounts: &[Discount],
+    at: Timestamp,
+    ids: &mut dyn Randomness,
+) -> Result<Vec<LineDraft>, SubscriptionError> {
+    let mut lines = Vec::new();
+    let mut past = item.clone();
+    let cadence = item.cadence()?;
+    let mut from = own.start_date;
+    while from < item.current_period.start && from < at {
+        let whole = cadence.period_containing(own.billing_cycle_anchor, from)?;
+        past.current_period = Period {
+            start: from,
+            end: whole.end.min(item.current_period.start),
+        };
+        lines.push(if past.current_period == whole {
+            proration::whole_period(own, &past, ids)?
+        } else {
+            proration::stub(own, &mut past, discounts, whole, ids)?
+        });
+        if lines.len() > LINES_MAX {
+            return Err(crate::invoice::InvoiceError::TooManyLines.into());
+        }
+        from = past.current_period.end;
+    }
+    Ok(lines)
 }
 
 /// Where periods are counted from. An anchor given as a moment may lie one period of the first item

@@ -19,6 +19,10 @@ pub enum Due {
     Renewal,
     /// Collection goes on: [`Subscription::resume_collection`].
     ResumeCollection,
+    /// A resumption was not paid in time: its invoice is voided.
+    ResumptionExpiry,
+    /// A pause ends: [`Subscription::resume`].
+    Resume,
 }
 
 impl Subscription {
@@ -33,7 +37,17 @@ impl Subscription {
                 let expiry = self.created.0.saturating_add(INCOMPLETE_SECONDS);
                 due.push((Timestamp(expiry), Due::FirstPaymentExpiry));
             }
-            Status::Paused => due.extend(self.cancel_at.map(|at| (at, Due::End))),
+            Status::Paused => {
+                due.extend(self.cancel_at.map(|at| (at, Due::End)));
+                let paused = self.paused.as_ref();
+                match paused.and_then(|own| own.resuming.as_ref()) {
+                    Some(resuming) => due.push((resuming.until, Due::ResumptionExpiry)),
+                    None => {
+                        let resumes_at = paused.and_then(|own| own.resumes_at);
+                        due.extend(resumes_at.map(|at| (at, Due::Resume)));
+                    }
+                }
+            }
             Status::Trialing | Status::Active | Status::PastDue | Status::Unpaid => {
                 due.extend(self.cancel_at.map(|at| (at, Due::End)));
                 due.extend(self.phase_due().map(|at| (at, Due::Phase)));

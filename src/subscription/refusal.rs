@@ -76,6 +76,15 @@ pub enum SubscriptionError {
         /// When it ends.
         at: Timestamp,
     },
+    /// There is no pause to end.
+    #[error("You can only resume a subscription if it is `paused`.")]
+    NotPaused,
+    /// A pause that would end before it begins.
+    #[error("resumes_at must lie in the future")]
+    ResumesAt,
+    /// `backdate_start_date` in the future.
+    #[error("backdate_start_date must lie in the past")]
+    Backdate,
     /// There is no cancellation to take back.
     #[error("this subscription is not set to end")]
     NotEnding,
@@ -148,6 +157,8 @@ impl SubscriptionError {
             Self::TrialEnd => "trial_end",
             Self::AnchorOutOfRange => "billing_cycle_anchor",
             Self::CancelAtPassed => "cancel_at",
+            Self::ResumesAt => "resumes_at",
+            Self::Backdate => "backdate_start_date",
             Self::DaysUntilDue => "days_until_due",
             Self::CustomerDeleted => "customer",
             Self::Discount(error) => error.param(),

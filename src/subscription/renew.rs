@@ -140,6 +140,7 @@ impl Subscription {
             .unwrap_or(at);
         next.status = next.status.transition(Event::Cancel)?;
         next.ended_at = Some(at);
+        next.paused = None;
         next.scheduled_change = None;
         let period = Period {
             start: start.min(at),
@@ -150,49 +151,6 @@ impl Subscription {
         let taken = taken_up(invoice.as_ref());
         Ok(Renewed {
             at,
-            invoice,
-            taken,
-            added: Vec::new(),
-        })
-    }
-
-    /// Goes on after a pause: new periods start at `now`, and are billed.
-    ///
-    /// # Errors
-    /// When it is not paused, or an amount can't be computed. `self` is unchanged then.
-    pub fn resume(
-        &mut self,
-        customer: &Customer,
-        pending: &[InvoiceItem],
-        now: Timestamp,
-        ids: &mut dyn Randomness,
-    ) -> Result<Renewed, SubscriptionError> {
-        let mut next = self.clone();
-        next.status = next.status.transition(Event::Resume)?;
-        next.billing_cycle_anchor = now;
-        for item in &mut next.items {
-            item.current_period = Period {
-                start: now,
-                end: now,
-            };
-            item.usage_from = None;
-        }
-        let mut lines = Vec::new();
-        next.bill_next_periods(customer, now, &mut lines, ids)?;
-        let invoice = next.drafted(
-            customer,
-            pending,
-            lines,
-            Period {
-                start: now,
-                end: now,
-            },
-            ids,
-        )?;
-        *self = next;
-        let taken = taken_up(invoice.as_ref());
-        Ok(Renewed {
-            at: now,
             invoice,
             taken,
             added: Vec::new(),
@@ -313,11 +271,15 @@ impl Subscription {
             item.current_period = cadence.period_after(self.billing_cycle_anchor, at)?;
             item.billed.clear();
             item.usage_from = None;
+            // Nobody is billed beyond the end.
+            if let Some(end) = self.cancel_at.filter(|end| *end > at) {
+                item.current_period.end = item.current_period.end.min(end);
+            }
             if item.price.is_metered() {
                 continue;
             }
             let whole = proration::whole_around(self, item, at)?;
-            lines.push(if whole.start == at {
+            lines.push(if whole == item.current_period {
                 proration::whole_period(self, item, ids)?
             } else {
                 proration::stub(self, item, &discounts, whole, ids)?

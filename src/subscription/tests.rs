@@ -2,8 +2,8 @@
 
 use super::{
     Anchor, BillingMode, CancelNow, Cancellation, CancellationReason, CollectionMethod, Creation,
-    Due, ItemChange, MissingPaymentMethod, NewItem, ProrationBehavior, Status, Subscription,
-    SubscriptionError, Usage,
+    Due, ItemChange, MissingPaymentMethod, NewItem, ProrationBehavior, ResumeTerms, Status,
+    Subscription, SubscriptionError, Usage,
 };
 use crate::calendar::{AnchorConfig, Cadence, Interval, Timestamp};
 use crate::decimal::Decimal12;
@@ -17,6 +17,7 @@ use crate::quote::{ChangeContext, Counter, apply};
 use proptest::prelude::*;
 
 mod life;
+mod matrix;
 mod state;
 
 use state::STATUSES;
@@ -129,14 +130,26 @@ fn a_trial_can_end_early_or_without_means() {
     paused.end_trial_unpayable(at).unwrap();
     assert_eq!(paused.next_due(), None);
     let resumed = paused
-        .resume(&customer(), &[], day(2026, 6, 10), &mut Counter(0))
+        .resume(
+            &customer(),
+            &[],
+            ResumeTerms::default(),
+            day(2026, 6, 10),
+            &mut Counter(0),
+        )
         .unwrap();
-    assert_eq!(total(&resumed.invoice), Some(1_000));
+    assert_eq!(total(&resumed.0.invoice), Some(1_000));
     assert_eq!(paused.items[0].current_period.end, day(2026, 7, 10));
     let before = paused.clone();
     assert!(
         paused
-            .resume(&customer(), &[], day(2026, 6, 11), &mut Counter(0))
+            .resume(
+                &customer(),
+                &[],
+                ResumeTerms::default(),
+                day(2026, 6, 11),
+                &mut Counter(0)
+            )
             .is_err()
     );
     assert_eq!(paused, before);
@@ -557,7 +570,7 @@ proptest! {
             let usage = [Usage { item: own.items[1].id.clone(), quantity: Decimal12::from_integer(i64::try_from(units).unwrap()) }];
             let _ = crate::quote::upcoming(&own, &payer, &[]);
             let _ = own.clone().renew(&payer, &[], &usage, now, &mut ids);
-            let _ = own.clone().resume(&payer, &[], now, &mut ids);
+            let _ = own.clone().resume(&payer, &[], ResumeTerms::default(), now, &mut ids);
             let _ = own.clone().end_trial(now);
             let _ = own.clone().end_trial_unpayable(now);
             let how = CancelNow { prorate: true, invoice_now: true, usage: usage.to_vec(), ..CancelNow::default() };
