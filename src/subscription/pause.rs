@@ -248,7 +248,8 @@ impl Subscription {
             taken: Vec::new(),
         };
         if let Some(end) = next.trial_end.filter(|end| *end > now) {
-            next.status = next.status.transition(Event::TrialStarted)?;
+            // The trial that it was paused in has time left; nobody gives a paused one a new trial.
+            next.status = Status::Trialing;
             for item in &mut next.items {
                 item.current_period = Period { start: now, end };
             }

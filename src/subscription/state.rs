@@ -113,8 +113,6 @@ impl Status {
                 // Old debts may be paid; only resuming ends the pause.
                 Event::Paid => Some(Self::Paused),
                 Event::Resume => Some(Self::Active),
-                // The trial that it was paused in has time left.
-                Event::TrialStarted => Some(Self::Trialing),
                 Event::Cancel => Some(Self::Canceled),
                 _ => None,
             },
