@@ -317,15 +317,17 @@ impl Subscription {
         for item in &mut items {
             let end = item.cadence()?.period_containing(anchor, now)?.end;
             item.current_period = Period { start: now, end };
+        }
+        self.fit(&mut items, anchor, now, false)?;
+        for item in &mut items {
+            let end = item.current_period.end;
             let paid = |billed: &super::Billed| {
                 billed.credited.is_none() && billed.period.end >= end && billed.period.start <= now
             };
-            if terms.keeps_anchor && item.billed.iter().any(paid) {
-                continue;
+            if !(terms.keeps_anchor && item.billed.iter().any(paid)) {
+                item.billed.clear();
             }
-            item.billed.clear();
         }
-        self.fit(&mut items, anchor, now, false)?;
         let free = terms.keeps_anchor && terms.proration_behavior == ProrationBehavior::None;
         for item in items.iter_mut().filter(|item| !item.price.is_metered()) {
             if free || !item.billed.is_empty() {
