@@ -64,6 +64,9 @@ pub struct Subscription {
     pub billing_cycle_anchor: Timestamp,
     /// How credits are computed.
     pub billing_mode: BillingMode,
+    /// Since when it is in this mode, where it was in another before.
+    #[serde(default)]
+    pub billing_mode_since: Option<Timestamp>,
     /// Charge by ourselves, or send an invoice.
     pub collection_method: CollectionMethod,
     /// Days to pay a sent invoice; only with [`CollectionMethod::SendInvoice`].

@@ -34,6 +34,7 @@ pub use difference::previous_attributes;
 pub use event::event;
 pub use folding::{Wanted, fold};
 pub use portal::portal_session;
+pub use subscription::deleted_discount;
 pub use test_clock::test_clock;
 pub use usage::{
     alert, alert_triggered, iso, meter, meter_event, meter_event_adjustment, meter_event_summary,

@@ -144,7 +144,8 @@ impl Subscription {
             return Err(SubscriptionError::Status(self.status));
         }
         self.check_free()?;
-        let end = self.period_end().ok_or(SubscriptionError::NoItems)?;
+        let ends = self.whole_period_ends(now)?;
+        let (end, _) = ends.ok_or(SubscriptionError::NoItems)?;
         // Also when that moment has passed and nobody has renewed yet: then it ends unrenewed.
         self.set_end(end, cancellation, now);
         self.cancel_at_period_end = self.billing_mode == BillingMode::Classic;
@@ -175,7 +176,7 @@ impl Subscription {
     }
 
     /// Refuses what only a merchant's schedule may say.
-    fn check_free(&self) -> Result<(), SubscriptionError> {
+    pub(super) fn check_free(&self) -> Result<(), SubscriptionError> {
         match &self.schedule {
             Some(schedule) if self.is_under_contract() => {
                 Err(SubscriptionError::UnderContract(schedule.clone()))

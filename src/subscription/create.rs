@@ -111,6 +111,8 @@ pub struct Creation {
     pub cancel_at: Option<Timestamp>,
     /// Ends with the first period.
     pub cancel_at_period_end: bool,
+    /// Ends with the longest of the first periods, where items differ: Stripe's `max_period_end`.
+    pub cancel_at_last_period_end: bool,
     /// For the customer's eyes.
     pub description: Option<String>,
     /// The merchant's own keys.
@@ -141,6 +143,7 @@ impl Creation {
             minimum_commitment: None,
             cancel_at: None,
             cancel_at_period_end: false,
+            cancel_at_last_period_end: false,
             description: None,
             metadata: Metadata::default(),
         }
@@ -341,6 +344,8 @@ fn standing(
     let ends_with_period = creation.cancel_at_period_end;
     let cancel_at = if ends_with_period {
         period_end
+    } else if creation.cancel_at_last_period_end {
+        items.iter().map(|item| item.current_period.end).max()
     } else {
         creation.cancel_at
     };
@@ -356,6 +361,7 @@ fn standing(
         items,
         billing_cycle_anchor: anchor,
         billing_mode: creation.billing_mode,
+        billing_mode_since: None,
         collection_method: creation.collection_method,
         days_until_due: creation.days_until_due,
         default_payment_method: creation.default_payment_method,

@@ -32,6 +32,23 @@ impl Subscription {
         Ok(())
     }
 
+    /// When the first and the last of the running periods would end, if the subscription were not to
+    /// end before.
+    ///
+    /// # Errors
+    /// When a date can't be computed.
+    pub fn whole_period_ends(
+        &self,
+        at: Timestamp,
+    ) -> Result<Option<(Timestamp, Timestamp)>, SubscriptionError> {
+        let mut free = self.clone();
+        free.cancel_at = None;
+        let mut items = core::mem::take(&mut free.items);
+        free.fit(&mut items, free.billing_cycle_anchor, at, true)?;
+        let ends = || items.iter().map(|item| item.current_period.end);
+        Ok(ends().min().zip(ends().max()))
+    }
+
     /// Whether the running periods are not as the end of the subscription, which may have been set or
     /// taken back, would have them.
     ///

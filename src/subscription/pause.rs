@@ -118,8 +118,8 @@ impl Subscription {
     /// say; in a trial there is nothing to give back.
     ///
     /// # Errors
-    /// When its status does not allow it, `resumes_at` is not in the future, or an amount can't be
-    /// computed. `self` is unchanged then.
+    /// When its status or a merchant's schedule does not allow it, `resumes_at` is not in the future,
+    /// or an amount can't be computed. `self` is unchanged then.
     pub fn pause(
         &mut self,
         customer: &Customer,
@@ -131,6 +131,7 @@ impl Subscription {
         if terms.resumes_at.is_some_and(|then| then <= at) {
             return Err(SubscriptionError::ResumesAt);
         }
+        self.check_free()?;
         let mut next = self.clone();
         let mut lines: Vec<LineDraft> = Vec::new();
         if next.status.is_billing() && !terms.forgives_usage {
@@ -246,12 +247,14 @@ impl Subscription {
             at: now,
             invoice: None,
             taken: Vec::new(),
+            added: Vec::new(),
         };
         if let Some(end) = next.trial_end.filter(|end| *end > now) {
             // The trial that it was paused in has time left; nobody gives a paused one a new trial.
             next.status = Status::Trialing;
             for item in &mut next.items {
                 item.current_period = Period { start: now, end };
+                item.usage_from = None;
             }
             *self = next;
             return Ok((renewed, Vec::new()));
@@ -317,6 +320,7 @@ impl Subscription {
         for item in &mut items {
             let end = item.cadence()?.period_containing(anchor, now)?.end;
             item.current_period = Period { start: now, end };
+            item.usage_from = None;
         }
         self.fit(&mut items, anchor, now, false)?;
         for item in &mut items {

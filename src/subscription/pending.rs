@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Item;
+use super::{Item, Subscription};
 use crate::calendar::Timestamp;
 use crate::id::InvoiceId;
 
@@ -23,4 +23,16 @@ pub struct PendingUpdate {
     pub trial_end: Option<Timestamp>,
     /// Until when it waits.
     pub expires_at: Timestamp,
+}
+
+impl Subscription {
+    /// Whether a change, or the end of a pause, waits for this invoice to be paid.
+    #[must_use]
+    pub fn waits_for(&self, invoice: &InvoiceId) -> bool {
+        let update = self.pending_update.as_ref();
+        update.is_some_and(|update| update.invoice == *invoice)
+            || self
+                .resumption()
+                .is_some_and(|waits| waits.invoice == *invoice)
+    }
 }

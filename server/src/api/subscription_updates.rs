@@ -3,7 +3,8 @@
 use perennial::id::{CustomerId, SubscriptionId};
 use perennial::metadata::MetadataChange;
 use perennial::subscription::{
-    ITEMS_MAX, PauseBehavior, PauseCollection, ProrationBehavior, Subscription,
+    ITEMS_MAX, MissingPaymentMethod, PauseBehavior, PauseCollection, ProrationBehavior,
+    Subscription,
 };
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ use crate::service::Refused;
 use crate::service::choices::DiscountChoice;
 use crate::service::previews::PreviewRequest;
 use crate::service::subscriptions::NewSubscription;
-use crate::service::updates::{SubscriptionUpdate, TrialEnd, UpdateItem};
+use crate::service::updates::{EndAt, SubscriptionUpdate, TrialEnd, UpdateItem};
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -64,18 +65,42 @@ fn item(params: &mut Params) -> UpdateItem {
     }
 }
 
-/// `billing_cycle_anchor=now`, or the same as an object with a `type`.
-fn anchor_now(params: &mut Params) -> bool {
+/// `billing_cycle_anchor=now` or `unchanged`, or the same as an object with a `type`.
+pub(super) fn anchor_choice(params: &mut Params) -> Option<String> {
     let names = ["now", "unchanged"];
-    let name: Option<String> = match params.has_object("billing_cycle_anchor") {
+    match params.has_object("billing_cycle_anchor") {
         true => params
             .object("billing_cycle_anchor", |anchor| {
                 anchor.choice("type", &names)
             })
             .flatten(),
         false => params.choice("billing_cycle_anchor", &names),
-    };
-    name.as_deref() == Some("now")
+    }
+}
+
+/// `cancel_at`: a moment, or with one of the running periods.
+pub(super) fn end_at(params: &mut Params) -> Option<EndAt> {
+    if params.text_is("cancel_at", "min_period_end") {
+        return Some(EndAt::FirstPeriodEnd);
+    }
+    if params.text_is("cancel_at", "max_period_end") {
+        return Some(EndAt::LastPeriodEnd);
+    }
+    params.moment("cancel_at").map(EndAt::Moment)
+}
+
+/// `trial_settings`: what a trial's end does without a payment method, and to the anchor.
+pub(super) fn trial_settings(params: &mut Params) -> (Option<MissingPaymentMethod>, Option<bool>) {
+    let given = params.object("trial_settings", |settings| {
+        let end = settings.object("end_behavior", |end| {
+            let names = ["cancel", "create_invoice", "pause"];
+            let missing = end.choice("missing_payment_method", &names);
+            let anchor: Option<String> = end.choice("billing_cycle_anchor", &["now", "unchanged"]);
+            (missing, anchor.map(|name| name == "unchanged"))
+        });
+        settings.required("end_behavior", end)
+    });
+    given.flatten().unwrap_or_default()
 }
 
 fn trial_end(params: &mut Params) -> Option<TrialEnd> {
@@ -94,9 +119,12 @@ fn terms(params: &mut Params) -> SubscriptionUpdate {
             .unwrap_or_default(),
         proration_behavior: proration.unwrap_or_default(),
         proration_date: params.moment("proration_date"),
-        billing_cycle_anchor_now: anchor_now(params),
+        billing_cycle_anchor_now: anchor_choice(params).as_deref() == Some("now"),
         trial_end: trial_end(params),
-        cancel_at: params.change_moment("cancel_at"),
+        cancel_at: match params.unset("cancel_at") {
+            true => Some(None),
+            false => end_at(params).map(Some),
+        },
         cancel_at_period_end: params.boolean("cancel_at_period_end"),
         default_tax_rates: tax_rates(params, "default_tax_rates"),
         ..SubscriptionUpdate::default()
@@ -118,10 +146,13 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
     let (mut update, labels) = call.read(|p| {
         let labels = Labels::of(p.metadata("metadata"));
         let (cancel_feedback, cancel_comment) = cancellation(p);
+        let (trial_missing_payment_method, trial_keeps_anchor) = trial_settings(p);
         let update = SubscriptionUpdate {
             payment_behavior: payment_behavior(p, true),
             cancel_feedback,
             cancel_comment,
+            trial_missing_payment_method,
+            trial_keeps_anchor,
             pause_collection: p
                 .change_object("pause_collection", pause)
                 .and_then(|change| match change {
@@ -181,6 +212,8 @@ fn asked(params: &mut Params) -> Asked {
             new.proration_behavior = proration.unwrap_or_default();
             new.trial_end = p.moment("trial_end");
             new.billing_cycle_anchor = p.moment("billing_cycle_anchor");
+            new.backdate_start = p.moment("backdate_start_date");
+            new.cancel_at = p.moment("cancel_at");
             new.default_tax_rates = tax_rates(p, "default_tax_rates").unwrap_or_default();
             Some(Details::New(Box::new(new)))
         }

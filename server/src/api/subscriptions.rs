@@ -3,8 +3,7 @@
 use perennial::calendar::{AnchorConfig, Timestamp};
 use perennial::id::{CustomerId, SubscriptionId, TaxRateId};
 use perennial::subscription::{
-    BillingMode, CollectionMethod, Feedback, ITEMS_MAX, MissingPaymentMethod, ProrationBehavior,
-    Subscription,
+    BillingMode, CollectionMethod, Feedback, ITEMS_MAX, ProrationBehavior, Subscription,
 };
 use serde_json::Value;
 
@@ -14,9 +13,11 @@ use super::payment_methods::customer_param;
 use super::phases::{added, commitment, discounts, price_choice};
 use super::portal_configurations::{FEEDBACKS, PRORATIONS};
 use super::problem::Problem;
+use super::subscription_updates::{end_at, trial_settings};
 use super::{paging, setup_intents};
 use crate::rendering::whole;
 use crate::service::subscriptions::{Cancel, NewItem, NewSubscription, PaymentBehavior};
+use crate::service::updates::EndAt;
 use crate::store::document::Column;
 use crate::store::listing;
 
@@ -136,18 +137,6 @@ pub(super) fn days_until_due(params: &mut Params) -> Option<u16> {
     days.and_then(|days| u16::try_from(days).ok())
 }
 
-fn missing_payment_method(params: &mut Params) -> Option<MissingPaymentMethod> {
-    let names = ["cancel", "create_invoice", "pause"];
-    params
-        .object("trial_settings", |settings| {
-            settings.object("end_behavior", |end| {
-                end.choice("missing_payment_method", &names)
-            })
-        })
-        .flatten()
-        .flatten()
-}
-
 fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscription> {
     let customer: Option<CustomerId> = params.id("customer", "customer");
     let items = params.objects("items", ITEMS_MAX, new_item);
@@ -158,7 +147,11 @@ fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscripti
         mode.required("type", kind)
     });
     let proration: Option<ProrationBehavior> = params.choice("proration_behavior", &PRORATIONS);
+    let (missing, keeps_anchor) = trial_settings(params);
+    let end = end_at(params);
     let new = NewSubscription {
+        backdate_start: params.moment("backdate_start_date"),
+        trial_keeps_anchor: keeps_anchor.unwrap_or(false),
         trial_end: trial_end(params, now),
         trial_from_plan: params.boolean("trial_from_plan").unwrap_or(false),
         billing_cycle_anchor: params.moment("billing_cycle_anchor"),
@@ -176,9 +169,14 @@ fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscripti
         billing_thresholds: None,
         minimum_commitment: commitment(params, &["billing_period", "year"]),
         billing_mode: mode.flatten().unwrap_or_default(),
-        cancel_at: params.moment("cancel_at"),
-        cancel_at_period_end: params.boolean("cancel_at_period_end").unwrap_or(false),
-        trial_missing_payment_method: missing_payment_method(params).unwrap_or_default(),
+        cancel_at: match end {
+            Some(EndAt::Moment(at)) => Some(at),
+            _ => None,
+        },
+        cancel_at_period_end: params.boolean("cancel_at_period_end").unwrap_or(false)
+            || end == Some(EndAt::FirstPeriodEnd),
+        cancel_at_last_period_end: end == Some(EndAt::LastPeriodEnd),
+        trial_missing_payment_method: missing.unwrap_or_default(),
         on_session: !params.boolean("off_session").unwrap_or(false),
         description: params.text("description"),
         metadata: setup_intents::metadata(params),

@@ -9,7 +9,8 @@ use perennial::money::Money;
 use perennial::payment::{Card, Decline};
 use perennial::quote::Upcoming;
 use perennial::subscription::{
-    CancellationReason, CollectionMethod, Item, MissingPaymentMethod, Status, Subscription,
+    CancellationReason, CollectionMethod, Item, MissingPaymentMethod, PauseReason, Status,
+    Subscription,
 };
 
 use super::letter::{Bill, Letter};
@@ -390,8 +391,8 @@ impl Writer<'_> {
             words.letter_paused_title(),
             words.letter_paused_text(&items),
         );
-        // Only a trial's end without a payment method pauses by itself.
-        if own.trial_end.is_some() && own.default_payment_method.is_none() {
+        let reason = own.paused.as_ref().map(|pause| pause.reason);
+        if reason == Some(PauseReason::TrialEndWithoutPaymentMethod) {
             let card = words.letter_paused_card().to_owned();
             letter.paragraphs.push(card);
             letter.action = Some(words.attention_add_card().to_owned());

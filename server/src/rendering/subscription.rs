@@ -1,7 +1,8 @@
 //! Subscriptions and their items.
 
+use perennial::discount::Discount;
 use perennial::schedule::Commitment;
-use perennial::subscription::{BillingMode, Item, PendingUpdate, Subscription};
+use perennial::subscription::{BillingMode, Item, Paused, PendingUpdate, Subscription};
 use serde_json::Value;
 
 use super::catalog::{Owner, discount, plan, price, tax_rate};
@@ -27,8 +28,14 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         application_fee_percent: (),
         automatic_tax: object! { disabled_reason: (), enabled: false, liability: () },
         billing_cycle_anchor: subscription.billing_cycle_anchor.0,
-        billing_cycle_anchor_config: (),
-        billing_mode: billing_mode(subscription.billing_mode),
+        billing_cycle_anchor_config: subscription.anchor_config.map(|own| object! {
+            day_of_month: own.day_of_month,
+            hour: own.hour,
+            minute: own.minute,
+            month: own.month,
+            second: own.second,
+        }),
+        billing_mode: billing_mode_since(subscription),
         billing_schedules: Vec::<Value>::new(),
         billing_thresholds: subscription.billing_thresholds.map(|own| thresholds(&own)),
         cancel_at: moment(subscription.cancel_at),
@@ -88,16 +95,55 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         trial_end: moment(subscription.trial_end),
         trial_settings: object! {
             end_behavior: object! {
-                billing_cycle_anchor: (),
+                billing_cycle_anchor: subscription.trial_keeps_anchor.then_some("unchanged"),
                 missing_payment_method: name(subscription.trial_missing_payment_method),
             },
         },
         trial_start: moment(subscription.trial_start),
     };
+    if let (Some(pause), Some(fields)) = (&subscription.paused, shown.as_object_mut()) {
+        fields.insert("status_details".to_owned(), status_details(pause));
+    }
     // Our extension, only where there is one.
     if let (Some(own), Some(fields)) = (subscription.commitments.last(), shown.as_object_mut()) {
         let running = running_commitment(own, subscription.currency.lower());
         fields.insert("minimum_commitment".to_owned(), running);
+    }
+    shown
+}
+
+/// Since when and why it stands still. `resumes_at` is an extension of ours.
+fn status_details(pause: &Paused) -> Value {
+    let mut paused = object! {
+        subscription: object! { type: name(pause.reason) },
+        transitioned_at: pause.at.0,
+        type: "subscription",
+    };
+    if let (Some(at), Some(fields)) = (pause.resumes_at, paused.as_object_mut()) {
+        fields.insert("resumes_at".to_owned(), at.0.into());
+    }
+    object! { paused: paused }
+}
+
+fn billing_mode_since(subscription: &Subscription) -> Value {
+    let mut shown = billing_mode(subscription.billing_mode);
+    if let (Some(since), Some(fields)) = (subscription.billing_mode_since, shown.as_object_mut()) {
+        fields.insert("updated_at".to_owned(), since.0.into());
+    }
+    shown
+}
+
+/// A discount of a subscription that was taken away.
+#[must_use]
+pub fn deleted_discount(gone: &Discount, before: &Subscription) -> Value {
+    let owner = Owner {
+        customer: Some(&before.customer),
+        subscription: Some(&before.id),
+        ..Owner::default()
+    };
+    let mut shown = discount(gone, &owner);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("deleted".to_owned(), true.into());
     }
     shown
 }

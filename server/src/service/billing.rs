@@ -234,7 +234,17 @@ impl Engine {
             }
             Due::PendingUpdateExpiry => {
                 self.alone()?;
-                self.expire_pending_update(scope, id).await?;
+                Box::pin(self.expire_pending_update(scope, id)).await?;
+                Ok(true)
+            }
+            Due::ResumptionExpiry => {
+                self.alone()?;
+                Box::pin(self.expire_resumption(scope, id)).await?;
+                Ok(true)
+            }
+            Due::Resume => {
+                self.alone()?;
+                Box::pin(self.resume_by_clock(scope, id)).await?;
                 Ok(true)
             }
             Due::Renewal => {
@@ -260,10 +270,9 @@ impl Engine {
         let metered = self.metered(scope, &subscription, until).await?;
         let usage = metered.usage.clone();
         let waiting = [waiting, metered.owed.clone()].concat();
-        let mut paused = false;
         let unpayable = step == Step::Renew && self.ends_unpayable(scope, &subscription).await?;
         let renewed = if unpayable {
-            paused = subscription.end_trial_unpayable(now)? == Status::Paused;
+            subscription.end_trial_unpayable(now)?;
             None
         } else {
             let renewed = match step {
@@ -330,14 +339,7 @@ impl Engine {
             .await?;
         booking.insert_all(added).await?;
         booking.save(&mut customer).await?;
-        if paused {
-            booking.save_quietly(&mut subscription).await?;
-            booking
-                .tell("customer.subscription.paused", &*subscription)
-                .await?;
-        } else {
-            save_subscription(&mut booking, &mut subscription).await?;
-        }
+        save_subscription(&mut booking, &mut subscription).await?;
         booking.commit().await
     }
 

@@ -127,7 +127,7 @@ pub(crate) fn stop(invoice: &mut Invoice) {
 }
 
 /// Saves a subscription under the event that fits (its end has one of its own), and its schedule with
-/// it.
+/// it. A pause and its end are told in addition to the change that they are.
 pub(crate) async fn save_subscription(
     booking: &mut Booking<'_>,
     subscription: &mut Edit<Subscription>,
@@ -137,13 +137,23 @@ pub(crate) async fn save_subscription(
         led.write(booking).await?;
     }
     let waited = fate(subscription.before(), subscription);
-    let ended =
-        subscription.status == Status::Canceled && subscription.before().status != Status::Canceled;
+    let (was, is) = (subscription.before().status, subscription.status);
+    let ended = is == Status::Canceled && was != Status::Canceled;
     if !ended {
         booking.save(subscription).await?;
-        return match waited {
-            Some(kind) => booking.tell(kind, &**subscription).await,
-            None => Ok(()),
+        if let Some(kind) = waited {
+            booking.tell(kind, &**subscription).await?;
+        }
+        return match (was == Status::Paused, is == Status::Paused) {
+            (false, true) => {
+                let kind = "customer.subscription.paused";
+                booking.tell(kind, &**subscription).await
+            }
+            (true, false) => {
+                let kind = "customer.subscription.resumed";
+                booking.tell(kind, &**subscription).await
+            }
+            _ => Ok(()),
         };
     }
     booking.save_quietly(subscription).await?;

@@ -1,6 +1,8 @@
-//! Subscriptions: starting them, and (in `ending`) ending them.
+//! Subscriptions: starting them, and (in rooms of their own) ending, pausing and resuming them.
 
 mod ending;
+mod pausing;
+mod settings;
 
 use perennial::calendar::{AnchorConfig, CalendarError, Timestamp};
 use perennial::customer::Customer;
@@ -16,6 +18,7 @@ use perennial::subscription::{
 };
 
 pub use ending::Cancel;
+pub use pausing::{Pause, Resume, ResumePayment};
 
 use super::added::NewAdded;
 use super::booking::{Booking, Edit};
@@ -52,8 +55,12 @@ pub struct NewSubscription {
     pub customer: CustomerId,
     /// 1 to 20.
     pub items: Vec<NewItem>,
+    /// When it started, in the past: what has run since then is billed now.
+    pub backdate_start: Option<Timestamp>,
     /// Until when nothing is owed.
     pub trial_end: Option<Timestamp>,
+    /// Whether the end of the trial leaves the anchor where it is.
+    pub trial_keeps_anchor: bool,
     /// Take the trial days of the prices.
     pub trial_from_plan: bool,
     /// Where periods are counted from: a moment in the future.
@@ -86,6 +93,8 @@ pub struct NewSubscription {
     pub cancel_at: Option<Timestamp>,
     /// Ends with the first period.
     pub cancel_at_period_end: bool,
+    /// Ends with the longest of the first periods.
+    pub cancel_at_last_period_end: bool,
     /// What a trial's end does without a payment method.
     pub trial_missing_payment_method: MissingPaymentMethod,
     /// Whether the customer is here to answer a challenge.
@@ -103,7 +112,9 @@ impl NewSubscription {
         Self {
             customer,
             items,
+            backdate_start: None,
             trial_end: None,
+            trial_keeps_anchor: false,
             trial_from_plan: false,
             billing_cycle_anchor: None,
             anchor_config: None,
@@ -120,6 +131,7 @@ impl NewSubscription {
             billing_mode: BillingMode::default(),
             cancel_at: None,
             cancel_at_period_end: false,
+            cancel_at_last_period_end: false,
             trial_missing_payment_method: MissingPaymentMethod::default(),
             on_session: true,
             description: None,
@@ -354,6 +366,8 @@ impl Engine {
             trial_end: trial_end(new, &items, now)?,
             items,
             at: now,
+            backdate_start: new.backdate_start,
+            trial_keeps_anchor: new.trial_keeps_anchor,
             trial_missing_payment_method: new.trial_missing_payment_method,
             anchor,
             proration_behavior: new.proration_behavior,
@@ -368,6 +382,7 @@ impl Engine {
             minimum_commitment: new.minimum_commitment.map(|own| (own, Timestamp::MAX)),
             cancel_at: new.cancel_at,
             cancel_at_period_end: new.cancel_at_period_end,
+            cancel_at_last_period_end: new.cancel_at_last_period_end,
             description: new.description.clone(),
             metadata: new.metadata.clone(),
         };

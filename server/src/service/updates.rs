@@ -4,10 +4,10 @@ mod fields;
 
 use perennial::calendar::Timestamp;
 use perennial::id::{PaymentMethodId, SubscriptionId, SubscriptionItemId, TaxRateId};
-use perennial::quote::{Applied, ChangeContext, apply, give_trial, restart};
+use perennial::quote::{Applied, ChangeContext, apply, fit_to_end, give_trial, restart};
 use perennial::subscription::{
-    BillingThresholds, CollectionMethod, Feedback, ItemChange, PauseCollection, ProrationBehavior,
-    Renewed, Status, Subscription, added_items,
+    BillingThresholds, CollectionMethod, Feedback, ItemChange, MissingPaymentMethod,
+    PauseCollection, ProrationBehavior, Renewed, Status, Subscription, added_items,
 };
 
 use super::added::NewAdded;
@@ -39,10 +39,14 @@ pub struct SubscriptionUpdate {
     pub billing_cycle_anchor_now: bool,
     /// End the trial now, or give one until then.
     pub trial_end: Option<TrialEnd>,
-    /// End at that moment.
-    pub cancel_at: Option<Option<Timestamp>>,
+    /// End then.
+    pub cancel_at: Option<Option<EndAt>>,
     /// End with the running period, or take that back.
     pub cancel_at_period_end: Option<bool>,
+    /// What a trial's end does without a payment method.
+    pub trial_missing_payment_method: Option<MissingPaymentMethod>,
+    /// Whether the end of a trial leaves the anchor where it is.
+    pub trial_keeps_anchor: Option<bool>,
     /// Why it is to end: the reason that was picked.
     pub cancel_feedback: Option<Feedback>,
     /// Why it is to end: in own words.
@@ -69,6 +73,17 @@ pub struct SubscriptionUpdate {
     pub description: Option<Option<String>>,
     /// Keys to set; an empty value takes one away.
     pub metadata: Vec<(String, String)>,
+}
+
+/// When a subscription is to end: Stripe's `cancel_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndAt {
+    /// At that moment.
+    Moment(Timestamp),
+    /// With the first of the running periods: `min_period_end`.
+    FirstPeriodEnd,
+    /// With the last of them: `max_period_end`.
+    LastPeriodEnd,
 }
 
 /// When a trial is to end.
@@ -125,11 +140,21 @@ impl SubscriptionUpdate {
             (self.billing_thresholds.is_some(), "billing_thresholds"),
             (self.collection_method.is_some(), "collection_method"),
             (self.days_until_due.is_some(), "days_until_due"),
+            (self.has_trial_settings(), "trial_settings"),
             (self.description.is_some(), "description"),
             (!self.metadata.is_empty(), "metadata"),
         ];
         let found = fields.into_iter().find(|(sent, _)| *sent);
         found.map(|(_, field)| field)
+    }
+
+    fn has_trial_settings(&self) -> bool {
+        self.trial_missing_payment_method.is_some() || self.trial_keeps_anchor.is_some()
+    }
+
+    /// Whether it says when the subscription ends.
+    fn is_about_the_end(&self) -> bool {
+        self.cancel_at.is_some() || self.cancel_at_period_end.is_some()
     }
 
     /// Whether it touches anything but what may always be changed.
@@ -140,6 +165,7 @@ impl SubscriptionUpdate {
             || self.cancel_at.is_some()
             || self.cancel_at_period_end.is_some()
             || self.pause_collection.is_some()
+            || self.has_trial_settings()
             || self.default_tax_rates.is_some()
             || self.discounts.is_some()
             || !self.added.is_empty()
@@ -296,6 +322,10 @@ impl Engine {
         if update.billing_cycle_anchor_now {
             return Ok(Some(restart(&context, changes, behavior, at, &mut ids)?));
         }
+        if update.is_about_the_end() && ground.subscription.is_unfit(at)? {
+            let made = fit_to_end(&context, changes, behavior, at, &mut ids)?;
+            return Ok(Some(made));
+        }
         if changes.is_empty() {
             return Ok(None);
         }
@@ -361,6 +391,10 @@ fn allowed(own: &Subscription, update: &SubscriptionUpdate) -> Result<(), Refuse
         Status::Incomplete if update.is_beyond_labels() => refuse(
             "This subscription's first payment is still open: only its metadata and its default \
              payment method can be updated.",
+        ),
+        Status::Paused if own.resumption().is_some() && update.is_beyond_labels() => refuse(
+            "The end of this subscription's pause waits for its payment: pay or void its latest \
+             invoice first.",
         ),
         _ => match update.beside_a_waiting_change() {
             Some(field) if update.payment_behavior == PaymentBehavior::PendingIfIncomplete => {

@@ -224,7 +224,10 @@ impl Life {
                     self.own.resume_collection();
                     continue;
                 }
-                Due::FirstPaymentExpiry | Due::ResumptionExpiry => panic!("{due:?}"),
+                Due::FirstPaymentExpiry
+                | Due::ResumptionExpiry
+                | Due::Phase
+                | Due::PendingUpdateExpiry => panic!("{due:?}"),
             };
             self.issue(done.invoice, &done.taken);
         }
@@ -435,8 +438,9 @@ impl Life {
     /// Every moment of every item is billed once while it bills, and not at all otherwise.
     fn check_time(&self) {
         let own = self.lines.iter();
-        let mut items: Vec<&SubscriptionItemId> =
-            own.filter_map(|line| line.subscription_item.as_ref()).collect();
+        let mut items: Vec<&SubscriptionItemId> = own
+            .filter_map(|line| line.subscription_item.as_ref())
+            .collect();
         items.sort_unstable();
         items.dedup();
         for item in items {

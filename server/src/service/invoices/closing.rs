@@ -122,11 +122,29 @@ impl Engine {
             subscription.status = subscription.status.transition(event).map_err(defect)?;
         }
         settle(subscription, invoice);
+        settle_resumption(subscription, invoice)?;
         if subscription.status == Status::IncompleteExpired {
             subscription.ended_at = Some(self.now());
         }
         Ok(())
     }
+}
+
+/// Ends a pause whose resumption was paid or written off, or goes back to it where the invoice was
+/// voided.
+fn settle_resumption(own: &mut Subscription, invoice: &Invoice) -> Result<(), Refused> {
+    if own
+        .resumption()
+        .is_none_or(|waits| waits.invoice != invoice.id)
+    {
+        return Ok(());
+    }
+    match invoice.status {
+        InvoiceStatus::Paid | InvoiceStatus::Uncollectible => own.finish_resumption()?,
+        InvoiceStatus::Void => own.drop_resumption(),
+        InvoiceStatus::Draft | InvoiceStatus::Open => {}
+    }
+    Ok(())
 }
 
 /// Whether nothing is owed any more, now that `changed` is as it is.

@@ -61,12 +61,9 @@ fn schedule(
 ) -> Result<bool, Refused> {
     let invoice = &mut *parts.invoice;
     if let Some(own) = parts.subscription.as_deref()
-        && own
-            .pending_update
-            .as_ref()
-            .is_some_and(|update| update.invoice == invoice.id)
+        && own.waits_for(&invoice.id)
     {
-        // The change waits for this payment: nothing is behind, and nobody tries by themselves.
+        // The change, or the end of the pause, waits for this payment: nothing is behind, and nobody tries by themselves.
         invoice.next_payment_attempt = None;
         return Ok(false);
     }

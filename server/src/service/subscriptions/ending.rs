@@ -12,6 +12,7 @@ use crate::service::books::save_subscription;
 use crate::service::find::values;
 use crate::service::invoices::{Collect, book_issued, book_taken};
 use crate::service::payments::Claim;
+use crate::service::updates::SubscriptionUpdate;
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
@@ -193,6 +194,17 @@ impl Engine {
             reason: None,
         };
         let now = self.now();
+        let found: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        if found.cancel_at.is_some() && found.status.is_billing() {
+            // The running period may have been cut to another end.
+            let update = SubscriptionUpdate {
+                cancel_at_period_end: Some(true),
+                cancel_feedback: cancellation.feedback,
+                cancel_comment: cancellation.comment,
+                ..SubscriptionUpdate::default()
+            };
+            return Ok(self.update_subscription(scope, id, update).await?.0);
+        }
         self.edit(scope, id, |own| {
             own.cancel_at_period_end(cancellation.clone(), now)
                 .map(|_| ())
@@ -200,7 +212,8 @@ impl Engine {
         .await
     }
 
-    /// Takes back that a subscription is to end.
+    /// Takes back that a subscription is to end. Where its running period was cut for that, the rest
+    /// of it is billed with the next invoice.
     ///
     /// # Errors
     /// [`Refused::State`] when it is over, or not set to end.
@@ -209,7 +222,16 @@ impl Engine {
         scope: &Scope,
         id: &SubscriptionId,
     ) -> Result<Stored<Subscription>, Refused> {
-        self.edit(scope, id, Subscription::keep).await
+        let mut found: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        found.value.keep()?;
+        if !found.is_unfit(self.now())? {
+            return self.edit(scope, id, Subscription::keep).await;
+        }
+        let update = SubscriptionUpdate {
+            cancel_at: Some(None),
+            ..SubscriptionUpdate::default()
+        };
+        Ok(self.update_subscription(scope, id, update).await?.0)
     }
 
     /// Takes back a change that waits for the end of the period.
@@ -226,7 +248,7 @@ impl Engine {
     }
 
     /// A change that touches nothing but the subscription itself.
-    async fn edit(
+    pub(super) async fn edit(
         &self,
         scope: &Scope,
         id: &SubscriptionId,

@@ -13,7 +13,7 @@ use super::world::{World, after, at};
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
 use crate::service::payments::PaymentResult;
-use crate::service::updates::{SubscriptionUpdate, TrialEnd, UpdateItem};
+use crate::service::updates::{EndAt, SubscriptionUpdate, TrialEnd, UpdateItem};
 use crate::store::document::Stored;
 use crate::store::tests::both;
 
@@ -471,7 +471,7 @@ async fn updates_that_can_not_be_are_refused_by_name() {
             ),
             (
                 SubscriptionUpdate {
-                    cancel_at: Some(Some(at(2026, 1, 1))),
+                    cancel_at: Some(Some(EndAt::Moment(at(2026, 1, 1)))),
                     ..Default::default()
                 },
                 "cancel_at",

@@ -2,9 +2,11 @@
 
 use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, SubscriptionItemId};
-use perennial::subscription::{Cancellation, CollectionMethod, ItemChange, Subscription};
+use perennial::subscription::{
+    Cancellation, CollectionMethod, ItemChange, Subscription, SubscriptionError,
+};
 
-use super::SubscriptionUpdate;
+use super::{EndAt, SubscriptionUpdate};
 use crate::service::changes::Ground;
 use crate::service::choices::{Asked, Choices, Recipient};
 use crate::service::{Engine, Refused};
@@ -76,6 +78,12 @@ impl Engine {
         }
         if let Some(thresholds) = update.billing_thresholds {
             own.billing_thresholds = thresholds;
+        }
+        if let Some(choice) = update.trial_missing_payment_method {
+            own.trial_missing_payment_method = choice;
+        }
+        if let Some(keeps) = update.trial_keeps_anchor {
+            own.trial_keeps_anchor = keeps;
         }
         if let Some(pause) = update.pause_collection {
             own.pause_collection = pause;
@@ -203,7 +211,16 @@ fn set_ending(
             "Give either cancel_at or cancel_at_period_end.",
         )),
         (Some(true), _) => Ok(own.cancel_at_period_end(cancellation, now).map(|_| ())?),
-        (_, Some(Some(at))) => Ok(own.end_at(at, cancellation, now)?),
+        (_, Some(Some(end))) => {
+            let ends = own.whole_period_ends(now)?;
+            let (first, last) = ends.ok_or(SubscriptionError::NoItems)?;
+            let end = match end {
+                EndAt::Moment(at) => at,
+                EndAt::FirstPeriodEnd => first,
+                EndAt::LastPeriodEnd => last,
+            };
+            Ok(own.end_at(end, cancellation, now)?)
+        }
         (Some(false), _) | (_, Some(None)) if own.cancel_at.is_some() => Ok(own.keep()?),
         _ => Ok(()),
     }
