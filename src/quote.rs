@@ -2,12 +2,14 @@
 //! what is charged.
 
 mod price;
+mod promotion;
 mod restart;
 mod schedule;
 mod upcoming;
 
 pub(crate) use price::waiting_items;
 pub use price::{Applied, ChangeContext, ChangeError, apply, price_change};
+pub use promotion::{missed_minimum, purchase, with_promotion};
 pub use restart::{fit_to_end, give_trial, restart};
 pub use schedule::waits;
 pub use upcoming::{Counter, Upcoming, recurring, upcoming, upcoming_with};
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Timestamp;
 use crate::currency::Currency;
+use crate::discount::Discount;
 use crate::id::{CustomerId, InvoiceId, QuoteId, SubscriptionId};
 use crate::invoice::{Line, Totals};
 use crate::subscription::{ItemChange, ProrationBehavior};
@@ -39,6 +42,9 @@ pub struct Quote {
     pub customer_revision: i64,
     /// What is asked for.
     pub changes: Vec<ItemChange>,
+    /// What a promotion code gives that was entered with it.
+    #[serde(default)]
+    pub promotion: Option<Discount>,
     /// How the difference is billed.
     pub proration_behavior: ProrationBehavior,
     /// The price of it.

@@ -4,6 +4,8 @@
 use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::catalog::{Price, Product};
 use perennial::customer::{Address, Customer, TaxId};
+use perennial::decimal::Decimal12;
+use perennial::discount::Discount;
 use perennial::id::{InvoiceId, PaymentMethodId, PriceId, SubscriptionId, SubscriptionItemId};
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
 use perennial::money::Money;
@@ -13,7 +15,7 @@ use perennial::quote::Quote;
 use perennial::subscription::{Feedback, Status, Subscription};
 use serde::{Deserialize, Serialize};
 
-use crate::refusal::DeclineReason;
+use crate::refusal::{CodeFault, DeclineReason};
 
 /// What surrounds every page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Frame {
     pub customer_locale: Option<String>,
     /// Test data: said on every page.
     pub livemode: bool,
+    /// The moment that the customer lives at, where that is a test clock's.
+    pub simulated: Option<Timestamp>,
     /// Which sections there are.
     pub sections: Sections,
 }
@@ -162,6 +166,8 @@ pub struct SubscriptionCard {
     pub discounts: Vec<DiscountRow>,
     /// A change that waits: its moment and what the items will be.
     pub scheduled: Option<ScheduledRow>,
+    /// What was promised to be spent at least.
+    pub commitments: Vec<CommitmentRow>,
     /// What the merchant's rules allow now.
     pub may: May,
 }
@@ -212,13 +218,51 @@ pub struct UsageRow {
     /// The product's name.
     pub product_name: String,
     /// How much.
-    pub used: perennial::decimal::Decimal12,
+    pub used: Decimal12,
     /// How many units cost nothing, where the first ones do.
     pub included: Option<u64>,
     /// What it comes to so far, before tax and discounts.
     pub amount: Money,
+    /// What a unit costs by now.
+    pub price: UsagePrice,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// What metered units cost at the level that was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UsagePrice {
+    /// So much each, in minor units.
+    Each(Decimal12),
+    /// So much for each package, in minor units.
+    Package {
+        /// For one.
+        amount: Decimal12,
+        /// Units in it.
+        units: u64,
+    },
+    /// By ranges of quantity: what a unit costs in the one that was reached, in minor units.
+    Tier {
+        /// For one unit.
+        each: Decimal12,
+        /// The range's last unit; none in the last range.
+        up_to: Option<u64>,
+        /// Whether all units cost what the range says.
+        of_all: bool,
+    },
+}
+
+/// An amount that was promised to be spent at least, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitmentRow {
+    /// What was promised, before tax.
+    pub committed: Money,
+    /// What counts for it so far: what was billed, and usage that will be.
+    pub counted: Money,
+    /// What is billed at its end if nothing more comes; zero once it is met.
+    pub missing: Money,
+    /// Its end.
+    pub until: Timestamp,
 }
 
 /// A discount in force.
@@ -252,6 +296,8 @@ pub struct PaymentMethodCard {
     pub is_default: bool,
     /// Whether it may be removed now.
     pub removable: bool,
+    /// In which place it is tried when another fails, from 1; none where the customer did not allow it.
+    pub backup: Option<u32>,
 }
 
 /// An invoice in a list.
@@ -303,6 +349,42 @@ pub struct InvoicePage {
     pub payable: bool,
     /// A proof of identity that the newest charge waits for.
     pub challenge: Option<String>,
+    /// What was given back of it, oldest first.
+    pub adjustments: Vec<Adjustment>,
+}
+
+/// Something that was given back of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adjustment {
+    /// When.
+    pub at: Timestamp,
+    /// How much in all.
+    pub amount: Money,
+    /// As what.
+    pub kind: AdjustmentKind,
+}
+
+/// How something was given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdjustmentKind {
+    /// By a credit note. What is in none of its amounts was taken off what was still to be paid.
+    CreditNote {
+        /// Its number.
+        number: String,
+        /// Back to the card.
+        refunded: Money,
+        /// Whether that has left for the bank.
+        arrived: bool,
+        /// To the customer's credit.
+        to_balance: Money,
+        /// By other ways.
+        otherwise: Money,
+    },
+    /// By a refund alone.
+    Refund {
+        /// Whether it has left for the bank.
+        arrived: bool,
+    },
 }
 
 /// The merchant on an invoice.
@@ -337,6 +419,26 @@ pub struct ChangePage {
     pub payment_method: Option<PaymentMethodCard>,
     /// Linked where the change is confirmed.
     pub terms_of_service_url: Option<String>,
+    /// The promotion code that was entered, if one was.
+    pub code: Option<EnteredCode>,
+}
+
+/// A promotion code as the customer typed it, and what comes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnteredCode {
+    /// As typed.
+    pub typed: String,
+    /// What it gives.
+    pub gives: Result<GivenByCode, CodeFault>,
+}
+
+/// What a promotion code gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenByCode {
+    /// The discount, as it is going to be.
+    pub discount: Discount,
+    /// The least that has to be bought with it.
+    pub minimum: Option<Money>,
 }
 
 /// A product that can be switched to.
@@ -452,11 +554,28 @@ impl core::fmt::Debug for CardInput {
     }
 }
 
+/// What a customer wishes for a card as a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupWish {
+    /// It may be charged when another fails.
+    Allow,
+    /// It may not any more.
+    Withdraw,
+    /// It is tried before the one before it.
+    Earlier,
+}
+
 /// What came of adding a card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Added {
     /// It is saved.
-    Saved(PaymentMethodId),
+    Saved {
+        /// As what.
+        id: PaymentMethodId,
+        /// Whether what is open is being charged with it.
+        charging: bool,
+    },
     /// The customer must prove who they are first.
     Challenge {
         /// Where.
@@ -522,18 +641,21 @@ mod ssr {
         fn frame<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Frame>;
         /// The first page.
         fn home<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Home>;
-        /// All that the change page needs.
+        /// All that the change page needs, with a promotion code tried.
         fn change_page<'a>(
             &'a self,
             viewer: &'a Viewer,
             id: &'a SubscriptionId,
+            code: Option<String>,
         ) -> Answer<'a, ChangePage>;
-        /// Prices a change and keeps the price for [`perennial::quote::QUOTE_SECONDS`].
+        /// Prices a change and keeps the price for [`perennial::quote::QUOTE_SECONDS`]. With a promotion code there
+        /// need be no wishes.
         fn quote<'a>(
             &'a self,
             viewer: &'a Viewer,
             id: &'a SubscriptionId,
             wishes: Vec<Wish>,
+            code: Option<String>,
         ) -> Answer<'a, QuotePage>;
         /// A quote that was made before.
         fn quote_page<'a>(&'a self, viewer: &'a Viewer, id: &'a QuoteId) -> Answer<'a, QuotePage>;
@@ -568,11 +690,18 @@ mod ssr {
             make_default: bool,
             invoice: Option<InvoiceId>,
         ) -> Answer<'a, Added>;
-        /// Pays with this one from now on.
+        /// Pays with this one from now on. Answers whether what is open is being charged with it.
         fn make_default<'a>(
             &'a self,
             viewer: &'a Viewer,
             id: &'a PaymentMethodId,
+        ) -> Answer<'a, bool>;
+        /// Allows that this one is charged when another fails, takes that back, or tries it earlier.
+        fn back_up<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a PaymentMethodId,
+            wish: BackupWish,
         ) -> Answer<'a, ()>;
         /// Forgets a payment method.
         fn remove_payment_method<'a>(

@@ -3,7 +3,7 @@
 //! Without JavaScript an error travels in a link that anybody can write, so there is no free text
 //! in it: pages turn its variants into sentences of the reader's language.
 
-use perennial::currency::Currency;
+use perennial::{currency::Currency, money::Money};
 use serde::{Deserialize, Serialize};
 
 /// Why something was refused. Nothing was changed or charged unless a variant says so.
@@ -128,6 +128,29 @@ pub enum Rule {
     Duplicate,
     /// There are as many as may be.
     TooMany(u32),
+    /// A promotion code that gives nothing.
+    Code(CodeFault),
+}
+
+/// Why a promotion code gives nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodeFault {
+    /// There is no such code, or not for this customer.
+    Unknown,
+    /// It is not valid any more.
+    Expired,
+    /// Others have used it up.
+    UsedUp,
+    /// This customer has used it before.
+    UsedBefore,
+    /// It is for a first purchase.
+    FirstOnly,
+    /// The customer has a discount that would be lost with it.
+    NotTogether,
+    /// It takes nothing off what is chosen.
+    NotCovered,
+    /// It wants a larger purchase.
+    BelowMinimum(Money),
 }
 
 /// A part of the download that didn't come.

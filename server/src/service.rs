@@ -29,6 +29,7 @@ pub mod portal;
 pub mod portal_configurations;
 pub mod portal_sessions;
 pub mod previews;
+pub mod promotions;
 pub mod recovering;
 pub mod refunds;
 mod saving;

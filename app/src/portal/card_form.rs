@@ -102,8 +102,13 @@ pub async fn add_card(
         .add_card(&viewer, card, make_default, invoice)
         .await?
     {
-        Added::Saved(_) => {
-            go_on(&back, Notice::CardAdded);
+        Added::Saved { charging, .. } => {
+            let notice = if charging {
+                Notice::CardCharging
+            } else {
+                Notice::CardAdded
+            };
+            go_on(&back, notice);
             Ok(None)
         }
         Added::Challenge { url } => {

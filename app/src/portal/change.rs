@@ -4,6 +4,7 @@
 //! and the server computes the same preview.
 
 mod choice;
+mod code;
 mod plans;
 mod review;
 mod terms;
@@ -40,9 +41,13 @@ use wasm_split_helpers::wasm_split;
 pub async fn load_change(
     /// Of which subscription.
     subscription: SubscriptionId,
+    /// A promotion code, as typed.
+    #[server(default)]
+    code: String,
 ) -> Result<ChangePage, Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
-    portal.change_page(&viewer, &subscription).await
+    let code = code::read(code);
+    portal.change_page(&viewer, &subscription, code).await
 }
 
 /// Loads a quote, with what it was made from.
@@ -58,7 +63,7 @@ pub async fn load_quote(
 ) -> Result<(QuotePage, ChangePage), Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
     let page = portal.quote_page(&viewer, &quote).await?;
-    let from = portal.change_page(&viewer, &subscription).await?;
+    let from = portal.change_page(&viewer, &subscription, None).await?;
     Ok((page, from))
 }
 
@@ -81,6 +86,9 @@ pub async fn quote_change(
     /// Units afterwards, as typed; nothing keeps them.
     #[server(default)]
     quantity: String,
+    /// A promotion code, as typed.
+    #[server(default)]
+    code: String,
 ) -> Done {
     use crate::{
         port::Wish,
@@ -88,7 +96,7 @@ pub async fn quote_change(
     };
     use std::cmp::Ordering;
     let (portal, viewer) = crate::viewer::signed_in()?;
-    let page = portal.change_page(&viewer, &subscription).await?;
+    let page = portal.change_page(&viewer, &subscription, None).await?;
     let unknown = || Refusal::Invalid(vec![(Field::Price, Rule::Unknown)]);
     let base = choice::item(&page, Some(item.as_str())).ok_or_else(unknown)?;
     let asked = match quantity.trim() {
@@ -124,7 +132,9 @@ pub async fn quote_change(
             wanted.quantity
         },
     };
-    let quoted = portal.quote(&viewer, &subscription, vec![wish]).await?;
+    let quoted = portal
+        .quote(&viewer, &subscription, vec![wish], code::read(code))
+        .await?;
     let id = quoted.quote.id;
     leptos_axum::redirect(&format!("/portal/subscriptions/{subscription}/change/{id}"));
     Ok(None)
@@ -142,8 +152,13 @@ pub(super) fn subscription_of_path() -> impl Fn() -> Question + Send + Sync {
 /// The choice.
 #[component]
 pub fn Change() -> impl IntoView {
-    let page = load::<LoadChange>(subscription_of_path());
     let query = use_query_map();
+    let params = use_params_map();
+    let page = load::<LoadChange>(move || {
+        let id = params.with(|params| params.get("id")).unwrap_or_default();
+        let code = query.with(|query| query.get("code")).unwrap_or_default();
+        Question::new(vec![("subscription", id), ("code", code)])
+    });
     view! { <Loaded resource=page view=move |page| change_shown(page, query.get_untracked()) /> }
 }
 

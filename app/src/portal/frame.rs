@@ -160,6 +160,7 @@ fn Head(frame: Frame) -> impl IntoView {
             <bdi class="who" hidden=out>{frame.customer_name.clone()}</bdi>
         </div>
         {(!frame.livemode).then(|| view! { <p class="test">{words.shell_test_mode()}</p> })}
+        {frame.simulated.map(|at| view! { <p class="test">{words.shell_simulated(&words.date(at))}</p> })}
         <nav aria-label=words.shell_sections() node_ref=strip hidden=out>
             <ul role="list">{links}</ul>
         </nav>

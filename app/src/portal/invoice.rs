@@ -1,6 +1,7 @@
 //! One invoice: where it stands, how to pay it, and the document itself, which is what gets printed.
 
 mod document;
+mod given_back;
 mod pay;
 
 use super::{
@@ -16,6 +17,7 @@ use crate::{
     wire::Packed,
 };
 use document::Document;
+use given_back::GivenBack;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use pay::Pay;
@@ -139,6 +141,7 @@ fn Whole(shown: InvoiceShown, paying: Act) -> impl IntoView {
     let final_one = invoice.status != InvoiceStatus::Draft;
     let pay = shown.page.payable || shown.page.challenge.is_some();
     let page = shown.page.clone();
+    let adjustments = shown.page.adjustments.clone();
     view! {
         <Page>
             <div class=concat!("invoice ", style_sheet!("app/src/portal/invoice.css"))>
@@ -158,6 +161,7 @@ fn Whole(shown: InvoiceShown, paying: Act) -> impl IntoView {
                     })}
                 </div>
                 <Document shown=shown />
+                {(!adjustments.is_empty()).then(|| view! { <div data-print="no"><GivenBack rows=adjustments /></div> })}
             </div>
         </Page>
     }

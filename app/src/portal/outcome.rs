@@ -18,6 +18,11 @@ use leptos_router::hooks::use_query_map;
 #[expect(missing_docs, reason = "each is named after what was done")]
 pub enum Notice {
     CardAdded,
+    CardCharging,
+    DefaultCharging,
+    BackupAllowed,
+    BackupWithdrawn,
+    BackupMoved,
     CardNotConfirmed,
     DefaultChanged,
     CardRemoved,
@@ -35,12 +40,18 @@ pub enum Notice {
     Cancelled,
     Kept,
     ChangeUnpaid,
+    CodeUsed,
 }
 
 impl Notice {
     /// Every notice with its code.
-    const CODES: [(Self, &'static str); 18] = [
+    const CODES: [(Self, &'static str); 24] = [
         (Self::CardAdded, "card-added"),
+        (Self::CardCharging, "card-charging"),
+        (Self::DefaultCharging, "default-charging"),
+        (Self::BackupAllowed, "backup-allowed"),
+        (Self::BackupWithdrawn, "backup-withdrawn"),
+        (Self::BackupMoved, "backup-moved"),
         (Self::CardNotConfirmed, "card-not-confirmed"),
         (Self::DefaultChanged, "default-changed"),
         (Self::CardRemoved, "card-removed"),
@@ -58,6 +69,7 @@ impl Notice {
         (Self::Cancelled, "cancelled"),
         (Self::Kept, "kept"),
         (Self::ChangeUnpaid, "change-unpaid"),
+        (Self::CodeUsed, "code-used"),
     ];
 
     /// Reads the code of an address.
@@ -86,6 +98,17 @@ impl Notice {
     fn say(self, words: Words) -> (&'static str, &'static str) {
         match self {
             Self::CardAdded => (words.done_card_added(), words.done_card_added_detail()),
+            Self::CardCharging => (words.done_card_added(), words.done_charging_detail()),
+            Self::DefaultCharging => (words.done_default_changed(), words.done_charging_detail()),
+            Self::BackupAllowed => (
+                words.done_backup_allowed(),
+                words.done_backup_allowed_detail(),
+            ),
+            Self::BackupWithdrawn => (
+                words.done_backup_withdrawn(),
+                words.done_backup_withdrawn_detail(),
+            ),
+            Self::BackupMoved => (words.done_backup_moved(), ""),
             Self::CardNotConfirmed => (
                 words.done_card_not_confirmed(),
                 words.done_card_not_confirmed_detail(),
@@ -130,6 +153,7 @@ impl Notice {
                 words.done_change_unpaid(),
                 words.done_change_unpaid_detail(),
             ),
+            Self::CodeUsed => (words.done_code_used(), words.done_code_used_detail()),
         }
     }
 }
@@ -295,7 +319,7 @@ pub fn fault(words: Words, field: Field, rule: Rule) -> String {
         (_, Rule::TooMany(most)) => return words.fault_too_many(u64::from(most)),
         (_, Rule::Required) => words.fault_required(),
         (_, Rule::Malformed | Rule::Expired) => words.fault_malformed(),
-        (_, Rule::Unknown) => words.fault_unknown(),
+        (_, Rule::Unknown | Rule::Code(_)) => words.fault_unknown(),
         (_, Rule::Duplicate) => words.fault_duplicate(),
     };
     text.to_owned()

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     locale::words,
-    port::PaymentMethodCard,
+    port::{BackupWish, PaymentMethodCard},
     refusal::Refusal,
     ui::{Badge, Button, ButtonKind, EmptyState, Glyph, LinkButton, Page, PageHeader, Tone},
     wire::Packed,
@@ -63,8 +63,36 @@ pub async fn make_default(
     use super::outcome::{Notice, go_on};
     let (portal, viewer) = crate::viewer::signed_in()?;
     let id = id.parse().map_err(|_| Refusal::NotFound)?;
-    portal.make_default(&viewer, &id).await?;
-    go_on(HERE, Notice::DefaultChanged);
+    let notice = if portal.make_default(&viewer, &id).await? {
+        Notice::DefaultCharging
+    } else {
+        Notice::DefaultChanged
+    };
+    go_on(HERE, notice);
+    Ok(None)
+}
+
+/// Allows that a payment method is charged when another fails, takes that back, or tries it earlier.
+///
+/// # Errors
+/// As every server function of the portal; [`Refusal::WrongState`] when there are as many as may be.
+#[server(prefix = "/api/portal", endpoint = "back-up", output = Packed)]
+pub async fn back_up(
+    /// Which.
+    id: String,
+    /// What is wished for it.
+    wish: BackupWish,
+) -> Done {
+    use super::outcome::{Notice, go_on};
+    let (portal, viewer) = crate::viewer::signed_in()?;
+    let id = id.parse().map_err(|_| Refusal::NotFound)?;
+    portal.back_up(&viewer, &id, wish).await?;
+    let notice = match wish {
+        BackupWish::Allow => Notice::BackupAllowed,
+        BackupWish::Withdraw => Notice::BackupWithdrawn,
+        BackupWish::Earlier => Notice::BackupMoved,
+    };
+    go_on(HERE, notice);
     Ok(None)
 }
 
@@ -85,35 +113,52 @@ pub async fn remove_payment_method(
     Ok(None)
 }
 
+/// What can be done in the list.
+#[derive(Clone, Copy)]
+pub(super) struct Acts {
+    /// Pays with one from now on.
+    making: Act,
+    /// Says whether one may be tried when another fails.
+    backing: Act,
+}
+
 /// The list.
 #[component]
 pub fn PaymentMethodsPage() -> impl IntoView {
-    let making = Act::of::<MakeDefault>();
-    let resource = load::<LoadPaymentMethods>(move || Question::plain().after(&[making]));
-    view! { <Loaded resource=resource view=move |page| payment_methods_shown(page, making) /> }
+    let acts = Acts {
+        making: Act::of::<MakeDefault>(),
+        backing: Act::of::<BackUp>(),
+    };
+    let resource =
+        load::<LoadPaymentMethods>(move || Question::plain().after(&[acts.making, acts.backing]));
+    view! { <Loaded resource=resource view=move |page| payment_methods_shown(page, acts) /> }
 }
 
 /// What it shows.
 #[wasm_split(paying, fallible, preload(preload_payment_methods))]
-pub(super) fn payment_methods_shown(arrived: Arrived<PaymentMethods>, making: Act) -> Shown {
+pub(super) fn payment_methods_shown(arrived: Arrived<PaymentMethods>, acts: Acts) -> Shown {
     let page = arrived.read()?;
-    Ok(view! { <List page=page making=making /> }.into_any())
+    Ok(view! { <List page=page acts=acts /> }.into_any())
 }
 
 #[component]
-fn List(page: PaymentMethods, making: Act) -> impl IntoView {
+fn List(page: PaymentMethods, acts: Acts) -> impl IntoView {
     let words = words();
     let PaymentMethods { now, methods } = page;
     let add = move || view! { <LinkButton kind=ButtonKind::Primary href="/portal/payment-methods/new">{words.methods_add()}</LinkButton> };
     let empty = methods.is_empty();
+    let chosen = methods.iter().filter(|own| own.backup.is_some()).count();
+    let (several, more) = (chosen > 1, methods.len() > 1);
     let rows: Vec<_> = methods
         .into_iter()
-        .map(|method| view! { <Row method=method now=now making=making /> })
+        .map(|method| view! { <Row method=method several=several now=now acts=acts /> })
         .collect();
+    let (making, backing) = (acts.making.refusal(), acts.backing.refusal());
+    let refusal = Signal::derive(move || making.get().or_else(|| backing.get()));
     view! {
         <Page>
             <PageHeader title=words.methods_title() lead=words.methods_lead() />
-            <Outcome refusal=making.refusal() />
+            <Outcome refusal=refusal />
             <div class=CLASS>
                 {if empty {
                     view! {
@@ -123,6 +168,7 @@ fn List(page: PaymentMethods, making: Act) -> impl IntoView {
                 } else {
                     view! {
                         <ul role="list">{rows}</ul>
+                        {more.then(|| view! { <p class="backups">{words.methods_backup_lead()}</p> })}
                         <div>{add()}</div>
                     }
                     .into_any()
@@ -133,7 +179,7 @@ fn List(page: PaymentMethods, making: Act) -> impl IntoView {
 }
 
 #[component]
-fn Row(method: PaymentMethodCard, now: Timestamp, making: Act) -> impl IntoView {
+fn Row(method: PaymentMethodCard, several: bool, now: Timestamp, acts: Acts) -> impl IntoView {
     let words = words();
     let (id, card) = (method.method.id.to_string(), method.method.card.clone());
     let name = spoken(words, &card);
@@ -143,10 +189,59 @@ fn Row(method: PaymentMethodCard, now: Timestamp, making: Act) -> impl IntoView 
         words.methods_remove_of(&name),
     );
     let remove = format!("{HERE}/{id}/remove");
+    let state = match method.backup {
+        _ if method.is_default => Some((Tone::Positive, words.methods_default().to_owned())),
+        Some(place) if several => {
+            let place = words.integer(u64::from(place));
+            Some((Tone::Neutral, words.methods_backup_place(&place)))
+        }
+        Some(_) => Some((Tone::Neutral, words.methods_backup().to_owned())),
+        None => None,
+    };
+    // The default is tried first in any case.
+    let place = method.backup.filter(|_| !method.is_default);
+    let wishes = if method.is_default {
+        Vec::new()
+    } else {
+        let earlier = place.is_some_and(|place| place > 1).then(|| {
+            let spoken = words.methods_backup_earlier_of(&name);
+            ("earlier", words.methods_backup_earlier(), spoken)
+        });
+        let change = match place {
+            Some(_) => Some((
+                "withdraw",
+                words.methods_backup_withdraw(),
+                words.methods_backup_withdraw_of(&name),
+            )),
+            None => usable.then(|| {
+                (
+                    "allow",
+                    words.methods_backup_allow(),
+                    words.methods_backup_allow_of(&name),
+                )
+            }),
+        };
+        [earlier, change].into_iter().flatten().collect()
+    };
+    let making = acts.making;
+    let own = id.clone();
+    let wishes: Vec<_> = wishes
+        .into_iter()
+        .map(|(wish, text, spoken)| {
+            let id = own.clone();
+            view! {
+                <ActForm act=acts.backing>
+                    <input r#type="hidden" name="id" value=id />
+                    <input r#type="hidden" name="wish" value=wish />
+                    <Button kind=ButtonKind::Text submit=true busy=acts.backing.pending() attr:aria-label=spoken>{text}</Button>
+                </ActForm>
+            }
+        })
+        .collect();
     view! {
         <li>
             <Method card=card.clone()><Until card=card now=now /></Method>
-            {method.is_default.then(|| view! { <Badge tone=Tone::Positive>{words.methods_default()}</Badge> })}
+            {state.map(|(tone, text)| view! { <Badge tone=tone>{text}</Badge> })}
             <span class="acts">
                 {(!method.is_default && usable).then(|| view! {
                     <ActForm act=making>
@@ -154,6 +249,7 @@ fn Row(method: PaymentMethodCard, now: Timestamp, making: Act) -> impl IntoView 
                         <Button kind=ButtonKind::Text submit=true busy=making.pending() attr:aria-label=to_default>{words.methods_make_default()}</Button>
                     </ActForm>
                 })}
+                {wishes}
                 {method.removable.then(|| view! {
                     <LinkButton kind=ButtonKind::Text href=remove attr:aria-label=to_remove>{words.methods_remove()}</LinkButton>
                 })}

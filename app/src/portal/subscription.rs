@@ -2,8 +2,8 @@
 
 use super::{act::ActForm, home::Acts, method::Method, say};
 use crate::{
-    locale::words,
-    port::{ItemRow, SubscriptionCard, UsageRow},
+    locale::{Words, words},
+    port::{CommitmentRow, ItemRow, SubscriptionCard, UsagePrice, UsageRow},
     ui::{Amount, Badge, Button, ButtonKind, Card, Date, Fact, Facts, Figure, LinkButton},
 };
 use leptos::prelude::*;
@@ -114,28 +114,88 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
         .into_iter()
         .map(|row| view! { <Fact name=row.product_name.clone()><Used row=row now=now /></Fact> })
         .collect();
-    view! { <Facts>{next}{usage}{method}{discounts}{planned}</Facts> }
+    let promised: Vec<_> = subscription
+        .commitments
+        .into_iter()
+        .map(|row| view! { <Fact name=words.home_commitment()><Promised row=row now=now /></Fact> })
+        .collect();
+    view! { <Facts>{next}{usage}{promised}{method}{discounts}{planned}</Facts> }
 }
 
-/// What was used so far, in words; where units are included, how full that is as a bar too. The
-/// words say all that the bar does, so it is silent.
+/// What was promised to be spent at least, and how far that is. The words say all that the bar does, so it is silent.
+#[component]
+fn Promised(row: CommitmentRow, now: Timestamp) -> impl IntoView {
+    let words = words();
+    let until = words.date_near(row.until, now);
+    let text = words.home_commitment_text(
+        &words.money(row.committed),
+        &words.money(row.counted),
+        &until,
+    );
+    let then = if row.missing.minor > 0 {
+        words.home_commitment_missing(&words.money(row.missing))
+    } else {
+        words.home_commitment_met().to_owned()
+    };
+    bar(text, then, row.counted.minor.max(0), row.committed.minor)
+}
+
+/// A sentence, how far that is, and what follows.
+fn bar(text: String, then: String, value: i64, whole: i64) -> AnyView {
+    view! {
+        {text}
+        <meter aria-hidden="true" min="0" max=whole.to_string() value=value.min(whole).to_string()></meter>
+        <small>{then}</small>
+    }
+    .into_any()
+}
+
+/// What was used so far and what a unit costs by now; where units are included or a price step ends, how full that is as
+/// a bar too. The words say all that the bar does, so it is silent.
 #[component]
 fn Used(row: UsageRow, now: Timestamp) -> impl IntoView {
     let words = words();
     let since = words.date_near(row.since, now);
     let used = words.decimal(&row.used.to_string());
-    let (text, bar) = match row.included {
-        Some(included) => {
-            let text = words.home_usage_included(&since, &words.integer(included), &used);
-            let full = perennial::usage::whole_units(row.used).min(included);
-            let bar = view! {
-                <meter aria-hidden="true" min="0" max=included.to_string() value=full.to_string()></meter>
-            };
-            (text, Some(bar))
-        }
-        None => (words.home_usage_text(&since, &used), None),
+    let whole = perennial::usage::whole_units(row.used);
+    let text = match row.included {
+        Some(included) => words.home_usage_included(&since, &words.integer(included), &used),
+        None => words.home_usage_text(&since, &used),
     };
-    view! { {text}" · "<Amount money=row.amount />{bar} }
+    let step = match row.price {
+        UsagePrice::Tier { up_to, .. } => up_to,
+        UsagePrice::Each(_) | UsagePrice::Package { .. } => None,
+    };
+    let bar = row.included.or(step).map(|full| {
+        view! {
+            <meter aria-hidden="true" min="0" max=full.to_string() value=whole.min(full).to_string()></meter>
+        }
+    });
+    let price = unit_price(words, &row);
+    view! { {text}" · "<Amount money=row.amount />{bar}<small>{price}</small> }
+}
+
+/// What a unit costs by now.
+fn unit_price(words: Words, row: &UsageRow) -> String {
+    let price = |minor| words.unit_price(minor, row.amount.currency);
+    match row.price {
+        UsagePrice::Each(each) => words.home_usage_each(&price(each)),
+        UsagePrice::Package { amount, units } => {
+            words.home_usage_package(&price(amount), &words.integer(units))
+        }
+        UsagePrice::Tier {
+            each,
+            up_to,
+            of_all,
+        } => {
+            let each = price(each);
+            match up_to.map(|last| words.integer(last)) {
+                _ if of_all => words.home_usage_volume(&each),
+                Some(last) => words.home_usage_tier(&last, &each),
+                None => words.home_usage_last_tier(&each),
+            }
+        }
+    }
 }
 
 /// What can be done with it. What takes away stands last.

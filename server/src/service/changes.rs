@@ -1,11 +1,13 @@
 //! Changing a subscription: priced first and then confirmed, or at once. One path for both, so that
 //! what is confirmed is what is charged.
 
+use perennial::discount::Discount;
 use perennial::id::{InvoiceLineId, QuoteId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
 use perennial::portal::ScheduleCondition;
 use perennial::quote::{
     Applied, ChangeContext, ConfirmedQuote, QUOTE_SECONDS, Quote, Terms, apply, price_change,
+    with_promotion,
 };
 use perennial::schedule::Schedule;
 use perennial::subscription::{CollectionMethod, ItemChange, ProrationBehavior, Subscription};
@@ -14,6 +16,7 @@ use perennial::usage::{Span, ended_spans};
 
 use super::booking::{Booking, Edit};
 use super::books::save_subscription;
+use super::choices::refused;
 use super::find::values;
 use super::invoices::{Collect, Issued, book_issued, book_taken, defect};
 use super::payments::{Claim, PaymentResult};
@@ -77,8 +80,28 @@ impl Engine {
         behavior: ProrationBehavior,
         conditions: &[ScheduleCondition],
     ) -> Result<Stored<Quote>, Refused> {
+        self.quote_change_with(scope, id, changes, behavior, conditions, None)
+            .await
+    }
+
+    /// As [`Engine::quote_change`], with what a promotion code gives. There may be no other change then.
+    ///
+    /// # Errors
+    /// As [`Engine::quote_change`].
+    pub async fn quote_change_with(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        changes: Vec<ItemChange>,
+        behavior: ProrationBehavior,
+        conditions: &[ScheduleCondition],
+        promotion: Option<Discount>,
+    ) -> Result<Stored<Quote>, Refused> {
         let now = self.now();
-        let ground = self.ground(scope, id).await?;
+        let mut ground = self.ground(scope, id).await?;
+        if let Some(discount) = &promotion {
+            *ground.subscription = promoted(&ground.subscription, discount)?;
+        }
         let pending = values(&ground.pending);
         let context = ChangeContext {
             subscription: &ground.subscription,
@@ -93,6 +116,7 @@ impl Engine {
             subscription_revision: ground.subscription.revision(),
             customer_revision: ground.customer.revision(),
             changes,
+            promotion,
             proration_behavior: behavior,
             terms,
             created: now,
@@ -175,6 +199,14 @@ impl Engine {
         {
             return Err(Refused::Stale);
         }
+        let mut redeemed = None;
+        if let Some(discount) = &quote.promotion {
+            redeemed = Some(
+                self.redeem(scope, &ground, &quote.changes, discount)
+                    .await?,
+            );
+            *ground.subscription = promoted(&ground.subscription, discount)?;
+        }
         let conditions: &[ScheduleCondition] = if quote.terms.scheduled {
             &ANY_CONDITION
         } else {
@@ -210,6 +242,9 @@ impl Engine {
         quote.confirmed = Some(ConfirmedQuote { at: now, invoice });
         let mut booking = Booking::begin(self, scope).await?;
         booking.save_quietly(&mut quote).await?;
+        if let Some(mut redeemed) = redeemed {
+            redeemed.write(&mut booking).await?;
+        }
         let made = prepared.write(&mut booking, ground).await?;
         booking.commit().await?;
         Ok(made.claim)
@@ -350,6 +385,11 @@ impl Prepared {
         booking.save(&mut ground.customer).await?;
         Ok(made)
     }
+}
+
+/// The subscription with what a promotion code gives.
+fn promoted(own: &Subscription, discount: &Discount) -> Result<Subscription, Refused> {
+    with_promotion(own, discount).map_err(|error| refused(&error, "promotion_code"))
 }
 
 /// Terms without the ids of their lines, which are made anew each time.

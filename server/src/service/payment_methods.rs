@@ -2,6 +2,7 @@
 //!
 //! Card details live for the length of one call and go to the gateway only.
 
+pub mod backing;
 mod detaching;
 mod editing;
 

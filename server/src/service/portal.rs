@@ -3,6 +3,7 @@
 //! Every method begins with the visit: whose customer, under which rules. What is asked about is
 //! read in that scope and must be that customer's, else it does not exist.
 
+mod adjusting;
 mod cards;
 mod changing;
 mod details;
@@ -10,6 +11,7 @@ mod discretion;
 mod ending;
 mod history;
 mod overview;
+mod promoting;
 mod refusing;
 mod returning;
 mod rows;
@@ -23,8 +25,8 @@ pub(crate) use history::seller;
 use std::sync::Arc;
 
 use app::port::{
-    Added, Answer, CancelPage, CardInput, ChangePage, Details, DetailsInput, Frame, Home,
-    InvoiceList, InvoicePage, PaymentMethodCard, Portal, QuotePage, Settled, Wish,
+    Added, Answer, BackupWish, CancelPage, CardInput, ChangePage, Details, DetailsInput, Frame,
+    Home, InvoiceList, InvoicePage, PaymentMethodCard, Portal, QuotePage, Settled, Wish,
 };
 use app::viewer::Viewer;
 use perennial::calendar::Timestamp;
@@ -187,8 +189,9 @@ impl Portal for PortalService {
         &'a self,
         viewer: &'a Viewer,
         id: &'a SubscriptionId,
+        code: Option<String>,
     ) -> Answer<'a, ChangePage> {
-        ask!(self, viewer, |visitor| visitor.change_page(id))
+        ask!(self, viewer, |visitor| visitor.change_page(id, code))
     }
 
     fn quote<'a>(
@@ -196,8 +199,9 @@ impl Portal for PortalService {
         viewer: &'a Viewer,
         id: &'a SubscriptionId,
         wishes: Vec<Wish>,
+        code: Option<String>,
     ) -> Answer<'a, QuotePage> {
-        act!(self, viewer, |visitor| visitor.quote(id, wishes))
+        act!(self, viewer, |visitor| visitor.quote(id, wishes, code))
     }
 
     fn quote_page<'a>(&'a self, viewer: &'a Viewer, id: &'a QuoteId) -> Answer<'a, QuotePage> {
@@ -253,8 +257,17 @@ impl Portal for PortalService {
         ))
     }
 
-    fn make_default<'a>(&'a self, viewer: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()> {
+    fn make_default<'a>(&'a self, viewer: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, bool> {
         act!(self, viewer, |visitor| visitor.make_default(id))
+    }
+
+    fn back_up<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a PaymentMethodId,
+        wish: BackupWish,
+    ) -> Answer<'a, ()> {
+        act!(self, viewer, |visitor| visitor.back_up(id, wish))
     }
 
     fn remove_payment_method<'a>(

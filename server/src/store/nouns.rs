@@ -469,6 +469,9 @@ pub const INVOICE_ITEMS_PENDING: &str = "select body, revision, sort from invoic
 /// The credit notes of an invoice (`$3`), oldest first.
 pub const CREDIT_NOTES_OF_INVOICE: &str = "select body, revision, sort from credit_note \
     where merchant = $1 and livemode = $2 and invoice = $3 order by sort limit 250";
+/// Refunds of an invoice's payments (`$3`), oldest first.
+pub const REFUNDS_OF_INVOICE: &str = "select body, revision, sort from refund \
+    where merchant = $1 and livemode = $2 and invoice = $3 order by sort limit 250";
 /// The default portal configuration.
 pub const PORTAL_CONFIGURATION_DEFAULT: &str = "select body, revision, sort from portal_configuration \
     where merchant = $1 and livemode = $2 and is_default = 1";

@@ -75,7 +75,8 @@ pub async fn saved(
         Err(_) => (Err(Refusal::NotFound), None),
     };
     let done = match outcome {
-        Ok(Added::Saved(_)) => "card-added",
+        Ok(Added::Saved { charging, .. }) if charging => "card-charging",
+        Ok(Added::Saved { .. }) => "card-added",
         Ok(Added::Challenge { .. }) | Err(Refusal::Declined(_)) => "card-not-confirmed",
         Err(refusal) => {
             tracing::warn!(?refusal, "a card could not be saved after its challenge");

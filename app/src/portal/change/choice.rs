@@ -1,10 +1,14 @@
 //! What a customer may choose, what they chose, and what that would cost.
 
-use crate::port::{ChangePage, Plan};
+use crate::{
+    port::{ChangePage, Plan},
+    refusal::CodeFault,
+};
 use perennial::{
     calendar::{Cadence, Interval},
     catalog::Price,
-    quote::{ChangeContext, Terms, price_change},
+    discount::Discount,
+    quote::{ChangeContext, Terms, price_change, purchase, with_promotion},
     subscription::{Item, ItemChange, SubscriptionError},
 };
 
@@ -161,6 +165,37 @@ impl Choice {
         (saving > 0).then_some(saving)
     }
 
+    /// Why the code that was entered gives nothing with this choice; also where it never would.
+    #[must_use]
+    pub fn code_fault(&self, page: &ChangePage, base: &Item) -> Option<CodeFault> {
+        let given = match &page.code.as_ref()?.gives {
+            Ok(given) => given,
+            Err(why) => return Some(*why),
+        };
+        let mut items = page.subscription.items.clone();
+        let price = self.price(page)?;
+        if let Some(own) = items.iter_mut().find(|item| item.id == base.id) {
+            own.price = price.clone();
+            own.quantity = self.quantity;
+        }
+        let coupon = &given.discount.coupon;
+        let covered = |item: &Item| coupon.covers(Some(&item.price.product));
+        if !items.iter().any(covered) {
+            return Some(CodeFault::NotCovered);
+        }
+        let minimum = given.minimum?;
+        let bought = purchase(&items, page.subscription.currency)?;
+        (bought.minor < minimum.minor).then_some(CodeFault::BelowMinimum(minimum))
+    }
+
+    /// What the code gives that was entered, if it gives something with this choice.
+    #[must_use]
+    pub fn given<'a>(&self, page: &'a ChangePage, base: &Item) -> Option<&'a Discount> {
+        let given = page.code.as_ref()?.gives.as_ref().ok()?;
+        let fits = self.code_fault(page, base).is_none();
+        fits.then_some(&given.discount)
+    }
+
     /// What the change would cost at the moment of the page; `None` when nothing would change.
     #[must_use]
     pub fn preview(
@@ -171,23 +206,27 @@ impl Choice {
         let price = self.price(page)?;
         let quantity = (!price.is_metered()).then_some(self.quantity);
         let same_price = price.id == base.price.id;
-        if same_price && quantity.is_none_or(|units| units == base.quantity) {
+        let same = same_price && quantity.is_none_or(|units| units == base.quantity);
+        let given = self.given(page, base);
+        if same && given.is_none() {
             return None;
         }
-        let change = ItemChange::Set {
+        let change = (!same).then(|| ItemChange::Set {
             item: base.id.clone(),
             price: (!same_price).then(|| price.clone()),
             quantity,
-        };
+        });
+        // The server found that it can be given; where it can't, the quote says so.
+        let promoted = given.and_then(|given| with_promotion(&page.subscription, given).ok());
         let context = ChangeContext {
-            subscription: &page.subscription,
+            subscription: promoted.as_ref().unwrap_or(&page.subscription),
             customer: &page.customer,
             pending: &page.pending,
         };
         let rules = &page.rules;
         Some(price_change(
             &context,
-            &[change],
+            change.as_slice(),
             rules.proration_behavior,
             &rules.schedule_at_period_end,
             page.now,

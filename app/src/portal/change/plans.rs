@@ -3,6 +3,7 @@
 use super::{
     QuoteChange,
     choice::{Choice, code, plans, rhythms},
+    code::{Code, gives},
     terms::{TermsSummary, Why},
 };
 use crate::{
@@ -26,9 +27,9 @@ use stylers_macro::style_sheet;
 
 /// What is on offer and what is chosen of it.
 #[derive(Clone)]
-struct Offer {
-    page: Arc<ChangePage>,
-    base: Arc<Item>,
+pub(super) struct Offer {
+    pub(super) page: Arc<ChangePage>,
+    pub(super) base: Arc<Item>,
     plan: RwSignal<String>,
     every: RwSignal<Cadence>,
     quantity: RwSignal<u64>,
@@ -36,7 +37,7 @@ struct Offer {
 
 impl Offer {
     /// The choice as it stands.
-    fn chosen(&self) -> Choice {
+    pub(super) fn chosen(&self) -> Choice {
         let mut choice = Choice {
             plan: self.plan.get(),
             every: self.every.get(),
@@ -85,7 +86,8 @@ pub fn Plans(page: ChangePage, base: Item, first: Choice) -> impl IntoView {
                 <Rhythms offer=offer.clone() />
                 <PlanRows offer=offer.clone() />
                 <Units offer=offer.clone() />
-                <button class="recompute without-scripts" formmethod="get" formaction=path>{words.change_show()}</button>
+                <button class="recompute without-scripts" formmethod="get" formaction=path.clone()>{words.change_show()}</button>
+                <Code offer=offer.clone() path=path refusal=quoting.refusal() />
                 <Come offer=offer busy=quoting.pending() />
             </ActForm>
         </Page>
@@ -272,6 +274,21 @@ fn Come(
         let offer = offer.clone();
         Memo::new(move |_| offer.chosen().price(&offer.page).is_some())
     };
+    let given = {
+        let offer = offer.clone();
+        Memo::new(move |_| {
+            let given = offer.chosen().given(&offer.page, &offer.base).cloned();
+            given.map(|discount| gives(words, &discount))
+        })
+    };
+    // A code that could be given, but not with this choice: the words beside it say what to do.
+    let amiss = {
+        let offer = offer.clone();
+        Memo::new(move |_| {
+            let entered = offer.page.code.as_ref();
+            entered.is_some_and(|entered| entered.gives.is_ok()) && given.get().is_none()
+        })
+    };
     let every = offer.every;
     let page = offer.page;
     let content = move || match preview.get() {
@@ -285,11 +302,11 @@ fn Come(
                 let (terms, subscription) = (terms.clone(), page.subscription.clone());
                 view! { <Disclosure summary=words.change_why()><Why terms=terms subscription=subscription /></Disclosure> }
             });
-            view! { <TermsSummary terms=terms every=every.get_untracked() now=page.now />{why} }
+            view! { <TermsSummary terms=terms every=every.get_untracked() now=page.now nostrip:gift=given.get_untracked() />{why} }
                 .into_any()
         }
     };
-    let ready = move || preview.with(|preview| matches!(preview, Some(Ok(_))));
+    let ready = move || !amiss.get() && preview.with(|preview| matches!(preview, Some(Ok(_))));
     view! {
         <Summary sticky=true>
             {content}

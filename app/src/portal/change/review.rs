@@ -2,6 +2,7 @@
 
 use super::{
     LoadQuote,
+    code::gives,
     terms::{TermsSummary, Why, consequence},
 };
 use crate::{
@@ -35,6 +36,9 @@ use wasm_split_helpers::wasm_split;
 pub async fn confirm(
     /// Which quote.
     quote: QuoteId,
+    /// Whether nothing changes but a promotion code: then the notice says so.
+    #[server(default)]
+    only_code: bool,
 ) -> Done {
     use crate::{
         port::Settled,
@@ -42,6 +46,7 @@ pub async fn confirm(
     };
     let (portal, viewer) = crate::viewer::signed_in()?;
     match portal.confirm(&viewer, &quote).await? {
+        Settled::Done { .. } if only_code => go_on("/portal", Notice::CodeUsed),
         Settled::Done { .. } => go_on("/portal", Notice::PlanChanged),
         Settled::Scheduled { .. } => go_on("/portal", Notice::ChangePlanned),
         Settled::Unpaid { invoice, .. } => {
@@ -94,10 +99,17 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
         .unwrap_or(Cadence::MONTHLY);
     let confirming = Act::of::<Confirm>();
     let back = format!("/portal/subscriptions/{}/change", quote.subscription);
-    let lead = consequence(words, &quote.terms, every, now);
+    let only_code = quote.changes.is_empty();
+    let gift = quote.promotion.as_ref().map(|own| gives(words, own));
+    let lead = match &gift {
+        Some(gift) if only_code => gift.clone(),
+        _ => consequence(words, &quote.terms, every, now),
+    };
     let due = Money::new(quote.terms.due_now_minor, quote.terms.currency);
     let label = if due.minor > 0 {
         words.change_confirm_paying(&words.money(due))
+    } else if only_code {
+        words.change_code_use().to_owned()
     } else if quote.terms.scheduled {
         words.change_confirm_later(&words.date_near(quote.terms.effective_at, now))
     } else {
@@ -120,10 +132,12 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
         <Page>
             <PageHeader title=words.change_review_title() lead=lead above=(back.clone(), words.home_change().to_owned()) />
             <Outcome refusal=confirming.refusal() />
-            <Facts>
-                <Fact name=words.change_before()>{rows(&before)}</Fact>
-                <Fact name=words.change_after()>{rows(&after)}</Fact>
-            </Facts>
+            {(!only_code).then(|| view! {
+                <Facts>
+                    <Fact name=words.change_before()>{rows(&before)}</Fact>
+                    <Fact name=words.change_after()>{rows(&after)}</Fact>
+                </Facts>
+            })}
             {why}
             {if gone {
                 view! {
@@ -135,8 +149,9 @@ fn Quoted(page: QuotePage, from: ChangePage) -> impl IntoView {
                 view! {
                     <ActForm act=confirming>
                         <input r#type="hidden" name="quote" value=id />
+                        {only_code.then(|| view! { <input r#type="hidden" name="only_code" value="true" /> })}
                         <Summary>
-                            <TermsSummary terms=quote.terms every=every now=now />
+                            <TermsSummary terms=quote.terms every=every now=now nostrip:gift=gift />
                             {pays}
                             <div class="acts">
                                 <Button kind=ButtonKind::Primary submit=true busy=confirming.pending()>{label}</Button>

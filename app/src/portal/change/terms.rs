@@ -56,12 +56,17 @@ pub fn TermsSummary(
     every: Cadence,
     /// The moment that the page holds for.
     now: Timestamp,
+    /// What a promotion code gives.
+    #[prop(optional)]
+    gift: Option<String>,
 ) -> impl IntoView {
     let words = words();
     let money = |minor| Money::new(minor, terms.currency);
     let next = words.date_near(terms.next_invoice_at, now);
     let waits = wait_for_next(&terms);
-    let following = if waits {
+    // With a code the next payment may be another than those after it.
+    let apart = gift.is_some() && !waits && terms.next_invoice_minor != terms.recurring_minor;
+    let following = if waits || apart {
         words.change_after_that().to_owned()
     } else if terms.scheduled {
         words.change_from(&words.date_near(terms.effective_at, now))
@@ -79,6 +84,7 @@ pub fn TermsSummary(
         .then(|| words.change_waits(&words.date_near(terms.effective_at, now)));
     view! {
         {note.map(|note| view! { <p class="quiet">{note}</p> })}
+        {gift.map(|gift| view! { <p class="quiet">{gift}</p> })}
         <SummaryLine name=words.change_due_today().to_owned() total=true><Amount money=due /></SummaryLine>
         {(credited.minor > 0).then(|| view! {
             <SummaryLine name=words.home_credit().to_owned() detail=words.change_credit_detail().to_owned()><Amount money=credited /></SummaryLine>
@@ -86,6 +92,7 @@ pub fn TermsSummary(
         {waits.then(|| view! {
             <SummaryLine name=words.change_next_payment(&next) detail=words.change_next_payment_detail().to_owned()><Amount money=with_next /></SummaryLine>
         })}
+        {apart.then(|| view! { <SummaryLine name=words.change_next_payment(&next)><Amount money=with_next /></SummaryLine> })}
         <SummaryLine name=following><Amount money=recurring rhythm=words.every(every) /></SummaryLine>
     }
 }

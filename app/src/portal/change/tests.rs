@@ -121,6 +121,7 @@ fn page() -> ChangePage {
         .subscription;
     subscription.status = Status::Active;
     ChangePage {
+        code: None,
         now: Timestamp(31 * DAY / 2),
         subscription,
         customer: customer(),

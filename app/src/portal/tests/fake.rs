@@ -57,6 +57,7 @@ impl Default for Fake {
                 payment_methods: methods.clone(),
                 payable: true,
                 challenge: None,
+                adjustments: Vec::new(),
             },
             methods,
             details: details(),
@@ -65,7 +66,10 @@ impl Default for Fake {
                 charged: eur(8100),
                 invoice: Some(InvoiceId::from_random(1)),
             }),
-            added: Ok(Added::Saved(PaymentMethodId::from_random(9))),
+            added: Ok(Added::Saved {
+                id: PaymentMethodId::from_random(9),
+                charging: false,
+            }),
             refused: None,
             livemode: true,
             asked: Mutex::default(),
@@ -104,6 +108,7 @@ pub fn card(
         },
         is_default,
         removable: !is_default,
+        backup: None,
     }
 }
 
@@ -401,6 +406,7 @@ impl Portal for Fake {
             customer_email: None,
             customer_locale: None,
             livemode: self.livemode,
+            simulated: None,
             sections: Sections {
                 payment_methods: true,
                 invoices: true,
@@ -411,7 +417,12 @@ impl Portal for Fake {
     fn home<'a>(&'a self, _: &'a Viewer) -> Answer<'a, Home> {
         no()
     }
-    fn change_page<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId) -> Answer<'a, ChangePage> {
+    fn change_page<'a>(
+        &'a self,
+        _: &'a Viewer,
+        _: &'a SubscriptionId,
+        _: Option<String>,
+    ) -> Answer<'a, ChangePage> {
         no()
     }
     fn quote<'a>(
@@ -419,6 +430,7 @@ impl Portal for Fake {
         _: &'a Viewer,
         _: &'a SubscriptionId,
         _: Vec<Wish>,
+        _: Option<String>,
     ) -> Answer<'a, QuotePage> {
         no()
     }
@@ -461,8 +473,16 @@ impl Portal for Fake {
             self.added.clone(),
         )
     }
-    fn make_default<'a>(&'a self, _: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, ()> {
-        self.done(format!("default {id}"), Ok(()))
+    fn make_default<'a>(&'a self, _: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, bool> {
+        self.done(format!("default {id}"), Ok(false))
+    }
+    fn back_up<'a>(
+        &'a self,
+        _: &'a Viewer,
+        id: &'a PaymentMethodId,
+        wish: BackupWish,
+    ) -> Answer<'a, ()> {
+        self.done(format!("backup {id} {wish:?}"), Ok(()))
     }
     fn remove_payment_method<'a>(
         &'a self,

@@ -1,21 +1,25 @@
 //! Payment methods: add, choose, remove.
 
-use app::port::{Added, CardInput, PaymentMethodCard};
+use app::port::{Added, BackupWish, CardInput, PaymentMethodCard};
 use app::refusal::{Field, Refusal, Rule};
 use perennial::id::{InvoiceId, PaymentMethodId};
+use perennial::invoice::Invoice;
 use perennial::payment::{BillingDetails, PaymentMethod, SetupStatus};
 use perennial::subscription::Subscription;
 
 use super::refusing::{No, card_faults, fault};
 use super::{Refused, Visitor, rows};
 use crate::gateway::CardDetails;
+use crate::service::payment_methods::backing::Backing;
 use crate::service::payment_methods::{Detaching, LAST_METHOD, METHODS_MAX, needs_method};
 use crate::service::setup_intents::NewSetupIntent;
-use crate::store::document::{PageRequest, Stored};
+use crate::store::document::{Column, PageRequest, Stored};
 use crate::store::nouns;
 
 /// The longest name on a card (Stripe: 256 characters).
 const NAME_CHARS_MAX: u32 = 256;
+/// A charge within so many seconds is said to be under way: a worker makes it.
+const CHARGED_SOON_SECONDS: i64 = 60;
 
 impl Visitor {
     fn may_manage_cards(&self) -> Result<(), No> {
@@ -77,7 +81,28 @@ impl Visitor {
         if let (SetupStatus::RequiresAction, Some(url)) = (intent.status, &intent.challenge) {
             return Ok(Added::Challenge { url: url.clone() });
         }
-        Ok(Added::Saved(method.value.id))
+        let charging = make_default && self.is_charging().await?;
+        let id = method.value.id;
+        Ok(Added::Saved { id, charging })
+    }
+
+    /// Whether an open invoice is going to be charged in a moment, as it is when a new card pays what has failed.
+    pub(super) async fn is_charging(&self) -> Result<bool, No> {
+        let mut read = self.read().await?;
+        let sql = nouns::INVOICES_BY_CUSTOMER_STATUS;
+        let open: Vec<Stored<Invoice>> = self
+            .newest(
+                &mut read,
+                sql,
+                PageRequest::LIMIT_MAX,
+                &[Column::text("open")],
+            )
+            .await?;
+        let soon = self.now.0.saturating_add(CHARGED_SOON_SECONDS);
+        Ok(open.iter().any(|invoice| {
+            let at = invoice.next_payment_attempt;
+            invoice.auto_advance && invoice.attempt_count > 0 && at.is_some_and(|at| at.0 <= soon)
+        }))
     }
 
     /// Reads a card as typed, and finds every fault in it.
@@ -91,13 +116,27 @@ impl Visitor {
             .map_err(|fault| card_faults(&[fault]).into())
     }
 
-    pub(super) async fn make_default(&self, id: &PaymentMethodId) -> Result<(), No> {
+    pub(super) async fn back_up(&self, id: &PaymentMethodId, wish: BackupWish) -> Result<(), No> {
+        self.may_manage_cards()?;
+        let wish = match wish {
+            BackupWish::Allow => Backing::Allow,
+            BackupWish::Withdraw => Backing::Withdraw,
+            BackupWish::Earlier => Backing::Earlier,
+        };
+        let customer = &self.customer().id;
+        self.engine
+            .back_up(self.scope(), customer, id, wish)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn make_default(&self, id: &PaymentMethodId) -> Result<bool, No> {
         self.may_manage_cards()?;
         let customer = &self.customer().id;
         self.engine
             .set_default_payment_method(self.scope(), customer, id)
             .await?;
-        Ok(())
+        self.is_charging().await
     }
 
     pub(super) async fn remove_payment_method(&self, id: &PaymentMethodId) -> Result<(), No> {

@@ -43,15 +43,21 @@ impl Visitor {
         }
     }
 
-    pub(super) async fn change_page(&self, id: &SubscriptionId) -> Result<ChangePage, No> {
+    pub(super) async fn change_page(
+        &self,
+        id: &SubscriptionId,
+        code: Option<String>,
+    ) -> Result<ChangePage, No> {
         let own = self.changeable(id).await?;
         let rules = self.update_rules()?;
         let (plans, _) = self.plans(&own, rules).await?;
         let pending = self.pending().await?;
         let methods = self.payment_method_cards().await?;
         let paying = rows::paying(&own, self.customer(), &methods).cloned();
+        let code = self.entered(rules, &own, code).await?;
         Ok(ChangePage {
             now: self.now,
+            code,
             customer: self.customer().clone().hidden(),
             pending: pending.hidden(),
             rules: rules.clone(),
@@ -102,17 +108,22 @@ impl Visitor {
         &self,
         id: &SubscriptionId,
         wishes: Vec<Wish>,
+        code: Option<String>,
     ) -> Result<QuotePage, No> {
         let own = self.changeable(id).await?;
         let rules = self.update_rules()?;
         let (plans, products) = self.plans(&own, rules).await?;
         let mut mint = || SubscriptionItemId::new(&mut self.engine.ids());
         let changes = item_changes(&own, &plans, rules, &wishes, &mut mint)?;
+        let promotion = self.promotion(rules, &own, &changes, code).await?;
+        if changes.is_empty() && promotion.is_none() {
+            return Err(fault(Field::Price, Rule::Duplicate));
+        }
         let behavior = rules.proration_behavior;
         let conditions = &rules.schedule_at_period_end;
         let quote = self
             .engine
-            .quote_change(self.scope(), id, changes, behavior, conditions)
+            .quote_change_with(self.scope(), id, changes, behavior, conditions, promotion)
             .await?;
         self.page_of(quote.value, &own, &products).await
     }
@@ -301,7 +312,7 @@ fn keep_current(offered: &mut Vec<Price>, own: &Subscription, product: &ProductI
     }
 }
 
-/// What is wished for, as changes that the rules allow.
+/// What is wished for, as changes that the rules allow; none where all stays as it is.
 fn item_changes(
     own: &Subscription,
     plans: &[Plan],
@@ -329,9 +340,6 @@ fn item_changes(
             (None, Some(_)) => changes.push(addition(wish, plans, rules, mint)?),
             (None, None) => return Err(fault(Field::Price, Rule::Required)),
         }
-    }
-    if changes.is_empty() {
-        return Err(fault(Field::Price, Rule::Duplicate));
     }
     Ok(changes)
 }

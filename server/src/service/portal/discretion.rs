@@ -108,6 +108,7 @@ impl Discreet for ItemChange {
 impl Discreet for Quote {
     fn hide(&mut self) {
         self.changes.hide();
+        self.promotion.hide();
         self.terms.lines.hide();
     }
 }

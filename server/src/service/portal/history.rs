@@ -75,6 +75,7 @@ impl Visitor {
             payment_methods: methods,
             payable,
             challenge,
+            adjustments: self.adjustments(id).await?,
             invoice: invoice.value.hidden(),
         })
     }

@@ -72,6 +72,7 @@ impl Visitor {
             customer_email: customer.email.clone(),
             customer_locale: customer.preferred_locales.first().cloned(),
             livemode: self.scope().livemode,
+            simulated: self.visit.test_clock.as_ref().map(|own| own.frozen_time),
             sections: Sections {
                 payment_methods: rules.features.payment_method_update,
                 invoices: rules.features.invoice_history,

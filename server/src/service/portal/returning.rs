@@ -79,12 +79,16 @@ impl Visitor {
         let intent = engine.finish_setup_intent(scope, id).await?;
         match (intent.status, &intent.payment_method, &intent.challenge) {
             (SetupStatus::Succeeded, Some(method), _) => {
-                if make_default || customer.default_payment_method.is_none() {
+                let preferred = make_default || customer.default_payment_method.is_none();
+                if preferred {
                     engine
                         .set_default_payment_method(scope, &customer.id, method)
                         .await?;
                 }
-                Ok(Added::Saved(method.clone()))
+                Ok(Added::Saved {
+                    id: method.clone(),
+                    charging: preferred && self.is_charging().await?,
+                })
             }
             (SetupStatus::RequiresAction, _, Some(url)) => {
                 Ok(Added::Challenge { url: url.clone() })

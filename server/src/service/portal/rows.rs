@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 
 use app::port::{
-    DiscountRow, InvoiceRow, ItemRow, May, NextPayment, PaymentMethodCard, ScheduledRow,
-    SubscriptionCard, UsageRow,
+    CommitmentRow, DiscountRow, InvoiceRow, ItemRow, May, NextPayment, PaymentMethodCard,
+    ScheduledRow, SubscriptionCard, UsagePrice, UsageRow,
 };
 use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::catalog::Product;
 use perennial::customer::Customer;
+use perennial::decimal::Decimal12;
 use perennial::id::{PaymentMethodId, ProductId};
 use perennial::invoice::{BillingReason, Invoice, InvoiceItem, InvoiceStatus};
 use perennial::money::Money;
 use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
-use perennial::pricing::Pricing;
+use perennial::pricing::{Pricing, TiersMode};
 use perennial::quote::{recurring, upcoming};
 use perennial::subscription::{Item, Status, Subscription, SubscriptionError, Usage, items_after};
 
@@ -107,6 +108,7 @@ impl Facts<'_> {
                 amount: money(next.due_minor()),
                 plus_usage: next.plus_usage,
             }),
+            commitments: self.commitments(subscription)?,
             usage: self.used(subscription)?,
             payment_method: method.cloned(),
             discounts: self.discounts(subscription),
@@ -131,11 +133,36 @@ impl Facts<'_> {
                     .map_or_else(|| item.price.product_name.clone(), |own| own.name.clone()),
                 used: usage.quantity,
                 included: included(&item.price.pricing),
+                price: usage_price(&item.price.pricing, usage.quantity),
                 amount: Money::new(minor, item.price.currency),
                 since: item.usage_start(),
             });
         }
         Ok(rows)
+    }
+
+    /// What was promised to be spent at least, and how far that is: what was billed for the time that is running, and
+    /// usage that will be.
+    fn commitments(&self, subscription: &Subscription) -> Result<Vec<CommitmentRow>, Refused> {
+        let running = subscription.commitments.iter();
+        let running = running.filter(|_| !subscription.status.is_final());
+        let used = self.used(subscription)?;
+        running
+            .map(|own| {
+                let money = |minor| Money::new(minor, subscription.currency);
+                let whole = own.whole_minor().map_err(|_| Refused::TooLarge)?;
+                let counts = used.iter().filter(|row| row.since >= own.period.start);
+                let sum = counts.fold(own.counted_minor, |sum, row| {
+                    sum.saturating_add(row.amount.minor)
+                });
+                Ok(CommitmentRow {
+                    committed: money(whole),
+                    counted: money(sum),
+                    missing: money(whole.saturating_sub(sum).max(0)),
+                    until: own.period.end,
+                })
+            })
+            .collect()
     }
 
     /// What pays a subscription.
@@ -242,12 +269,17 @@ pub(super) fn methods(
 ) -> Vec<PaymentMethodCard> {
     let only = rows.len() == 1;
     let default = customer.default_payment_method.as_ref();
+    let saved: Vec<PaymentMethodId> = rows.iter().map(|row| row.id.clone()).collect();
     let mut cards: Vec<PaymentMethodCard> = rows
         .into_iter()
         .map(|row| {
             let mut method = row.value;
             method.hide();
+            let backups = customer.backup.iter().flat_map(|own| &own.methods);
+            let backups = backups.filter(|own| saved.contains(own));
+            let place = (1..).zip(backups).find(|(_, own)| **own == method.id);
             PaymentMethodCard {
+                backup: place.map(|(place, _)| place),
                 is_default: Some(&method.id) == default,
                 removable: !(only && needed),
                 method,
@@ -300,6 +332,36 @@ fn included(pricing: &Pricing) -> Option<u64> {
     let free = [first.unit_amount, first.flat_amount]
         .into_iter()
         .flatten()
-        .all(perennial::decimal::Decimal12::is_zero);
+        .all(Decimal12::is_zero);
     first.up_to.filter(|_| free)
+}
+
+/// What a unit costs at the level that was reached.
+fn usage_price(pricing: &Pricing, used: Decimal12) -> UsagePrice {
+    match pricing {
+        Pricing::PerUnit {
+            unit_amount,
+            transform_quantity: None,
+        } => UsagePrice::Each(*unit_amount),
+        Pricing::PerUnit {
+            unit_amount,
+            transform_quantity: Some(package),
+        } => UsagePrice::Package {
+            amount: *unit_amount,
+            units: package.divide_by,
+        },
+        Pricing::Tiered { mode, tiers } => {
+            let whole = perennial::usage::whole_units(used);
+            let reached =
+                |tier: &&perennial::pricing::Tier| tier.up_to.is_none_or(|last| whole <= last);
+            let tier = tiers.iter().find(reached);
+            UsagePrice::Tier {
+                each: tier
+                    .and_then(|tier| tier.unit_amount)
+                    .unwrap_or(Decimal12::ZERO),
+                up_to: tier.and_then(|tier| tier.up_to),
+                of_all: *mode == TiersMode::Volume,
+            }
+        }
+    }
 }

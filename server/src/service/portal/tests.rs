@@ -5,4 +5,5 @@ mod cards;
 mod details;
 pub(crate) mod house;
 mod overview;
+mod promoting;
 mod strangers;

@@ -36,7 +36,7 @@ async fn what_was_quoted_is_what_is_charged() {
         world.clock.advance_to(HALF_OF_FEBRUARY);
         let (portal, viewer) = house.enter(&customer).await;
         let wishes = wish(&house, &id, &house.pro, 2).await;
-        let page = portal.quote(&viewer, &id, wishes).await.unwrap();
+        let page = portal.quote(&viewer, &id, wishes, None).await.unwrap();
         assert_eq!(
             (page.before[0].quantity, page.after[0].quantity),
             (Some(1), Some(2))
@@ -81,17 +81,25 @@ async fn a_quote_of_yesterday_is_stale() {
         let (portal, viewer) = house.enter(&customer).await;
         let wishes = wish(&house, &id, &house.pro, 1).await;
         let first = portal
-            .quote(&viewer, &id, wishes.clone())
+            .quote(&viewer, &id, wishes.clone(), None)
             .await
             .unwrap()
             .quote;
-        let second = portal.quote(&viewer, &id, wishes).await.unwrap().quote;
+        let second = portal
+            .quote(&viewer, &id, wishes, None)
+            .await
+            .unwrap()
+            .quote;
         portal.confirm(&viewer, &first.id).await.unwrap();
         let stale = Some(Refusal::Stale);
         assert_eq!(portal.quote_page(&viewer, &second.id).await.err(), stale);
         assert_eq!(portal.confirm(&viewer, &second.id).await.err(), stale);
         let wishes = wish(&house, &id, &house.basic, 1).await;
-        let third = portal.quote(&viewer, &id, wishes).await.unwrap().quote;
+        let third = portal
+            .quote(&viewer, &id, wishes, None)
+            .await
+            .unwrap()
+            .quote;
         world.clock.advance_to(Timestamp(third.expires_at.0));
         assert_eq!(portal.quote_page(&viewer, &third.id).await.err(), stale);
         assert_eq!(portal.confirm(&viewer, &third.id).await.err(), stale);
@@ -122,7 +130,7 @@ async fn wishes_beyond_the_rules() {
         ];
         for (price, quantity, expected) in cases {
             let wishes = wish(&house, &id, price, quantity).await;
-            let refused = portal.quote(&viewer, &id, wishes).await.err();
+            let refused = portal.quote(&viewer, &id, wishes, None).await.err();
             assert_eq!(refused, Some(expected), "{quantity}");
         }
         let own = wish(&house, &id, &house.pro, 2).await;
@@ -135,16 +143,16 @@ async fn wishes_beyond_the_rules() {
             ..own[0].clone()
         };
         for wish in [add, remove] {
-            let refused = portal.quote(&viewer, &id, vec![wish]).await.err();
+            let refused = portal.quote(&viewer, &id, vec![wish], None).await.err();
             assert_eq!(refused, Some(Refusal::NotAllowed));
         }
         let twice = vec![own[0].clone(), own[0].clone()];
-        let refused = portal.quote(&viewer, &id, twice).await.err();
+        let refused = portal.quote(&viewer, &id, twice, None).await.err();
         assert_eq!(refused, Some(invalid(Field::Price, Rule::Duplicate)));
         let mut fixed = all_features(&[&house.basic, &house.pro]);
         fixed.subscription_update.as_mut().unwrap().quantity = false;
         let (portal, viewer) = house.enter_under(&customer, fixed).await;
-        let refused = portal.quote(&viewer, &id, own).await.err();
+        let refused = portal.quote(&viewer, &id, own, None).await.err();
         assert_eq!(refused, Some(Refusal::NotAllowed), "quantities are fixed");
     })
     .await;
@@ -162,7 +170,11 @@ async fn without_a_card_nothing_is_changed() {
         world.update(&mut owner).await;
         let (portal, viewer) = house.enter(&customer).await;
         let wishes = wish(&house, &id, &house.pro, 1).await;
-        let quote = portal.quote(&viewer, &id, wishes).await.unwrap().quote;
+        let quote = portal
+            .quote(&viewer, &id, wishes, None)
+            .await
+            .unwrap()
+            .quote;
         let refused = portal.confirm(&viewer, &quote.id).await.err();
         assert_eq!(refused, Some(Refusal::NeedsPaymentMethod));
         let own = world.find_subscription(&id).await;
@@ -185,7 +197,11 @@ async fn a_waiting_change_and_its_undo() {
             vec![perennial::portal::ScheduleCondition::DecreasingItemAmount];
         let (portal, viewer) = house.enter_under(&customer, features).await;
         let wishes = wish(&house, &id, &house.basic, 1).await;
-        let quote = portal.quote(&viewer, &id, wishes).await.unwrap().quote;
+        let quote = portal
+            .quote(&viewer, &id, wishes, None)
+            .await
+            .unwrap()
+            .quote;
         let settled = portal.confirm(&viewer, &quote.id).await.unwrap();
         let end = world.find_subscription(&id).await.items[0]
             .current_period
@@ -414,8 +430,9 @@ async fn the_merchants_notes_stay_at_home() {
         let wishes = wish(&house, &id, &house.pro, 1).await;
         let pages = [
             serde_json::to_string(&portal.home(&viewer).await.unwrap()).unwrap(),
-            serde_json::to_string(&portal.change_page(&viewer, &id).await.unwrap()).unwrap(),
-            serde_json::to_string(&portal.quote(&viewer, &id, wishes).await.unwrap()).unwrap(),
+            serde_json::to_string(&portal.change_page(&viewer, &id, None).await.unwrap()).unwrap(),
+            serde_json::to_string(&portal.quote(&viewer, &id, wishes, None).await.unwrap())
+                .unwrap(),
             serde_json::to_string(&portal.invoice(&viewer, &invoice.id).await.unwrap()).unwrap(),
             serde_json::to_string(&portal.payment_methods(&viewer).await.unwrap()).unwrap(),
         ];

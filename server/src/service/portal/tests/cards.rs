@@ -43,10 +43,10 @@ async fn the_first_card_pays_and_others_wait() {
                 .await
                 .unwrap()
         };
-        let Added::Saved(first) = add("4242 4242 4242 4242", false).await else {
+        let Added::Saved { id: first, .. } = add("4242 4242 4242 4242", false).await else {
             panic!("a challenge")
         };
-        let Added::Saved(second) = add("5555555555554444", false).await else {
+        let Added::Saved { id: second, .. } = add("5555555555554444", false).await else {
             panic!("a challenge")
         };
         let order = async || -> Vec<_> {
@@ -60,7 +60,7 @@ async fn the_first_card_pays_and_others_wait() {
             order().await,
             [(first.clone(), true), (second.clone(), false)]
         );
-        let Added::Saved(third) = add("6011111111111117", true).await else {
+        let Added::Saved { id: third, .. } = add("6011111111111117", true).await else {
             panic!("a challenge")
         };
         assert_eq!(order().await[0], (third.clone(), true));
@@ -175,7 +175,13 @@ async fn a_card_that_asks_for_a_proof() {
             let (outcome, _) = portal.finish_setup(&viewer, &intent.id, true).await;
             let cards = portal.payment_methods(&viewer).await.unwrap();
             if saved {
-                assert_eq!(outcome, Ok(Added::Saved(cards[0].method.id.clone())));
+                assert_eq!(
+                    outcome,
+                    Ok(Added::Saved {
+                        id: cards[0].method.id.clone(),
+                        charging: false
+                    })
+                );
                 assert!(cards[0].is_default);
             } else {
                 let failed = Refusal::Declined(DeclineReason::AuthenticationFailed);
@@ -222,6 +228,54 @@ async fn the_last_card_stays_while_it_is_needed() {
             world.find_customer(&customer).await.default_payment_method,
             None
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_is_a_backup_only_where_the_customer_says_so() {
+    use app::port::BackupWish::{Allow, Earlier, Withdraw};
+    both(|store| async move {
+        let house = House::new(store).await;
+        let world = &house.world;
+        let customer = world.customer_with("pm_card_visa").await;
+        let second = world.card(&customer, "pm_card_mastercard").await;
+        let third = world.card(&customer, "pm_card_amex").await;
+        let (portal, viewer) = house.enter(&customer).await;
+        let order = async || {
+            let cards = portal.payment_methods(&viewer).await.unwrap();
+            let mut backups: Vec<_> = cards
+                .into_iter()
+                .filter_map(|card| Some((card.backup?, card.method.id)))
+                .collect();
+            backups.sort();
+            backups.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+        };
+        assert!(order().await.is_empty());
+        for (method, wish, expected) in [
+            (&second, Allow, vec![&second]),
+            (&second, Allow, vec![&second]),
+            (&second, Earlier, vec![&second]),
+            (&third, Earlier, vec![&second]),
+            (&third, Withdraw, vec![&second]),
+            (&third, Allow, vec![&second, &third]),
+            (&third, Earlier, vec![&third, &second]),
+            (&third, Earlier, vec![&third, &second]),
+            (&second, Withdraw, vec![&third]),
+            (&second, Allow, vec![&third, &second]),
+        ] {
+            portal.back_up(&viewer, method, wish).await.unwrap();
+            let expected: Vec<_> = expected.into_iter().cloned().collect();
+            assert_eq!(order().await, expected, "{method} {wish:?}");
+        }
+        let own = world.find_customer(&customer).await;
+        let consent = own.backup.as_ref().unwrap();
+        assert_eq!(consent.through, perennial::customer::ConsentThrough::Portal);
+        // A card that is removed takes its leave with it, and the others move up.
+        portal.remove_payment_method(&viewer, &third).await.unwrap();
+        assert_eq!(order().await, vec![second.clone()]);
+        portal.back_up(&viewer, &second, Withdraw).await.unwrap();
+        assert_eq!(world.find_customer(&customer).await.backup, None);
     })
     .await;
 }

@@ -45,7 +45,7 @@ async fn quote(
 ) -> QuoteId {
     let wishes = wishes(house, subscription).await;
     portal
-        .quote(viewer, subscription, wishes)
+        .quote(viewer, subscription, wishes, None)
         .await
         .unwrap()
         .quote
@@ -82,11 +82,11 @@ async fn ask_about(
     vec![
         (
             "change_page",
-            portal.change_page(viewer, subscription).await.err(),
+            portal.change_page(viewer, subscription, None).await.err(),
         ),
         (
             "quote",
-            portal.quote(viewer, subscription, wishes).await.err(),
+            portal.quote(viewer, subscription, wishes, None).await.err(),
         ),
         ("quote_page", portal.quote_page(viewer, quote).await.err()),
         ("confirm", portal.confirm(viewer, quote).await.err()),
@@ -106,6 +106,13 @@ async fn ask_about(
         (
             "make_default",
             portal.make_default(viewer, method).await.err(),
+        ),
+        (
+            "back_up",
+            portal
+                .back_up(viewer, method, app::port::BackupWish::Allow)
+                .await
+                .err(),
         ),
         (
             "remove",

@@ -1,0 +1,203 @@
+//! A promotion code: entered, tried, taken away again. It travels in the address, so that it needs no script.
+
+use super::{choice::code as rhythm_code, plans::Offer};
+use crate::{
+    locale::{Words, words},
+    portal::{outcome, say},
+    refusal::{CodeFault, Field, Refusal, Rule},
+    ui::{Button, ButtonKind, Disclosure, FieldFrame, Glyph, Icon, described_by},
+};
+use leptos::{ev::KeyboardEvent, prelude::*};
+use leptos_router::{NavigateOptions, hooks::use_navigate, params::ParamsMap};
+use perennial::discount::{CODE_CHARS_MAX, Discount, Duration};
+use stylers_macro::style_sheet;
+
+/// The id of the input, and the name that it is sent under.
+const CODE: &str = "code";
+
+/// A code as it was typed; nothing where nothing was.
+#[cfg(feature = "ssr")]
+pub(super) fn read(typed: String) -> Option<String> {
+    Some(typed)
+        .map(|typed| typed.trim().to_owned())
+        .filter(|typed| !typed.is_empty())
+}
+
+/// What a code gives, in one sentence.
+pub(super) fn gives(words: Words, discount: &Discount) -> String {
+    let coupon = &discount.coupon;
+    let off = say::off(words, coupon.off);
+    match coupon.duration {
+        Duration::Once => words.change_code_once(&off),
+        Duration::Repeating { months } => words.change_code_months(u64::from(months), &off),
+        Duration::Forever => words.change_code_forever(&off),
+    }
+}
+
+/// Why a code gives nothing, and what to do.
+pub(super) fn fault(words: Words, why: CodeFault) -> String {
+    let text = match why {
+        CodeFault::Unknown => words.change_code_unknown(),
+        CodeFault::Expired => words.change_code_expired(),
+        CodeFault::UsedUp => words.change_code_used_up(),
+        CodeFault::UsedBefore => words.change_code_used_before(),
+        CodeFault::FirstOnly => words.change_code_first_only(),
+        CodeFault::NotTogether => words.change_code_not_together(),
+        CodeFault::NotCovered => words.change_code_not_covered(),
+        CodeFault::BelowMinimum(least) => {
+            return words.change_code_below_minimum(&words.money(least));
+        }
+    };
+    text.to_owned()
+}
+
+/// What the server said of the code, if it refused the form because of it.
+fn refused(refusal: &Refusal) -> Option<CodeFault> {
+    let Refusal::Invalid(faults) = refusal else {
+        return None;
+    };
+    faults.iter().find_map(|found| match found {
+        (Field::PromotionCode, Rule::Code(why)) => Some(*why),
+        _ => None,
+    })
+}
+
+/// The address of the page with a choice and a code.
+fn address(path: &str, offer: &Offer, code: &str) -> String {
+    let choice = offer.chosen();
+    let mut query = ParamsMap::new();
+    for (name, value) in [
+        ("item", offer.base.id.to_string()),
+        ("plan", choice.plan),
+        ("every", rhythm_code(choice.every)),
+        ("quantity", choice.quantity.to_string()),
+        (CODE, code.to_owned()),
+    ] {
+        if !value.is_empty() {
+            query.insert(name, value);
+        }
+    }
+    format!("{path}{}", query.to_query_string())
+}
+
+/// The code that is entered, or where one can be.
+#[component]
+pub(super) fn Code(
+    /// What is on offer.
+    offer: Offer,
+    /// Where the page stands.
+    path: String,
+    /// Why the form was refused.
+    refusal: Signal<Option<Refusal>>,
+) -> impl IntoView {
+    let words = words();
+    let error = {
+        let offer = offer.clone();
+        Signal::derive(move || {
+            let said = refusal.with(|refusal| refusal.as_ref().and_then(refused));
+            let why = said.or_else(|| offer.chosen().code_fault(&offer.page, &offer.base));
+            why.map(|why| fault(words, why))
+        })
+    };
+    let allowed = offer.page.rules.promotion_code;
+    allowed.then(|| match &offer.page.code {
+        Some(entered) if entered.gives.is_ok() => {
+            let gives = entered.gives.as_ref().ok().map(|given| gives(words, &given.discount));
+            let typed = entered.typed.clone();
+            view! { <Given offer=offer path=path typed=typed gives=gives.unwrap_or_default() error=error /> }.into_any()
+        }
+        entered => {
+            let typed = entered.as_ref().map(|entered| entered.typed.clone());
+            view! { <Entry offer=offer path=path typed=typed.unwrap_or_default() error=error /> }.into_any()
+        }
+    })
+}
+
+/// A code that gives something.
+#[component]
+fn Given(
+    offer: Offer,
+    path: String,
+    typed: String,
+    gives: String,
+    error: Signal<Option<String>>,
+) -> impl IntoView {
+    let words = words();
+    let without = move || address(&path, &offer, "");
+    view! {
+        <div class=concat!("code ", style_sheet!("app/src/portal/change/code.css"))>
+            <input r#type="hidden" name=CODE value=typed.clone() />
+            <p class="given" role="status">
+                <Icon glyph=Glyph::Check />
+                <span><strong>{typed.to_uppercase()}</strong>" · "{gives}</span>
+            </p>
+            <a href=without>{words.change_code_remove()}</a>
+            <p class="error" aria-live="polite">
+                {move || error.get().map(|error| view! { <Icon glyph=Glyph::Alert /> <span>{error}</span> })}
+            </p>
+        </div>
+    }
+}
+
+/// Where a code is typed.
+#[component]
+fn Entry(
+    offer: Offer,
+    path: String,
+    typed: String,
+    error: Signal<Option<String>>,
+) -> impl IntoView {
+    let words = words();
+    let open = !typed.is_empty() || error.with_untracked(Option::is_some);
+    let navigate = use_navigate();
+    let here = path.clone();
+    let apply = move || {
+        let code = outcome::typed(CODE);
+        if code.trim().is_empty() {
+            outcome::focus(CODE);
+            return;
+        }
+        let options = NavigateOptions {
+            replace: true,
+            scroll: false,
+            ..NavigateOptions::default()
+        };
+        navigate(&address(&here, &offer, code.trim()), options);
+    };
+    let by_key = {
+        let apply = apply.clone();
+        move |event: KeyboardEvent| {
+            if event.key() == "Enter" {
+                event.prevent_default();
+                apply();
+            }
+        }
+    };
+    let by_button = move |event: leptos::ev::MouseEvent| {
+        event.prevent_default();
+        apply();
+    };
+    view! {
+        <Disclosure summary=words.change_code_add() open=open>
+            <FieldFrame id=CODE label=words.change_code() error=error>
+                <div class=concat!("code-entry ", style_sheet!("app/src/portal/change/code_entry.css"))>
+                    <input
+                        class="input"
+                        id=CODE
+                        name=CODE
+                        r#type="text"
+                        value=typed
+                        autocomplete="off"
+                        autocapitalize="characters"
+                        spellcheck="false"
+                        maxlength=CODE_CHARS_MAX.to_string()
+                        aria-describedby=described_by(CODE)
+                        aria-invalid=move || error.with(Option::is_some).then_some("true")
+                        on:keydown=by_key
+                    />
+                    <Button kind=ButtonKind::Secondary submit=true attr:formmethod="get" attr:formaction=path on:click=by_button>{words.change_code_apply()}</Button>
+                </div>
+            </FieldFrame>
+        </Disclosure>
+    }
+}
