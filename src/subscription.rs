@@ -361,6 +361,9 @@ pub enum ItemChange {
         quantity: u64,
         /// Its own tax rates.
         tax_rates: Vec<TaxRate>,
+        /// What else it has.
+        #[serde(default)]
+        with: ItemExtras,
     },
     /// Other terms or another quantity for an item.
     Set {
@@ -376,6 +379,17 @@ pub enum ItemChange {
         /// Which.
         item: SubscriptionItemId,
     },
+}
+
+/// What a new item has beside its price.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemExtras {
+    /// Applied before the subscription's own.
+    pub discounts: Vec<Discount>,
+    /// Bill once this much was used in the running period.
+    pub usage_gte: Option<u64>,
+    /// The merchant's own keys.
+    pub metadata: Metadata,
 }
 
 /// How the difference of a change is billed.

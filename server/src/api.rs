@@ -34,6 +34,7 @@ mod products;
 mod promotion_codes;
 mod refunds;
 mod setup_intents;
+mod subscription_items;
 mod subscription_life;
 mod subscription_schedules;
 mod subscription_updates;
@@ -83,6 +84,7 @@ pub fn router(api: Api) -> Router {
         .merge(refunds::routes())
         .merge(setup_intents::routes())
         .merge(subscription_schedules::routes())
+        .merge(subscription_items::routes())
         .merge(subscription_life::routes())
         .merge(subscription_updates::routes())
         .merge(subscriptions::routes())

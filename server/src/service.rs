@@ -38,6 +38,7 @@ mod scheduling;
 pub mod setup_intents;
 mod spans;
 pub mod status;
+pub mod subscription_items;
 pub mod subscriptions;
 pub mod test_clocks;
 pub mod updates;

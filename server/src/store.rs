@@ -21,6 +21,7 @@ pub mod nouns;
 pub mod patch;
 mod reader;
 pub mod retries;
+pub mod subscription_item;
 pub mod usage;
 mod writer;
 pub mod writes;

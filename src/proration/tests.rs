@@ -11,7 +11,7 @@ use crate::id::SubscriptionItemId;
 use crate::invoice::{InvoiceItem, LineKind};
 use crate::quote::{Applied, ChangeContext, Counter, apply};
 use crate::subscription::{
-    BillingMode, Creation, ItemChange, NewItem, ProrationBehavior, Status, Subscription,
+    BillingMode, Creation, ItemChange, ItemExtras, NewItem, ProrationBehavior, Status, Subscription,
 };
 use proptest::prelude::*;
 
@@ -150,6 +150,7 @@ fn p8_items_go_and_come() {
             price: price("other", 1_000),
             quantity: 1,
             tax_rates: Vec::new(),
+            with: ItemExtras::default(),
         };
         let come = change(&mut own, &[add], ProrationBehavior::CreateProrations, at);
         assert_eq!(amounts(&come), [333], "{mode:?}");

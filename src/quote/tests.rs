@@ -14,8 +14,8 @@ use crate::id::SubscriptionItemId;
 use crate::invoice::InvoiceStatus;
 use crate::portal::ScheduleCondition::{self, DecreasingItemAmount, ShorteningInterval};
 use crate::subscription::{
-    BillingMode, Cancellation, ItemChange, NewItem, ProrationBehavior, Status, Subscription,
-    SubscriptionError, Usage,
+    BillingMode, Cancellation, ItemChange, ItemExtras, NewItem, ProrationBehavior, Status,
+    Subscription, SubscriptionError, Usage,
 };
 
 mod binding;
@@ -242,6 +242,7 @@ fn a_wish_that_breaks_a_rule_is_refused_by_name() {
         price,
         quantity,
         tax_rates: Vec::new(),
+        with: ItemExtras::default(),
     };
     let mut euros = price("euros", 1_000);
     euros.currency = crate::currency::Currency::EUR;
@@ -255,6 +256,7 @@ fn a_wish_that_breaks_a_rule_is_refused_by_name() {
             price: price(&format!("p{n}"), 1),
             quantity: 1,
             tax_rates: Vec::new(),
+            with: ItemExtras::default(),
         })
         .collect();
     let refused = |changes: Vec<ItemChange>, at| {

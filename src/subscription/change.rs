@@ -7,6 +7,7 @@ use super::{
 use crate::calendar::{Cadence, Period, Timestamp};
 use crate::catalog::{Price, TaxBehavior};
 use crate::currency::Currency;
+use crate::discount;
 use crate::id::{PriceId, SubscriptionItemId};
 use crate::metadata::Metadata;
 use crate::tax::{self, TaxRate};
@@ -99,14 +100,19 @@ pub(super) fn replace_items(
                 price,
                 quantity,
                 tax_rates,
+                with,
             } => {
                 if items.iter().any(|item| item.id == *id) {
                     return Err(SubscriptionError::DuplicateItem(id.clone()));
                 }
                 tax::validate_list(tax_rates)?;
+                discount::validate_list(&with.discounts, subscription.currency)?;
                 check_new_price(price, subscription.currency)?;
                 let mut item =
                     new_item(id.clone(), price.clone(), *quantity, tax_rates.clone(), at);
+                item.discounts.clone_from(&with.discounts);
+                item.usage_gte = with.usage_gte;
+                item.metadata.clone_from(&with.metadata);
                 // What was used before it was there is not its business.
                 item.usage_from = price.is_metered().then_some(at);
                 items.push(item);

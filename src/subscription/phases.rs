@@ -2,8 +2,8 @@
 
 use super::change::replace_items;
 use super::{
-    Changed, CollectionMethod, Event, Item, ItemChange, ProrationBehavior, ScheduledChange,
-    Subscription, SubscriptionError,
+    Changed, CollectionMethod, Event, Item, ItemChange, ItemExtras, ProrationBehavior,
+    ScheduledChange, Subscription, SubscriptionError,
 };
 use crate::calendar::{Period, Timestamp};
 use crate::catalog::TaxBehavior;
@@ -463,6 +463,7 @@ fn difference(items: &[Item], wanted: &[PhaseItem], ids: &mut dyn Randomness) ->
                 price: want.price.clone(),
                 quantity: want.quantity,
                 tax_rates: want.tax_rates.clone(),
+                with: ItemExtras::default(),
             }),
         }
     }

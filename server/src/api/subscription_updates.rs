@@ -52,17 +52,28 @@ impl Labels {
 }
 
 fn item(params: &mut Params) -> UpdateItem {
+    // Without effect here for items with a meter, as at Stripe, and all metered ones have one.
     params.boolean("clear_usage");
+    let (item, _) = update_item(params);
     UpdateItem {
         id: params.id("id", "subscription_item"),
+        deleted: params.boolean("deleted").unwrap_or(false),
+        ..item
+    }
+}
+
+/// What may be said about an item, and whether all its metadata is to go.
+pub(super) fn update_item(params: &mut Params) -> (UpdateItem, bool) {
+    let labels = Labels::of(params.metadata("metadata"));
+    let item = UpdateItem {
         price: price_choice(params, true),
         quantity: params.count("quantity"),
-        deleted: params.boolean("deleted").unwrap_or(false),
         tax_rates: tax_rates(params, "tax_rates"),
         discounts: discounts(params),
-        usage_gte: None,
-        metadata: Labels::of(params.metadata("metadata")).pairs,
-    }
+        metadata: labels.pairs,
+        ..UpdateItem::default()
+    };
+    (item, labels.clear)
 }
 
 /// `billing_cycle_anchor=now` or `unchanged`, or the same as an object with a `type`.

@@ -49,10 +49,6 @@ pub fn routes() -> Routes {
             "/v1/subscriptions/{id}",
             get(kind, retrieve).merge(delete(kind, cancel)),
         )
-        .route(
-            "/v1/subscription_items",
-            get("subscription_item list", list_items),
-        )
 }
 
 pub(super) fn tax_rates(params: &mut Params, name: &str) -> Option<Vec<TaxRateId>> {
@@ -260,22 +256,4 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
         None => listing::SUBSCRIPTIONS,
     };
     paging::answer(&call, sql, &page, &filter, URL, whole::subscription).await
-}
-
-async fn list_items(mut call: Call) -> Result<Value, Problem> {
-    let (page, id) = call.read(|p| (paging::page(p), p.required_text("subscription")))?;
-    let param = "subscription";
-    let engine = &call.api.engine;
-    let found = engine
-        .find_named::<Subscription>(&call.scope, &id, param)
-        .await?;
-    let live = call.scope.livemode;
-    let items = found.items.iter();
-    let items = items.map(|item| whole::subscription_item(item, &found, live));
-    paging::part(
-        "subscription_item",
-        items.collect(),
-        &page,
-        "/v1/subscription_items",
-    )
 }

@@ -32,7 +32,7 @@ use crate::store::document::{self, Column, Document, Stored};
 use crate::store::event::{Data, Kept};
 use crate::store::mail as outbox;
 use crate::store::writes::{Table, Writes};
-use crate::store::{Scope, event, ledger, patch};
+use crate::store::{Scope, event, ledger, patch, subscription_item};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -49,6 +49,10 @@ pub trait Told: Document + PartialEq {
     fn hush(_before: &mut Self, _after: &Self) {}
     /// The mails that telling of it causes; `before` is what it was, where a change is told.
     fn mails(&self, _telling: &Telling<'_>, _before: Option<&Self>) -> Vec<Wanted> {
+        Vec::new()
+    }
+    /// Rows of tables beside its own that it brings, where `before` had not brought them.
+    fn beside(&self, _before: Option<&Self>) -> Vec<(&'static Table, Vec<Column>)> {
         Vec::new()
     }
     /// Whether it is plain that the API shows the difference, without rendering both.
@@ -92,6 +96,11 @@ told!(
     },
     fn mails(&self, telling: &Telling<'_>, before: Option<&Self>) -> Vec<Wanted> {
         mail::of_subscription(telling, self, before)
+    },
+    fn beside(&self, before: Option<&Self>) -> Vec<(&'static Table, Vec<Column>)> {
+        let rows = subscription_item::cells(before, self).into_iter();
+        rows.map(|cells| (&subscription_item::TABLE, cells))
+            .collect()
     }
 );
 told!(
@@ -336,6 +345,9 @@ impl<'a> Booking<'a> {
     pub async fn insert<T: Told>(&mut self, value: T) -> Result<Stored<T>, Refused> {
         let (store, now) = (&self.engine.store, self.engine.now());
         let stored = self.writes.insert(store, value, now)?;
+        for (table, cells) in stored.value.beside(None) {
+            self.writes.add(table, cells);
+        }
         self.shadow(&stored);
         if let Some(kind) = T::CREATED {
             self.tell_now(kind, &stored.value, None)?;
@@ -447,6 +459,9 @@ impl<'a> Booking<'a> {
     pub async fn save_quietly<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
         if edit.row.value != edit.before {
             self.writes.update(&mut edit.row, Some(&edit.before))?;
+            for (table, cells) in edit.row.value.beside(Some(&edit.before)) {
+                self.writes.add(table, cells);
+            }
             edit.before = edit.row.value.clone();
             self.shadow(&edit.row);
         }

@@ -2,7 +2,7 @@
 //! what is confirmed is what is charged.
 
 use perennial::discount::Discount;
-use perennial::id::{InvoiceLineId, QuoteId, SubscriptionId};
+use perennial::id::{InvoiceLineId, QuoteId, SubscriptionId, SubscriptionItemId};
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
 use perennial::portal::ScheduleCondition;
 use perennial::quote::{
@@ -51,6 +51,8 @@ pub(crate) struct Ground {
     pub(crate) schedule: Option<Edit<Schedule>>,
     /// One-off amounts that come with the change.
     pub(crate) added: Vec<InvoiceItem>,
+    /// Items whose usage is not billed where they go.
+    pub(crate) forgiven: Vec<SubscriptionItemId>,
 }
 
 impl Ground {
@@ -265,6 +267,7 @@ impl Engine {
             pending,
             schedule: None,
             added: Vec::new(),
+            forgiven: Vec::new(),
         })
     }
 
@@ -286,7 +289,8 @@ impl Engine {
             pending,
             ..
         } = applied;
-        let spans = ended_spans(&ground.subscription, &subscription, now, &mut self.ids());
+        let mut spans = ended_spans(&ground.subscription, &subscription, now, &mut self.ids());
+        spans.retain(|span| !ground.forgiven.contains(&span.item));
         *ground.subscription = subscription;
         ground.subscription.owes_usage |= !spans.is_empty();
         let mut prepared = Prepared {

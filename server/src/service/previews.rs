@@ -79,6 +79,9 @@ impl Engine {
             self.now(),
             &mut self.ids(),
         ) {
+            if ground.forgiven.contains(&span.item) {
+                continue;
+            }
             let Some(asked) = super::spans::asked_of(&span) else {
                 continue;
             };

@@ -104,8 +104,12 @@ pub struct UpdateItem {
     pub price: Option<PriceChoice>,
     /// Other units.
     pub quantity: Option<u64>,
+    /// The id of a new one, where the caller minted it.
+    pub new_id: Option<SubscriptionItemId>,
     /// It goes.
     pub deleted: bool,
+    /// What it used until it goes is not billed.
+    pub clear_usage: bool,
     /// Rates instead of the subscription's.
     pub tax_rates: Option<Vec<TaxRateId>>,
     /// Discounts of its own instead of the present ones.
@@ -264,6 +268,8 @@ impl Engine {
         let changes = self.item_changes(&mut ground.subscription, update, &mut named)?;
         let added = named.added(self, &update.added, "add_invoice_items")?;
         let now = self.now();
+        let cleared = update.items.iter().filter(|wish| wish.clear_usage);
+        ground.forgiven = cleared.filter_map(|wish| wish.id.clone()).collect();
         ground.added = added_items(&ground.subscription, &added, now, &mut self.ids())?;
         let computed = self.computed(&mut ground, update, &changes)?;
         Ok((ground, computed, named))

@@ -11,8 +11,8 @@ use crate::quote::{
     Applied, ChangeContext, Counter, apply, give_trial, price_change, restart, upcoming,
 };
 use crate::subscription::{
-    CancelNow, Cancellation, Due, ItemChange, NewItem, ProrationBehavior, Status, Subscription,
-    SubscriptionError,
+    CancelNow, Cancellation, Due, ItemChange, ItemExtras, NewItem, ProrationBehavior, Status,
+    Subscription, SubscriptionError,
 };
 use proptest::prelude::*;
 
@@ -119,6 +119,7 @@ impl Account {
                         price: price("extra", 777),
                         quantity: 2,
                         tax_rates: Vec::new(),
+                        with: ItemExtras::default(),
                     },
                 };
                 apply(&context, &[change], behavior, &[], at, ids)

@@ -8,7 +8,7 @@ use crate::id::{InvoiceItemId, SubscriptionItemId};
 use crate::invoice::{Invoice, InvoiceItem, Line, LineKind};
 use crate::quote::{Applied, ChangeContext, Counter, apply, fit_to_end, give_trial, restart};
 use crate::subscription::{
-    Anchor, BillingMode, CancelNow, Cancellation, Creation, Due, Event, ItemChange,
+    Anchor, BillingMode, CancelNow, Cancellation, Creation, Due, Event, ItemChange, ItemExtras,
     MissingPaymentMethod, NewItem, PauseBehavior, PauseCollection, PauseTerms, ProrationBehavior,
     ResumeTerms, Status, Subscription, SubscriptionError, UnusedTimeFrom,
 };
@@ -267,6 +267,7 @@ impl Life {
                 price: price("extra", 777),
                 quantity: 1,
                 tax_rates: Vec::new(),
+                with: ItemExtras::default(),
             }],
             RemoveAddOn => {
                 let item = self.own.item_of(&price("extra", 777).id);

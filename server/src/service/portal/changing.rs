@@ -11,7 +11,9 @@ use perennial::invoice::InvoiceItem;
 use perennial::money::Money;
 use perennial::portal::{AdjustableQuantity, UpdateRules};
 use perennial::quote::Quote;
-use perennial::subscription::{ITEMS_MAX, Item, ItemChange, Subscription, apply_changes};
+use perennial::subscription::{
+    ITEMS_MAX, Item, ItemChange, ItemExtras, Subscription, apply_changes,
+};
 
 use super::discretion::Discreet;
 use super::refusing::{No, fault, reason};
@@ -382,6 +384,7 @@ fn addition(
         price: price.clone(),
         quantity,
         tax_rates: Vec::new(),
+        with: ItemExtras::default(),
     })
 }
 

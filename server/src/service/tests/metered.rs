@@ -7,7 +7,7 @@ use perennial::decimal::Decimal12;
 use perennial::id::{CustomerId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceStatus, LineKind};
 use perennial::pricing::{Pricing, RoundDirection, Tier, TiersMode, TransformQuantity};
-use perennial::subscription::{ItemChange, ProrationBehavior};
+use perennial::subscription::{ItemChange, ItemExtras, ProrationBehavior};
 use perennial::usage::{Formula, Meter};
 
 use super::metering::{event, meter};
@@ -328,6 +328,7 @@ async fn a_new_price_bills_from_its_own_time_on() {
             price: licensed,
             quantity: 1,
             tax_rates: Vec::new(),
+            with: ItemExtras::default(),
         };
         swap(&world, &id, vec![add, ItemChange::Remove { item }]).await;
         world.live_until(after(at(2026, 3, 31), 2 * HOUR)).await;

@@ -3,7 +3,7 @@
 use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, SubscriptionItemId};
 use perennial::subscription::{
-    Cancellation, CollectionMethod, ItemChange, Subscription, SubscriptionError,
+    Cancellation, CollectionMethod, ItemChange, ItemExtras, Subscription, SubscriptionError,
 };
 
 use super::{EndAt, SubscriptionUpdate};
@@ -140,11 +140,28 @@ impl Engine {
                 let price = price.ok_or_else(|| {
                     Refused::invalid(format!("{param}[price]"), "A new item needs a price.")
                 })?;
+                let to = Recipient {
+                    customer: own.customer.clone(),
+                    purchase: None,
+                };
+                let coupons = wish.discounts.as_deref().unwrap_or_default();
+                let about = format!("{param}[discounts]");
+                let mut with = ItemExtras {
+                    discounts: named.discounts(self, &[], coupons, &to, self.now(), &about)?,
+                    usage_gte: wish.usage_gte.flatten(),
+                    ..ItemExtras::default()
+                };
+                let metadata = with.metadata.merge(&wish.metadata);
+                metadata.map_err(|error| {
+                    Refused::invalid(format!("{param}[metadata]"), error.to_string())
+                })?;
+                let id = wish.new_id.clone();
                 changes.push(ItemChange::Add {
-                    id: SubscriptionItemId::new(&mut self.ids()),
+                    id: id.unwrap_or_else(|| SubscriptionItemId::new(&mut self.ids())),
                     quantity: wish.quantity.unwrap_or(u64::from(!price.is_metered())),
                     price,
                     tax_rates: rates.unwrap_or_default(),
+                    with,
                 });
                 continue;
             };
