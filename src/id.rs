@@ -184,6 +184,8 @@ ids! {
     PaymentIntentId "pi_" FULL_DIGITS, "";
     /// One try to collect money.
     ChargeId "ch_" FULL_DIGITS, "";
+    /// Money that came past the gateway, as the merchant reports it.
+    PaymentRecordId "pr_" FULL_DIGITS, "";
     /// Money given back.
     RefundId "re_" FULL_DIGITS, "";
     /// What a portal offers: a configuration.

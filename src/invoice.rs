@@ -1,11 +1,13 @@
 //! Invoices: lines, totals, states.
 
+mod attached;
 mod draft;
 mod edit;
 mod minimum;
 mod reprice;
 mod state;
 
+pub use attached::{AttachedPayment, AttachedStatus, PaymentSource};
 pub use draft::{Draft, LineDraft, draft, draft_lines};
 pub use minimum::minimum_charge_minor;
 pub use state::{InvoiceError, InvoiceEvent};
@@ -60,7 +62,7 @@ pub struct Invoice {
     pub amount_due_minor: i64,
     /// What was paid.
     pub amount_paid_minor: i64,
-    /// Of what was paid, what did not come through the gateway.
+    /// What did not come through the gateway: of what was paid, and of what was overpaid.
     #[serde(default)]
     pub out_of_band_minor: i64,
     /// What came although nothing was to be paid any more; it is the customer's credit now.
@@ -91,8 +93,11 @@ pub struct Invoice {
     pub due_date: Option<Timestamp>,
     /// Pays before the subscription's and the customer's default.
     pub default_payment_method: Option<PaymentMethodId>,
-    /// The newest payment intent.
+    /// The newest payment intent of its own.
     pub payment_intent: Option<PaymentIntentId>,
+    /// Payments that were attached to it beside its own, oldest first; at most [`ATTACHED_MAX`].
+    #[serde(default)]
+    pub attached: Vec<AttachedPayment>,
     /// What the newest failed charge said.
     pub last_payment_error: Option<crate::payment::Decline>,
     /// Where its collection stands since it first failed.
@@ -153,6 +158,9 @@ impl Invoice {
             .max(0)
     }
 }
+
+/// The most payments that can be attached to one invoice.
+pub const ATTACHED_MAX: usize = 50;
 
 /// The most custom fields on one invoice (Stripe: 4).
 pub const CUSTOM_FIELDS_MAX: usize = 4;

@@ -284,13 +284,23 @@ pub enum Way<'a> {
     Gateway(&'a str),
     /// Past it.
     OutOfBand,
+    /// Past it, as this payment record says.
+    Record(&'a str),
 }
 
 impl Way<'_> {
     const fn account(self) -> Account {
         match self {
             Self::Gateway(_) => Account::Cash,
-            Self::OutOfBand => Account::OutOfBand,
+            Self::OutOfBand | Self::Record(_) => Account::OutOfBand,
+        }
+    }
+
+    /// The object that brought it, where there is one.
+    const fn object(&self) -> Option<&str> {
+        match self {
+            Self::Gateway(object) | Self::Record(object) => Some(object),
+            Self::OutOfBand => None,
         }
     }
 }
@@ -305,11 +315,7 @@ pub fn paid(
     way: Way<'_>,
     at: Timestamp,
 ) -> Result<Vec<Transfer>, MoneyError> {
-    let object = match way {
-        Way::Gateway(intent) => Some(intent),
-        Way::OutOfBand => None,
-    };
-    let mut entry = Entry::about(invoice, object, at);
+    let mut entry = Entry::about(invoice, way.object(), at);
     owe_again(&mut entry, invoice, amount_minor)?;
     entry.moves(
         way.account(),
@@ -343,11 +349,7 @@ pub fn overpaid(
     way: Way<'_>,
     at: Timestamp,
 ) -> Result<Vec<Transfer>, MoneyError> {
-    let object = match way {
-        Way::Gateway(intent) => Some(intent),
-        Way::OutOfBand => None,
-    };
-    let mut entry = Entry::about(invoice, object, at);
+    let mut entry = Entry::about(invoice, way.object(), at);
     let credit = Account::CustomerBalance;
     entry.moves(way.account(), credit, amount_minor, Cause::Overpaid)?;
     Ok(entry.done())

@@ -40,6 +40,7 @@ pub mod subscription;
 pub mod card;
 pub mod dunning;
 pub mod payment;
+pub mod payment_record;
 pub mod refund;
 
 // What they use of what is metered.

@@ -215,6 +215,13 @@ pub struct PaymentIntent {
     /// The merchant's note.
     #[serde(default)]
     pub description: Option<String>,
+    /// Whether it was made by itself, to be attached to an invoice; an invoice's own is not.
+    #[serde(default)]
+    pub by_itself: bool,
+    /// What of it went to its invoice, in minor units: less than was charged when less was owed by
+    /// then. `None` before it succeeded, and on old ones, where all of it did.
+    #[serde(default)]
+    pub applied_minor: Option<i64>,
     /// When it was given up.
     #[serde(default)]
     pub canceled_at: Option<Timestamp>,

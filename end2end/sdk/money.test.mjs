@@ -2,37 +2,8 @@
 // of each test the audit proves the books.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { monthly, openOffice, payer } from './office.mjs';
-
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const run = promisify(execFile);
-
-/** Runs `perennial audit` and answers with its report on the books that have something in them. */
-async function audit(server) {
-  const binary = process.env.PERENNIAL_BINARY ?? join(root, 'target', 'debug', 'perennial');
-  const { stdout } = await run(binary, ['audit', '--json', '--database', server.database, '--log', 'error']);
-  const reports = stdout.trim().split('\n').map((line) => JSON.parse(line)).filter((report) => report.invoices > 0);
-  for (const report of reports) {
-    assert.deepEqual(report.exceptions, []);
-    for (const book of report.books) assert.equal(book.explained_share, '100 %');
-  }
-  return reports[0];
-}
-
-/** What a call is refused with. */
-async function refused(call) {
-  try {
-    await call;
-  } catch (error) {
-    return { param: error.param, code: error.code, type: error.type, status: error.statusCode, message: error.message };
-  }
-  throw new Error('it was not refused');
-}
+import { audit, monthly, openOffice, payer, refused } from './office.mjs';
 
 /** The kinds of events about an object, oldest first. */
 async function events(stripe, id) {

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { join, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import assert from 'node:assert/strict';
 import Stripe from 'stripe';
 import { startServer } from '../harness.mjs';
 
@@ -79,4 +80,26 @@ export function seconds(moment) {
 /** A moment in seconds as a date and time in UTC, to compare with and to read in failures. */
 export function utc(at) {
   return at === null ? null : new Date(at * 1000).toISOString().slice(0, 19);
+}
+
+/** Runs `perennial audit` and answers with its report on the books that have something in them. */
+export async function audit(server) {
+  const binary = process.env.PERENNIAL_BINARY ?? join(root, 'target', 'debug', 'perennial');
+  const { stdout } = await run(binary, ['audit', '--json', '--database', server.database, '--log', 'error']);
+  const reports = stdout.trim().split('\n').map((line) => JSON.parse(line)).filter((report) => report.invoices > 0);
+  for (const report of reports) {
+    assert.deepEqual(report.exceptions, []);
+    for (const book of report.books) assert.equal(book.explained_share, '100 %');
+  }
+  return reports[0];
+}
+
+/** What a call is refused with. */
+export async function refused(call) {
+  try {
+    await call;
+  } catch (error) {
+    return { param: error.param, code: error.code, type: error.type, status: error.statusCode, message: error.message };
+  }
+  throw new Error('it was not refused');
 }

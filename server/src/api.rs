@@ -17,6 +17,7 @@ mod coupons;
 mod credit_notes;
 mod customers;
 mod events;
+mod invoice_attaching;
 mod invoice_items;
 mod invoice_lines;
 mod invoice_payments;
@@ -26,6 +27,7 @@ mod meter_stream;
 mod meters;
 mod payment_intents;
 mod payment_methods;
+mod payment_records;
 mod phases;
 mod portal_configurations;
 mod portal_sessions;
@@ -67,6 +69,7 @@ pub fn router(api: Api) -> Router {
         .merge(credit_notes::routes())
         .merge(customers::routes())
         .merge(events::routes())
+        .merge(invoice_attaching::routes())
         .merge(invoice_items::routes())
         .merge(invoice_lines::routes())
         .merge(invoice_payments::routes())
@@ -76,6 +79,7 @@ pub fn router(api: Api) -> Router {
         .merge(meters::routes())
         .merge(payment_intents::routes())
         .merge(payment_methods::routes())
+        .merge(payment_records::routes())
         .merge(portal_configurations::routes())
         .merge(portal_sessions::routes())
         .merge(prices::routes())

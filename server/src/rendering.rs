@@ -15,6 +15,7 @@ mod folding;
 mod invoice;
 mod invoice_item;
 mod payment;
+mod payment_record;
 mod portal;
 mod promotion;
 mod refund;
@@ -66,6 +67,7 @@ pub mod whole {
     pub use super::invoice::{invoice, invoice_payment, line};
     pub use super::invoice_item::invoice_item;
     pub use super::payment::{payment_intent, payment_method, setup_intent};
+    pub use super::payment_record::{payment_record, record_payment};
     pub use super::portal::portal_configuration;
     pub use super::promotion::promotion_code;
     pub use super::refund::{charge, refund};
@@ -110,6 +112,8 @@ folded! {
     setup_intent(perennial::payment::SetupIntent);
     /// A payment intent.
     payment_intent(perennial::payment::PaymentIntent);
+    /// A payment that the merchant reported.
+    payment_record(perennial::payment_record::PaymentRecord);
     /// A credit note with its lines.
     credit_note(perennial::credit_note::CreditNote);
     /// A refund.

@@ -23,6 +23,7 @@ pub mod merchants;
 pub mod metering;
 mod named;
 pub mod payment_methods;
+pub mod payment_records;
 pub mod payments;
 mod pending_updates;
 pub mod portal;

@@ -117,6 +117,7 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         due_date,
         default_payment_method: None,
         payment_intent: None,
+        attached: Vec::new(),
         last_payment_error: None,
         retrying: None,
         bill_to: BillTo::of(customer),

@@ -91,6 +91,7 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("invoice_payment", "invoice") => Named("invoice"),
         ("invoice_payment", "payment") => Inline("invoice_payment.payment"),
         ("invoice_payment.payment", "payment_intent") => Named("payment_intent"),
+        ("invoice_payment.payment", "payment_record") => Named("payment_record"),
         ("payment_method", "customer") => Named("customer"),
         ("setup_intent" | "payment_intent", "customer") => Named("customer"),
         ("setup_intent" | "payment_intent", "payment_method") => Named("payment_method"),
@@ -168,7 +169,7 @@ fn invoice_field(field: &str) -> Option<Field> {
 
 /// The kind with a lifetime of its own, for lists of it.
 fn known(kind: &str) -> Option<&'static str> {
-    const LISTED: [&str; 26] = [
+    const LISTED: [&str; 27] = [
         "billing_portal.configuration",
         "charge",
         "coupon",
@@ -183,6 +184,7 @@ fn known(kind: &str) -> Option<&'static str> {
         "line_item",
         "payment_intent",
         "payment_method",
+        "payment_record",
         "price",
         "product",
         "promotion_code",
@@ -337,6 +339,9 @@ async fn load(
             }
             "payment_intent" => {
                 look_up(api, scope, &ids, |v| whole::payment_intent(v, live)).await?
+            }
+            "payment_record" => {
+                look_up(api, scope, &ids, |v| whole::payment_record(v, live)).await?
             }
             "refund" => look_up(api, scope, &ids, |v| whole::refund(v, live)).await?,
             "credit_note" => look_up(api, scope, &ids, |v| whole::credit_note(v, live)).await?,

@@ -1,15 +1,16 @@
-//! `/v1/invoice_payments`: what paid an invoice, or is to. Each belongs to a payment intent and has
-//! its id with another prefix.
+//! `/v1/invoice_payments`: what paid an invoice, or is to. Each belongs to a payment intent or a
+//! payment record and has its id with another prefix.
 
-use perennial::id::{InvoicePaymentId, PaymentIntentId};
-use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::id::{InvoicePaymentId, PaymentIntentId, PaymentRecordId};
+use perennial::payment::PaymentStatus;
 use serde_json::Value;
 
 use super::exchange::{Call, Routes, get};
 use super::paging;
 use super::problem::Problem;
 use crate::rendering::{self, whole};
-use crate::store::document::{self, Column, Page};
+use crate::service::payment_records::Paying;
+use crate::store::document::{self, Column, Document, Page};
 use crate::store::listing;
 
 const URL: &str = "/v1/invoice_payments";
@@ -22,74 +23,105 @@ pub fn routes() -> Routes {
         .route("/v1/invoice_payments/{id}", get(KIND, retrieve))
 }
 
-/// The intent's id in a payment's.
-fn intent_of(id: &str) -> String {
-    format!(
-        "{}{}",
-        PaymentIntentId::PREFIX,
-        id.trim_start_matches(InvoicePaymentId::PREFIX)
-    )
+/// What a payment's id may stand for: an intent, or a record.
+fn sources(id: &str) -> [String; 2] {
+    let rest = id.trim_start_matches(InvoicePaymentId::PREFIX);
+    [PaymentIntentId::PREFIX, PaymentRecordId::PREFIX].map(|prefix| format!("{prefix}{rest}"))
+}
+
+fn shown(paying: &Paying, livemode: bool) -> Value {
+    match paying {
+        Paying::Intent(own) => whole::invoice_payment(own, livemode),
+        Paying::Record(own) => whole::record_payment(own, livemode),
+    }
+}
+
+/// What pays an invoice under one of these ids.
+async fn find(call: &Call, ids: &[String]) -> Result<Option<Paying>, Problem> {
+    let mut connection = call.api.engine.store.read().await?;
+    let found = document::load_many::<Paying>(&mut connection, &call.scope, ids).await?;
+    Ok(found.into_iter().next().map(|row| row.value))
 }
 
 async fn retrieve(mut call: Call) -> Result<Value, Problem> {
     call.no_params()?;
     let id: InvoicePaymentId = call.id(KIND)?;
-    let missing = || Problem::no_such(KIND, id.as_str(), None);
-    let intent = call.load::<PaymentIntent>(&intent_of(id.as_str())).await;
-    let intent = intent.map_err(|_| missing())?;
-    match intent.invoice {
-        Some(_) => Ok(whole::invoice_payment(&intent, call.scope.livemode)),
-        None => Err(missing()),
+    match find(&call, &sources(id.as_str())).await? {
+        Some(own) => Ok(shown(&own, call.scope.livemode)),
+        None => Err(Problem::no_such(KIND, id.as_str(), None)),
     }
 }
 
+/// Whether a payment stands as a list asks.
+fn stands(paying: &Paying, status: Option<&str>) -> bool {
+    let Some(status) = status else { return true };
+    let own = match paying {
+        Paying::Record(_) => "paid",
+        Paying::Intent(own) => match own.status {
+            PaymentStatus::Succeeded => "paid",
+            PaymentStatus::Canceled => "canceled",
+            _ => "open",
+        },
+    };
+    own == status
+}
+
+fn invoice_of(paying: &Paying) -> Option<&str> {
+    let id = match paying {
+        Paying::Intent(own) => own.invoice.as_ref(),
+        Paying::Record(own) => own.invoice.as_ref(),
+    };
+    id.map(AsRef::as_ref)
+}
+
 async fn list(mut call: Call) -> Result<Value, Problem> {
-    let (mut page, created, invoice, status, intent) = call.read(|p| {
+    let (mut page, created, invoice, status, source) = call.read(|p| {
         let status: Option<String> = p.choice("status", &["canceled", "open", "paid"]);
-        let intent = p.object("payment", |p| {
-            let _: Option<String> = p.choice("type", &["payment_intent"]);
-            p.text("payment_intent")
+        let source = p.object("payment", |p| {
+            let kind: Option<String> = p.choice("type", &["payment_intent", "payment_record"]);
+            let kind = p.required("type", kind)?;
+            let id = p.text(&kind);
+            p.required(&kind, id)
         });
         let page = paging::page(p);
-        (page, paging::created(p), p.text("invoice"), status, intent)
+        let created = paging::created(p);
+        (page, created, p.text("invoice"), status, source.flatten())
     })?;
     let live = call.scope.livemode;
-    if let Some(Some(id)) = intent {
-        let mut connection = call.api.engine.store.read().await?;
-        let found = document::load::<PaymentIntent>(&mut connection, &call.scope, &id).await?;
-        let found = found.filter(|own| own.invoice.is_some());
-        let found = found.filter(|own| {
+    if let Some(id) = source {
+        let found = find(&call, &[id]).await?;
+        let wanted = |own: &Paying| {
             let other = invoice.as_deref();
-            other.is_none() || own.invoice.as_ref().map(AsRef::as_ref) == other
+            stands(own, status.as_deref()) && (other.is_none() || invoice_of(own) == other)
+        };
+        let found = found.filter(wanted).map(|own| shown(&own, live));
+        return paging::part(KIND, found.into_iter().collect(), &page, URL);
+    }
+    let mut cursors = Vec::new();
+    for id in [&page.starting_after, &page.ending_before] {
+        cursors.push(match id {
+            Some(id) => Some(match find(&call, &sources(id)).await? {
+                Some(own) => own.key().to_owned(),
+                None => return Err(Problem::no_such(KIND, id, None)),
+            }),
+            None => None,
         });
-        let shown = found.map(|own| whole::invoice_payment(&own, live));
-        return paging::part(KIND, shown.into_iter().collect(), &page, URL);
     }
-    for id in [&mut page.starting_after, &mut page.ending_before]
-        .into_iter()
-        .flatten()
-    {
-        *id = intent_of(id);
-    }
+    page.ending_before = cursors.pop().flatten();
+    page.starting_after = cursors.pop().flatten();
     let mut filter = created.columns().to_vec();
-    filter.push(Column::text(invoice.clone().unwrap_or_default()));
     let sql = match invoice {
-        Some(_) => listing::INVOICE_PAYMENTS_BY_INVOICE,
+        Some(invoice) => {
+            filter.push(Column::text(invoice));
+            listing::INVOICE_PAYMENTS_BY_INVOICE
+        }
         None => listing::INVOICE_PAYMENTS,
     };
     let mut connection = call.api.engine.store.read().await?;
-    let found: Page<PaymentIntent> =
+    let found: Page<Paying> =
         document::list(&mut connection, &call.scope, sql, &page, &filter).await?;
-    let wanted = |own: &PaymentIntent| match status.as_deref() {
-        Some("paid") => own.status == PaymentStatus::Succeeded,
-        Some("canceled") => own.status == PaymentStatus::Canceled,
-        Some(_) => !matches!(
-            own.status,
-            PaymentStatus::Succeeded | PaymentStatus::Canceled
-        ),
-        None => true,
-    };
-    let rows = found.rows.iter().filter(|own| wanted(own));
-    let data = rows.map(|own| whole::invoice_payment(own, live)).collect();
+    let rows = found.rows.iter();
+    let rows = rows.filter(|own| stands(own, status.as_deref()));
+    let data = rows.map(|own| shown(own, live)).collect();
     Ok(rendering::list(data, found.has_more, URL))
 }

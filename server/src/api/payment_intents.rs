@@ -1,7 +1,8 @@
-//! `/v1/payment_intents`: those of invoices. They are confirmed and given up like the invoice's own
-//! payment; money that belongs to no invoice is not taken.
+//! `/v1/payment_intents`: those of invoices, which are confirmed like the invoice's own payment, and
+//! those that are made by themselves to be attached to an invoice. Money that belongs to no invoice is
+//! not taken.
 
-use perennial::id::PaymentIntentId;
+use perennial::id::{CustomerId, PaymentIntentId};
 use perennial::payment::PaymentIntent;
 use serde_json::Value;
 
@@ -9,8 +10,9 @@ use super::exchange::{Call, Routes, get, post};
 use super::invoices::paid;
 use super::paging;
 use super::problem::Problem;
+use super::setup_intents;
 use crate::rendering::whole;
-use crate::service::payments::IntentUpdate;
+use crate::service::payments::{IntentUpdate, NewIntent};
 use crate::store::document::Column;
 use crate::store::listing;
 
@@ -33,10 +35,46 @@ pub fn routes() -> Routes {
         .route("/v1/payment_intents/{id}/capture", post(KIND, capture))
 }
 
-async fn create(_call: Call) -> Result<Value, Problem> {
-    Err(Problem::invalid(
-        "Payment intents are made by invoices here: create an invoice and pay it.",
-    ))
+async fn create(mut call: Call) -> Result<Value, Problem> {
+    let (new, named) = call.read(|p| {
+        let customer: Option<CustomerId> = p.id("customer", "customer");
+        let customer = p.required("customer", customer);
+        let amount = p.integer("amount");
+        let amount_minor = p.required("amount", amount);
+        let currency = p.currency("currency");
+        let currency = p.required("currency", currency);
+        if p.boolean("confirm") == Some(true) {
+            let message = "Attach the PaymentIntent to an invoice first and confirm it then: money \
+                           that belongs to no invoice is not taken.";
+            p.refuse("confirm", message);
+        }
+        p.object("automatic_payment_methods", |p| p.boolean("enabled"));
+        let _: Option<String> = p.choice("capture_method", &["automatic", "automatic_async"]);
+        let _: Option<String> = p.choice("confirmation_method", &["automatic", "manual"]);
+        let _: Option<String> = p.choice("setup_future_usage", &["off_session", "on_session"]);
+        let description = p.text("description");
+        let metadata = setup_intents::metadata(p);
+        let named = p.text("payment_method");
+        let new = (|| {
+            Some(NewIntent {
+                customer: customer?,
+                amount_minor: amount_minor?,
+                currency: currency?,
+                payment_method: None,
+                description,
+                metadata,
+            })
+        })();
+        (new, named)
+    })?;
+    let mut new = new.ok_or_else(Problem::internal)?;
+    let engine = &call.api.engine;
+    if let Some(name) = named {
+        let found = engine.resolve_payment_method(&call.scope, &name).await?;
+        new.payment_method = Some(found.value.id);
+    }
+    let intent = engine.create_intent(&call.scope, new).await?;
+    Ok(whole::payment_intent(&intent, call.scope.livemode))
 }
 
 async fn retrieve(mut call: Call) -> Result<Value, Problem> {
@@ -64,9 +102,6 @@ async fn confirm(mut call: Call) -> Result<Value, Problem> {
         (p.text("payment_method"), p.boolean("off_session"))
     })?;
     let intent = call.find::<PaymentIntent>().await?;
-    let Some(invoice) = intent.invoice else {
-        return Err(Problem::invalid("This payment intent has no invoice."));
-    };
     let engine = &call.api.engine;
     let method = match named {
         Some(name) => {
@@ -76,9 +111,18 @@ async fn confirm(mut call: Call) -> Result<Value, Problem> {
         None => intent.payment_method,
     };
     let on_session = !off_session.unwrap_or(false);
-    let result = engine
-        .pay_invoice(&call.scope, &invoice, method, on_session)
-        .await?;
+    let result = match intent.invoice {
+        Some(invoice) if !intent.by_itself => {
+            engine
+                .pay_invoice(&call.scope, &invoice, method, on_session)
+                .await?
+        }
+        _ => {
+            engine
+                .confirm_intent(&call.scope, &id, method, on_session)
+                .await?
+        }
+    };
     // A challenge is no error here: the intent says where it is.
     if !matches!(
         result,
@@ -100,10 +144,9 @@ async fn cancel(mut call: Call) -> Result<Value, Problem> {
         ];
         let _: Option<String> = p.choice("cancellation_reason", &reasons);
     })?;
-    call.find::<PaymentIntent>().await?;
-    Err(Problem::invalid(
-        "You cannot cancel a PaymentIntent of an invoice; void the invoice instead.",
-    ))
+    let id: PaymentIntentId = call.id(KIND)?;
+    let intent = call.api.engine.cancel_intent(&call.scope, &id).await?;
+    Ok(whole::payment_intent(&intent, call.scope.livemode))
 }
 
 async fn capture(mut call: Call) -> Result<Value, Problem> {

@@ -178,6 +178,7 @@ fn sample(locale: Locale, currency: Currency, name: &str, lines: Vec<Line>) -> S
         due_date: Some(END),
         default_payment_method: None,
         payment_intent: None,
+        attached: Vec::new(),
         last_payment_error: None,
         retrying: None,
         bill_to: BillTo {

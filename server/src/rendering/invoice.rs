@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use perennial::id::{DiscountId, TaxRateId};
-use perennial::invoice::{Invoice, InvoiceStatus, Line, LineKind, TaxAmount, TaxabilityReason};
+use perennial::invoice::{
+    AttachedPayment, AttachedStatus, Invoice, InvoiceStatus, Line, LineKind, PaymentSource,
+    TaxAmount, TaxabilityReason,
+};
 use perennial::payment::{PaymentIntent, PaymentStatus};
 use perennial::subscription::CollectionMethod;
 use serde_json::Value;
@@ -161,7 +164,7 @@ fn body(invoice: &Invoice, livemode: bool) -> Value {
             payment_method_types: (),
         },
         payments: list(
-            payment(invoice, livemode).into_iter().collect(),
+            payments(invoice, livemode),
             false,
             &format!("/v1/invoice_payments?invoice={}", invoice.id),
         ),
@@ -174,20 +177,38 @@ fn body(invoice: &Invoice, livemode: bool) -> Value {
     }
 }
 
+/// What pays it: its own payment intent, then what was attached to it.
+fn payments(invoice: &Invoice, livemode: bool) -> Vec<Value> {
+    let attached = invoice.attached.iter();
+    let attached = attached.map(|own| attached_payment(invoice, own, livemode));
+    own_payment(invoice, livemode)
+        .into_iter()
+        .chain(attached)
+        .collect()
+}
+
 /// The newest payment intent's part in paying it. Its id is the intent's with another prefix.
-fn payment(invoice: &Invoice, livemode: bool) -> Option<Value> {
+fn own_payment(invoice: &Invoice, livemode: bool) -> Option<Value> {
     let intent = invoice.payment_intent.as_ref()?;
+    let attached = invoice.attached_paid_minor();
+    let own = invoice.amount_paid_minor.saturating_sub(attached);
     let (status, paid) = match invoice.status {
-        InvoiceStatus::Paid => ("paid", Some(invoice.amount_paid_minor)),
+        // Others paid it: its own was given up.
+        InvoiceStatus::Paid if own == 0 && attached > 0 => ("canceled", None),
+        InvoiceStatus::Paid => ("paid", Some(own)),
         InvoiceStatus::Void => ("canceled", None),
         InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible => ("open", None),
+    };
+    let canceled_at = match invoice.status {
+        InvoiceStatus::Paid => invoice.paid_at,
+        _ => invoice.voided_at,
     };
     let rest = intent.as_str().trim_start_matches("pi_");
     Some(object! {
         id: format!("inpay_{rest}"),
         object: "invoice_payment",
         amount_paid: paid,
-        amount_requested: invoice.amount_due_minor,
+        amount_requested: invoice.amount_due_minor.saturating_sub(attached),
         created: invoice.finalized_at.unwrap_or(invoice.created).0,
         currency: invoice.currency.lower(),
         invoice: invoice.id.as_str(),
@@ -196,17 +217,52 @@ fn payment(invoice: &Invoice, livemode: bool) -> Option<Value> {
         payment: object! { payment_intent: intent.as_str(), type: "payment_intent" },
         status: status,
         status_transitions: object! {
-            canceled_at: moment(invoice.voided_at),
-            paid_at: moment(invoice.paid_at),
+            canceled_at: moment(canceled_at.filter(|_| status == "canceled")),
+            paid_at: moment(invoice.paid_at.filter(|_| status == "paid")),
         },
     })
+}
+
+/// An attached payment's part in paying it.
+fn attached_payment(invoice: &Invoice, own: &AttachedPayment, livemode: bool) -> Value {
+    let (rest, payment) = match &own.source {
+        PaymentSource::PaymentIntent(id) => (
+            id.as_str().trim_start_matches("pi_"),
+            object! { payment_intent: id.as_str(), type: "payment_intent" },
+        ),
+        PaymentSource::PaymentRecord(id) => (
+            id.as_str().trim_start_matches("pr_"),
+            object! { payment_record: id.as_str(), type: "payment_record" },
+        ),
+    };
+    let paid = own.status == AttachedStatus::Paid;
+    object! {
+        id: format!("inpay_{rest}"),
+        object: "invoice_payment",
+        amount_paid: paid.then_some(own.amount_paid_minor),
+        amount_requested: own.amount_requested_minor,
+        created: own.attached_at.0,
+        currency: invoice.currency.lower(),
+        invoice: invoice.id.as_str(),
+        is_default: false,
+        livemode: livemode,
+        payment: payment,
+        status: name(own.status),
+        status_transitions: object! {
+            canceled_at: moment(own.canceled_at),
+            paid_at: moment(own.paid_at),
+        },
+    }
 }
 
 /// A payment intent's part in paying its invoice. Its id is the intent's with another prefix.
 #[must_use]
 pub fn invoice_payment(intent: &PaymentIntent, livemode: bool) -> Value {
     let (status, paid) = match intent.status {
-        PaymentStatus::Succeeded => ("paid", Some(intent.amount_minor)),
+        PaymentStatus::Succeeded => {
+            let applied = intent.applied_minor.unwrap_or(intent.amount_minor);
+            ("paid", Some(applied))
+        }
         PaymentStatus::Canceled => ("canceled", None),
         _ => ("open", None),
     };
@@ -219,12 +275,12 @@ pub fn invoice_payment(intent: &PaymentIntent, livemode: bool) -> Value {
         created: intent.created.0,
         currency: intent.currency.lower(),
         invoice: id(intent.invoice.as_ref()),
-        is_default: true,
+        is_default: !intent.by_itself,
         livemode: livemode,
         payment: object! { payment_intent: intent.id.as_str(), type: "payment_intent" },
         status: status,
         status_transitions: object! {
-            canceled_at: (),
+            canceled_at: moment(intent.canceled_at),
             paid_at: moment(intent.attempted_at.filter(|_| status == "paid")),
         },
     }

@@ -179,6 +179,13 @@ told!(
     rendering::credit_note
 );
 told!(
+    perennial::payment_record::PaymentRecord,
+    false,
+    None,
+    None,
+    rendering::payment_record
+);
+told!(
     Refund,
     false,
     Some("refund.created"),

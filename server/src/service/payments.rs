@@ -5,6 +5,7 @@
 //! timeout, a caller who goes away), the key is asked after at the gateway and never replaced by
 //! another one while its outcome is unknown.
 
+mod attaching;
 mod attempt;
 mod editing;
 mod outcome;
@@ -22,7 +23,9 @@ use super::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::{self, Stored};
 
+pub use attaching::NewIntent;
 pub(crate) use attempt::Begun;
+use attempt::payable as refused_in;
 pub use attempt::return_path;
 pub(crate) use attempt::{Claim, begin, count_attempt, nothing_to_pay_with, refused_as, unsent};
 pub use editing::IntentUpdate;

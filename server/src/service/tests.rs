@@ -8,6 +8,7 @@ mod mails;
 mod metered;
 mod metering;
 mod money;
+mod parts;
 mod recovering;
 mod renewing;
 mod starting;

@@ -140,13 +140,12 @@ pub const INVOICE_ITEMS_BY_CUSTOMER: ListSql = listing!(
 pub const PAYMENT_INTENTS: ListSql = listing!("payment_intent", "");
 /// Payment intents of a customer (`$7`).
 pub const PAYMENT_INTENTS_BY_CUSTOMER: ListSql = listing!("payment_intent", " and customer = $7");
-/// Payment intents of invoices, or of one of them (`$7`, '' for all).
-pub const INVOICE_PAYMENTS: ListSql = listing!(
-    "payment_intent",
-    " and invoice is not null and ($7 = '' or invoice = $7)"
-);
-/// Payment intents of one invoice (`$7`).
-pub const INVOICE_PAYMENTS_BY_INVOICE: ListSql = listing!("payment_intent", " and invoice = $7");
+/// What pays invoices.
+pub const INVOICE_PAYMENTS: ListSql = listing!("invoice_payment", "");
+/// What pays one invoice (`$7`).
+pub const INVOICE_PAYMENTS_BY_INVOICE: ListSql = listing!("invoice_payment", " and invoice = $7");
+/// Payments that the merchant reported.
+pub const PAYMENT_RECORDS: ListSql = listing!("payment_record", "");
 /// Credit notes.
 pub const CREDIT_NOTES: ListSql = listing!("credit_note", "");
 /// Credit notes of a customer (`$7`).

@@ -7,6 +7,7 @@ use perennial::customer::Customer;
 use perennial::discount::{Coupon, PromotionCode};
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::payment::{PaymentIntent, PaymentMethod, SetupIntent};
+use perennial::payment_record::PaymentRecord;
 use perennial::portal::{PortalConfiguration, PortalSession};
 use perennial::quote::Quote;
 use perennial::refund::Refund;
@@ -20,6 +21,7 @@ use super::document::{Column, Document, ListSql};
 use crate::list_sql;
 use crate::service::balance::BalanceTransaction;
 use crate::service::due;
+use crate::service::payment_records::Paying;
 
 /// Writes the three statements of a table whose own columns are given in order.
 macro_rules! document {
@@ -308,6 +310,36 @@ document!(
         ]
     }
 );
+document!(
+    PaymentRecord,
+    "payment_record",
+    "payment_record",
+    ", customer, invoice",
+    ", $6, $7",
+    ", customer = $6, invoice = $7",
+    |r| vec![
+        Column::text_or_null(r.customer.customer.as_ref()),
+        Column::text_or_null(r.invoice.as_ref()),
+    ]
+);
+
+/// Only read, through a view of what pays invoices.
+impl Document for Paying {
+    const KIND: &'static str = "invoice_payment";
+    const SELECT: &'static str = "select body, revision, sort from invoice_payment \
+        where merchant = $1 and livemode = $2 and id = $3";
+    const INSERT: &'static str = "";
+    const UPDATE: &'static str = "";
+    fn key(&self) -> &str {
+        match self {
+            Self::Intent(own) => own.id.as_str(),
+            Self::Record(own) => own.id.as_str(),
+        }
+    }
+    fn columns(&self) -> Vec<Column> {
+        Vec::new()
+    }
+}
 document!(
     CreditNote,
     "credit_note",

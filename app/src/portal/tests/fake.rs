@@ -347,6 +347,7 @@ pub fn invoice() -> Invoice {
         due_date: None,
         default_payment_method: None,
         payment_intent: None,
+        attached: vec![],
         last_payment_error: Some(Decline {
             code: "card_declined".to_owned(),
             decline_code: Some("insufficient_funds".to_owned()),

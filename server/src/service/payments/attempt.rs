@@ -19,6 +19,9 @@ use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
 
+/// How long the schedule waits while an attached payment is under way, in seconds.
+const PART_SECONDS: i64 = 3_600;
+
 /// A charge that is committed and must be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
@@ -36,6 +39,15 @@ impl Claim {
             token,
             number: invoice.number.clone().unwrap_or_default(),
         })
+    }
+
+    /// The claim of an attempt with a method, for the invoice with this number.
+    pub(super) fn new(intent: &PaymentIntent, method: &PaymentMethod, number: String) -> Self {
+        Self {
+            intent: intent.clone(),
+            token: method.gateway_token.clone(),
+            number,
+        }
     }
 
     /// The attempt.
@@ -109,11 +121,34 @@ pub(crate) fn begin(
     now: Timestamp,
     ids: &mut Ids<'_>,
 ) -> PaymentIntent {
-    let mut intent = match intent {
+    // What has succeeded or was given up is never charged again: the rest is a payment of its own.
+    let over = |own: &&PaymentIntent| {
+        matches!(
+            own.status,
+            PaymentStatus::Succeeded | PaymentStatus::Canceled
+        )
+    };
+    let mut intent = match intent.filter(|own| !over(own)) {
         Some(intent) => intent.clone(),
         None => unsent(invoice, Some(method), now, ids),
     };
     intent.amount_minor = invoice.amount_remaining_minor();
+    start(&mut intent, method, on_session, now);
+    invoice.payment_intent = Some(intent.id.clone());
+    count_attempt(invoice, automatic);
+    if automatic {
+        invoice.next_payment_attempt = None;
+    }
+    intent
+}
+
+/// Begins an attempt with a method.
+pub(super) fn start(
+    intent: &mut PaymentIntent,
+    method: &PaymentMethod,
+    on_session: bool,
+    now: Timestamp,
+) {
     intent.payment_method = Some(method.id.clone());
     intent.status = PaymentStatus::Processing;
     intent.attempt = intent.attempt.saturating_add(1);
@@ -122,12 +157,6 @@ pub(crate) fn begin(
     intent.challenge = None;
     intent.attempted_at = Some(now);
     intent.ask_at = None;
-    invoice.payment_intent = Some(intent.id.clone());
-    count_attempt(invoice, automatic);
-    if automatic {
-        invoice.next_payment_attempt = None;
-    }
-    intent
 }
 
 /// An intent that waits for somebody to confirm it.
@@ -157,6 +186,8 @@ pub(crate) fn unsent(
         metadata: Metadata::default(),
         charge_metadata: Metadata::default(),
         description: None,
+        by_itself: false,
+        applied_minor: None,
         canceled_at: None,
         created: now,
         attempted_at: None,
@@ -186,6 +217,21 @@ impl Engine {
     ) -> Result<Begun, Refused> {
         let books = self.books(scope, id).await?;
         payable(&books.invoice)?;
+        if !Box::pin(self.no_part_is_out(scope, &books.invoice)).await? {
+            return match starter {
+                // It is with the bank, or waits for the customer: soon there may be less to charge.
+                Starter::Schedule => {
+                    let later = Timestamp(self.now().0.saturating_add(PART_SECONDS));
+                    Box::pin(self.put_off(scope, books, later)).await
+                }
+                Starter::Somebody { .. } | Starter::Backup => Err(Refused::State {
+                    code: Some("invoice_payment_in_progress"),
+                    message: "A payment that was attached to this invoice is under way. Try again \
+                              when it has succeeded or failed."
+                        .to_owned(),
+                }),
+            };
+        }
         let intent = match &books.invoice.payment_intent {
             Some(id) => Some(self.edit_intent(scope, id).await?),
             None => None,
@@ -251,11 +297,11 @@ impl Engine {
         );
         let mut booking = Booking::begin(self, scope).await?;
         match &mut intent {
-            Some(intent) => {
+            Some(intent) if intent.id == begun.id => {
                 **intent = begun.clone();
                 booking.save_quietly(intent).await?;
             }
-            None => {
+            _ => {
                 booking.insert(begun.clone()).await?;
             }
         }
@@ -450,7 +496,7 @@ impl Engine {
 }
 
 /// Refuses invoices that nothing can be paid on.
-fn payable(invoice: &Invoice) -> Result<(), Refused> {
+pub(super) fn payable(invoice: &Invoice) -> Result<(), Refused> {
     let message = match invoice.status {
         InvoiceStatus::Open | InvoiceStatus::Uncollectible => return Ok(()),
         InvoiceStatus::Paid => "Invoice is already paid",

@@ -7,7 +7,7 @@ use perennial::credit::{self, BalanceChangeKind};
 use perennial::customer::Customer;
 use perennial::dunning::{DeclineClass, Next, meaning};
 use perennial::id::PaymentIntentId;
-use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::invoice::{Invoice, InvoiceStatus, PaymentSource};
 use perennial::ledger::{self, Transfer, Way};
 use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, PaymentStatus};
 use perennial::subscription::{
@@ -15,10 +15,11 @@ use perennial::subscription::{
 };
 
 use super::PaymentResult;
+use super::attaching::write_part;
 use super::scheduling::{Lesson, Scheduling};
 use crate::rendering;
 use crate::service::balance::BalanceTransaction;
-use crate::service::booking::Booking;
+use crate::service::booking::{Booking, Edit};
 use crate::service::books::{Books, Parts, stop};
 use crate::service::due::challenge_due_at;
 use crate::service::invoices::{defect, entry};
@@ -186,7 +187,9 @@ impl Engine {
         };
         note(&mut intent, outcome, self.now());
         let told = match outcome {
-            Outcome::Succeeded { .. } => self.take_payment(scope, &mut books, &intent).await?,
+            Outcome::Succeeded { .. } => self.take_payment(scope, &mut books, &mut intent).await?,
+            // A part that fails leaves the invoice and its own payment as they were.
+            _ if intent.by_itself => Told::default(),
             Outcome::Declined(decline) => {
                 self.take_refusal(scope, &mut books, Some(decline), &scheduling)
                     .await?
@@ -236,10 +239,11 @@ impl Engine {
         &self,
         scope: &Scope,
         books: &mut Books,
-        intent: &PaymentIntent,
+        intent: &mut PaymentIntent,
     ) -> Result<Told, Refused> {
         let (mut told, now) = (Told::default(), self.now());
-        let way = Way::Gateway(intent.id.as_str());
+        let id = intent.id.clone();
+        let way = Way::Gateway(id.as_str());
         let invoice = &mut *books.invoice;
         // Credit notes may have made it smaller while the charge was out.
         let owed = match invoice.status {
@@ -252,6 +256,10 @@ impl Engine {
             told.overpaid = Some(self.keep_overpaid(invoice, &mut books.customer, over)?);
             told.transfers = ledger::overpaid(invoice, over, way, now).map_err(defect)?;
         }
+        intent.applied_minor = Some(applied);
+        if let Some(part) = invoice.attached_mut(&PaymentSource::PaymentIntent(id.clone())) {
+            part.pay(applied, now);
+        }
         if applied == 0 {
             return Ok(told);
         }
@@ -259,6 +267,12 @@ impl Engine {
         let paid = ledger::paid(invoice, applied, way, now).map_err(defect)?;
         told.transfers.extend(paid);
         told.applied = true;
+        if intent.by_itself {
+            told.paid = invoice.status == InvoiceStatus::Paid;
+            let own = Box::pin(self.after_part(scope, books)).await?;
+            told.own = own.map(Box::new);
+            return Ok(told);
+        }
         if invoice.status != InvoiceStatus::Paid {
             return Ok(told);
         }
@@ -316,7 +330,7 @@ impl Engine {
     }
 
     /// Money that came for an invoice which needs none any more becomes the customer's credit.
-    fn keep_overpaid(
+    pub(super) fn keep_overpaid(
         &self,
         invoice: &mut Invoice,
         customer: &mut Customer,
@@ -379,11 +393,13 @@ struct Told {
     transfers: Vec<Transfer>,
     /// Something was paid on the invoice.
     applied: bool,
+    /// The invoice's own payment, where a part that was attached changed it.
+    own: Option<Box<Edit<PaymentIntent>>>,
 }
 
 impl Told {
     async fn write(
-        self,
+        mut self,
         booking: &mut Booking<'_>,
         intent: &PaymentIntent,
         books: &mut Books,
@@ -394,6 +410,9 @@ impl Told {
             _ => "payment_intent.payment_failed",
         };
         booking.tell(kind, intent).await?;
+        if self.applied {
+            Box::pin(write_part(booking, books, self.own.as_deref_mut())).await?;
+        }
         books.write(booking).await?;
         booking.post(&self.transfers).await?;
         if self.applied {

@@ -20,6 +20,7 @@ const HOLDINGS: [(&str, &str); 13] = [
     ("in_", "invoice"),
     ("ii_", "invoice_item"),
     ("pi_", "payment_intent"),
+    ("pr_", "payment_record"),
     ("seti_", "setup_intent"),
     ("re_", "refund"),
     ("cn_", "credit_note"),

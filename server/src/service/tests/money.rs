@@ -21,7 +21,7 @@ use crate::store::tests::both;
 const DAY: i64 = 86_400;
 
 /// A draft of so many cents, by hand.
-async fn drafted(world: &World, customer: &CustomerId, minor: i64) -> InvoiceId {
+pub(super) async fn drafted(world: &World, customer: &CustomerId, minor: i64) -> InvoiceId {
     let (engine, scope) = (&world.engine, &world.scope);
     let new = NewInvoice {
         customer: customer.clone(),
@@ -41,7 +41,11 @@ async fn drafted(world: &World, customer: &CustomerId, minor: i64) -> InvoiceId 
     id
 }
 
-async fn paid(world: &World, customer: &CustomerId, minor: i64) -> (InvoiceId, PaymentIntentId) {
+pub(super) async fn paid(
+    world: &World,
+    customer: &CustomerId,
+    minor: i64,
+) -> (InvoiceId, PaymentIntentId) {
     let id = drafted(world, customer, minor).await;
     world.pay(&id, None).await.unwrap();
     let invoice = world.find_invoice(&id).await;
@@ -49,7 +53,7 @@ async fn paid(world: &World, customer: &CustomerId, minor: i64) -> (InvoiceId, P
     (id, invoice.payment_intent.clone().unwrap())
 }
 
-async fn holds(world: &World) {
+pub(super) async fn holds(world: &World) {
     let audit = world.engine.audit(&world.scope).await.unwrap();
     assert_eq!(audit.exceptions, []);
     for book in audit.books.values() {
