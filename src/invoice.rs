@@ -120,6 +120,15 @@ pub struct Invoice {
     /// The date that is printed on it instead of the one on which it became final.
     #[serde(default)]
     pub effective_at: Option<Timestamp>,
+    /// The invoice that it is a revision of.
+    #[serde(default)]
+    pub from_invoice: Option<InvoiceId>,
+    /// The newest final revision of it.
+    #[serde(default)]
+    pub latest_revision: Option<InvoiceId>,
+    /// The merchant's tax registrations that stand on it; none prints the merchant's usual one.
+    #[serde(default)]
+    pub seller_tax_ids: Vec<TaxId>,
     /// Printed below the lines.
     pub footer: Option<String>,
     /// The merchant's note, printed above the lines.

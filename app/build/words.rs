@@ -30,7 +30,7 @@ const TEXT: char = '\u{1e}';
 const SERVER_ONLY: &str = "#[cfg(not(target_family = \"wasm\"))] ";
 
 /// What keys begin with whose texts no page shows: the mails'.
-const SERVER_ROOMS: [&str; 1] = ["letter_"];
+const SERVER_ROOMS: [&str; 2] = ["letter_", "hosted_"];
 
 #[derive(Clone)]
 struct Entry {

@@ -106,6 +106,8 @@ async fn merchant(store: &Store) -> Scope {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: server::mail::MailSettings::default(),
         draft_seconds: server::merchant::DRAFT_SECONDS,
+        numbering: server::merchant::InvoiceNumbering::default(),
+        invoice_prefix: None,
         created: NOW,
     };
     let mut tx = store.begin().await.unwrap();

@@ -41,6 +41,7 @@ mod subscription_life;
 mod subscription_schedules;
 mod subscription_updates;
 mod subscriptions;
+mod tax_ids;
 mod tax_rates;
 mod test_clocks;
 
@@ -92,6 +93,7 @@ pub fn router(api: Api) -> Router {
         .merge(subscription_life::routes())
         .merge(subscription_updates::routes())
         .merge(subscriptions::routes())
+        .merge(tax_ids::routes())
         .merge(tax_rates::routes())
         .merge(test_clocks::routes())
         .route("/v1", axum::routing::any(unknown))

@@ -125,6 +125,16 @@ pub enum MerchantCommand {
         #[command(flatten)]
         log: LogConfig,
     },
+    /// Change the key of the links in hosted_invoice_url, invoice_pdf and pdf: links of the key before
+    /// go on working until the next change
+    ChangeLinkKey {
+        /// The database.
+        #[command(flatten)]
+        store: StoreConfig,
+        /// The logs.
+        #[command(flatten)]
+        log: LogConfig,
+    },
     /// List the merchants of this installation, oldest first
     List {
         /// The database.
@@ -141,7 +151,10 @@ impl MerchantCommand {
     #[must_use]
     pub fn log(&self) -> &LogConfig {
         match self {
-            Self::Create { log, .. } | Self::Update { log, .. } | Self::List { log, .. } => log,
+            Self::Create { log, .. }
+            | Self::Update { log, .. }
+            | Self::List { log, .. }
+            | Self::ChangeLinkKey { log, .. } => log,
         }
     }
 }

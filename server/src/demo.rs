@@ -298,6 +298,8 @@ fn halden(id: &MerchantId, created: Timestamp) -> Merchant {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
         draft_seconds: crate::merchant::DRAFT_SECONDS,
+        numbering: crate::merchant::InvoiceNumbering::default(),
+        invoice_prefix: None,
         created,
     }
 }

@@ -5,6 +5,7 @@
 //! for screen readers (PDF/UA-1) and made to be archived (PDF/A-3a); the library checks both while
 //! it writes. The same invoice gives the same bytes.
 
+mod credit_note;
 mod invoice;
 mod paper;
 pub(crate) mod table;
@@ -25,6 +26,7 @@ use perennial::calendar::Timestamp;
 use perennial::invoice::Invoice;
 use perennial::theme::Rgb;
 
+pub use credit_note::credit_note_pdf;
 use invoice::Sheet;
 
 /// All that stands on an invoice.
@@ -38,6 +40,8 @@ pub struct InvoiceDocument<'a> {
     pub display_name: &'a str,
     /// The reader's language.
     pub words: Words,
+    /// The number of the invoice that it takes back, where it is a credit note in an invoice's shape.
+    pub takes_back: Option<&'a str>,
     /// The colour of the band on top. It carries no text, so any colour is readable.
     pub brand: Rgb,
 }
@@ -102,9 +106,10 @@ pub fn invoice_pdf(document: &InvoiceDocument<'_>) -> Result<Vec<u8>, DocumentEr
 }
 
 fn title(document: &InvoiceDocument<'_>) -> String {
-    match &document.invoice.number {
-        Some(number) => document.words.document_title(number),
-        None => document.words.document_invoice().to_owned(),
+    match (&document.invoice.number, document.takes_back) {
+        (Some(number), Some(_)) => document.words.document_credit_note_title(number),
+        (Some(number), None) => document.words.document_title(number),
+        (None, _) => document.words.document_invoice().to_owned(),
     }
 }
 

@@ -53,6 +53,7 @@ fn run(command: Command) -> Outcome {
                     store,
                     ..
                 } => update_merchant(merchant, changes, store).await,
+                MerchantCommand::ChangeLinkKey { store, .. } => change_link_key(store).await,
                 MerchantCommand::List { store, .. } => list_merchants(store).await,
             },
             Command::Simulate {
@@ -63,6 +64,16 @@ fn run(command: Command) -> Outcome {
             }
         }
     })
+}
+
+async fn change_link_key(store: &StoreConfig) -> Result<(), String> {
+    let store = open(store).await?;
+    let changed =
+        server::store::installation::change_link_key(&store, &server::clock::SystemEntropy).await;
+    let number = changed.map_err(|error| error.to_string())?;
+    println!("Links are made with key {number} now; those of the key before still work.");
+    store.close().await;
+    Ok(())
 }
 
 async fn open(store: &StoreConfig) -> Result<Store, String> {

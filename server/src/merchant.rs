@@ -41,8 +41,46 @@ pub struct Merchant {
     /// How long the draft of a renewal may still be changed before it becomes final, in seconds.
     #[serde(default = "draft_seconds")]
     pub draft_seconds: i64,
+    /// Where invoice numbers run.
+    #[serde(default)]
+    pub numbering: InvoiceNumbering,
+    /// What invoice numbers begin with where they run over all customers; `None` takes the end of the
+    /// merchant's id.
+    #[serde(default)]
+    pub invoice_prefix: Option<String>,
     /// When it was made.
     pub created: Timestamp,
+}
+
+/// Where invoice numbers run without a gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvoiceNumbering {
+    /// Each customer has a sequence, with their prefix (Stripe's default).
+    #[default]
+    Customer,
+    /// All customers of the account share one.
+    Account,
+}
+
+/// How many characters of its id a merchant's own prefix has.
+const PREFIX_CHARS: usize = 8;
+
+impl Merchant {
+    /// What invoice numbers begin with where they run over all customers.
+    #[must_use]
+    pub fn number_prefix(&self) -> String {
+        if let Some(own) = &self.invoice_prefix {
+            return own.clone();
+        }
+        let id = self.id.as_str();
+        let end = id.get(id.len().saturating_sub(PREFIX_CHARS)..);
+        end.unwrap_or(id)
+            .to_uppercase()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect()
+    }
 }
 
 /// An hour, about as at Stripe.

@@ -63,7 +63,7 @@ use object;
 pub mod whole {
     pub use super::catalog::{coupon, discount, plan, price, product, tax_rate};
     pub use super::credit_note::{credit_note, credit_note_line};
-    pub use super::customer::{balance_transaction, customer, tax_id};
+    pub use super::customer::{balance_transaction, customer, own_tax_id, tax_id};
     pub use super::invoice::{invoice, invoice_payment, line};
     pub use super::invoice_item::invoice_item;
     pub use super::payment::{payment_intent, payment_method, setup_intent};
@@ -92,6 +92,8 @@ folded! {
     customer(perennial::customer::Customer);
     /// A change of a customer's balance.
     balance_transaction(crate::service::balance::BalanceTransaction);
+    /// A tax registration of the merchant.
+    own_tax_id(crate::service::tax_ids::OwnTaxId);
     /// A product.
     product(perennial::catalog::Product);
     /// A price.

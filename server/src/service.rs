@@ -18,6 +18,7 @@ pub(crate) mod duties;
 mod find;
 mod ground;
 pub mod invoices;
+pub mod links;
 pub mod mails;
 pub mod merchants;
 pub mod metering;
@@ -41,6 +42,7 @@ mod spans;
 pub mod status;
 pub mod subscription_items;
 pub mod subscriptions;
+pub mod tax_ids;
 pub mod test_clocks;
 pub mod updates;
 pub mod usage;
@@ -90,6 +92,10 @@ pub struct Engine {
     pub post: Option<Arc<mails::Post>>,
     /// The API request that it works for, which its events name.
     pub cause: Option<Arc<event::Cause>>,
+    /// The keys of links that open single documents.
+    pub links: Arc<links::LinkKeys>,
+    /// Whose turn it is to take an invoice number of a merchant's own sequence.
+    pub numbering: Arc<invoices::numbering::Turns>,
     /// What many decisions stand on together.
     ground: Option<Arc<ground::Ground>>,
 }
@@ -117,6 +123,8 @@ impl Engine {
             clocks: Arc::default(),
             post: None,
             cause: None,
+            links: Arc::default(),
+            numbering: Arc::default(),
             ground: None,
         }
     }

@@ -10,6 +10,7 @@ mod challenge;
 mod dev_mail;
 mod documents;
 mod headers;
+mod hosted;
 pub mod limits;
 mod mail_link;
 mod notice;
@@ -93,6 +94,14 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .route("/", get(|| async { Redirect::to("/portal") }))
         .route("/p/{key}", get(visit::open))
         .route("/m/{key}", get(mail_link::show).post(mail_link::enter))
+        .route(
+            "/i/{merchant}/{mode}/{document}/{proof}",
+            get(hosted::show).post(hosted::pay),
+        )
+        .route(
+            "/i/{merchant}/{mode}/{document}/{proof}/pdf",
+            get(hosted::pdf),
+        )
         .route("/portal/invoices/{id}/pdf", get(documents::invoice_pdf))
         .route("/challenge/payment/{id}", get(challenge::paid))
         .route("/challenge/setup/{id}", get(challenge::saved))

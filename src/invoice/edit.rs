@@ -1,55 +1,12 @@
-//! Changing a draft: whatever changed, all of it is priced anew.
+//! What may be changed about an invoice, and a draft made from another invoice.
 
-use super::{
-    Invoice, InvoiceError, InvoiceEvent, InvoiceStatus, LINES_MAX, LineDraft, draft_lines,
-};
+use super::{BillingReason, Invoice, InvoiceError, InvoiceEvent, InvoiceStatus};
 use crate::calendar::Timestamp;
 use crate::credit;
 use crate::customer::Customer;
-use crate::discount::Discount;
+use crate::id::{InvoiceId, InvoiceLineId, Randomness};
 
 impl Invoice {
-    /// Prices a draft anew: its lines with their own discounts, then the invoice's (or else
-    /// `inherited`), then taxes, with the default rates for lines without rates of their own.
-    ///
-    /// # Errors
-    /// When it is no draft, has too many lines, or an amount does not fit. Nothing has changed then.
-    pub fn reprice(
-        &mut self,
-        customer: &Customer,
-        inherited: &[Discount],
-        at: Timestamp,
-    ) -> Result<(), InvoiceError> {
-        self.check_draft()?;
-        if self.lines.len() > LINES_MAX {
-            return Err(InvoiceError::TooManyLines);
-        }
-        let drafts: Vec<LineDraft> = self
-            .lines
-            .iter()
-            .map(|line| {
-                let mut line = line.clone();
-                if line.default_taxed || line.tax_rates.is_empty() {
-                    line.tax_rates.clone_from(&self.default_tax_rates);
-                    line.default_taxed = !line.tax_rates.is_empty();
-                }
-                let discounts = line.discounts.clone();
-                LineDraft { line, discounts }
-            })
-            .collect();
-        let shared = self.own_discounts.as_deref().unwrap_or(inherited);
-        let exempt = customer.tax_exempt;
-        let priced = draft_lines(drafts, shared, exempt, at, self.currency)?;
-        let (lines, discounts, totals) = priced;
-        let settled = credit::settle(totals.total_minor, customer.balance_minor)?;
-        self.lines = lines;
-        self.discounts = discounts;
-        self.totals = totals;
-        self.starting_balance_minor = customer.balance_minor;
-        self.amount_due_minor = settled.due_minor;
-        Ok(())
-    }
-
     /// Makes sure that it may still be changed.
     ///
     /// # Errors
@@ -62,5 +19,65 @@ impl Invoice {
             status: self.status,
             event: InvoiceEvent::Finalize,
         })
+    }
+
+    /// A draft that says the same: what replaces this invoice once it is final. It comes to exactly
+    /// what this one does until it is changed.
+    ///
+    /// # Errors
+    /// When this one can't be voided any more, or an amount does not fit.
+    pub fn revision(
+        &self,
+        customer: &Customer,
+        now: Timestamp,
+        ids: &mut dyn Randomness,
+    ) -> Result<Self, InvoiceError> {
+        self.status.transition(InvoiceEvent::Void)?;
+        if self.amount_paid_minor != 0 {
+            return Err(InvoiceError::PartlyPaid);
+        }
+        let mut draft = self.clone();
+        draft.id = InvoiceId::new(ids);
+        for line in &mut draft.lines {
+            line.id = InvoiceLineId::new(ids);
+            line.invoice_item = None;
+        }
+        draft.from_invoice = Some(self.id.clone());
+        draft.latest_revision = None;
+        draft.number = None;
+        draft.status = InvoiceStatus::Draft;
+        draft.billing_reason = BillingReason::Manual;
+        // What this one took from the balance comes back before the revision is final.
+        let ending = self.ending_balance_minor;
+        let taken = ending
+            .unwrap_or(self.starting_balance_minor)
+            .saturating_sub(self.starting_balance_minor);
+        let balance = customer.balance_minor.saturating_sub(taken);
+        let settled = credit::settle(self.totals.total_minor, balance)?;
+        draft.starting_balance_minor = balance;
+        draft.ending_balance_minor = None;
+        draft.amount_due_minor = settled.due_minor;
+        draft.pre_payment_credit_minor = 0;
+        draft.pre_payment_credit_tax_minor = 0;
+        draft.post_payment_credit_minor = 0;
+        draft.auto_advance = false;
+        draft.automatically_finalizes_at = None;
+        draft.next_payment_attempt = None;
+        draft.attempt_count = 0;
+        draft.due_date = match (self.due_date, self.finalized_at) {
+            // As long to pay as there was.
+            (Some(due), Some(from)) => now.add_seconds(due.0.saturating_sub(from.0)).ok(),
+            (due, _) => due,
+        };
+        draft.payment_intent = None;
+        draft.attached = Vec::new();
+        draft.last_payment_error = None;
+        draft.retrying = None;
+        draft.created = now;
+        draft.finalized_at = None;
+        draft.paid_at = None;
+        draft.voided_at = None;
+        draft.marked_uncollectible_at = None;
+        Ok(draft)
     }
 }

@@ -124,7 +124,7 @@ fn changes(params: &mut Params) -> CustomerUpdate {
     }
 }
 
-fn tax_id(params: &mut Params) -> NewTaxId {
+pub(super) fn tax_id(params: &mut Params) -> NewTaxId {
     NewTaxId {
         kind: params.required_text("type"),
         value: params.required_text("value"),

@@ -23,6 +23,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::{Api, authentication, expansion};
 use crate::rendering::{API_VERSION, Wanted, fold};
+use crate::service::links::Linking;
 use crate::service::test_clocks::Named;
 use crate::store::Scope;
 use crate::store::document::{self, Document};
@@ -320,7 +321,11 @@ where
     };
     let mut value = function(call).await?;
     expand(&api, &scope, shows, &mut value, &wanted).await;
-    complete_links(&mut value, &api.public_url);
+    let linking = match has_documents(&value) {
+        true => Some(api.engine.linking(&scope).await?),
+        false => None,
+    };
+    complete_links(&mut value, &api.public_url, linking.as_ref());
     Ok(value)
 }
 
@@ -363,12 +368,42 @@ fn note_all(named: &mut Named, form: &form::Branch) {
     }
 }
 
-/// Challenges of the embedded gateway are paths on this site; an API's answer needs whole URLs.
-fn complete_links(value: &mut Value, public_url: &str) {
+/// Whether there is an invoice or a credit note in an answer.
+fn has_documents(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(has_documents),
+        Value::Object(map) => {
+            let kind = map.get("object").and_then(Value::as_str);
+            matches!(kind, Some("invoice" | "credit_note")) || map.values().any(has_documents)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Writes where a document can be seen without signing in, unless it is a draft.
+fn link_document(map: &mut serde_json::Map<String, Value>, public_url: &str, linking: &Linking) {
+    let text = |name: &str| map.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (kind, id, status) = (text("object"), text("id").to_owned(), text("status"));
+    let url = format!("{public_url}{}", linking.path(&id));
+    match kind {
+        "invoice" if status != "draft" && map.contains_key("hosted_invoice_url") => {
+            map.insert("invoice_pdf".to_owned(), format!("{url}/pdf").into());
+            map.insert("hosted_invoice_url".to_owned(), url.into());
+        }
+        "credit_note" if map.contains_key("pdf") => {
+            map.insert("pdf".to_owned(), format!("{url}/pdf").into());
+        }
+        _ => {}
+    }
+}
+
+/// Challenges of the embedded gateway are paths on this site; an API's answer needs whole URLs, and
+/// documents have links.
+fn complete_links(value: &mut Value, public_url: &str, linking: Option<&Linking>) {
     match value {
         Value::Array(values) => {
             for value in values {
-                complete_links(value, public_url);
+                complete_links(value, public_url, linking);
             }
         }
         Value::Object(map) => {
@@ -379,8 +414,11 @@ fn complete_links(value: &mut Value, public_url: &str) {
             {
                 url.insert_str(0, public_url);
             }
+            if let Some(linking) = linking {
+                link_document(map, public_url, linking);
+            }
             for value in map.values_mut() {
-                complete_links(value, public_url);
+                complete_links(value, public_url, linking);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

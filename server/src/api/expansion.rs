@@ -77,6 +77,7 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("subscription_item", "discounts") => Inline("discount"),
         ("subscription_item", "tax_rates") => Inline("tax_rate"),
         ("invoice", name) => return invoice_field(name),
+        ("invoice.from_invoice", "invoice") => Named("invoice"),
         ("invoice.parent", "subscription_details") => Inline("invoice.subscription_details"),
         ("invoice.subscription_details", "subscription") => Named("subscription"),
         ("line_item", "discounts") => Inline("discount"),
@@ -156,10 +157,11 @@ fn invoice_field(field: &str) -> Option<Field> {
         "payments" => Inline("invoice_payment list"),
         "test_clock" => Named("test_helpers.test_clock"),
         "parent" => Inline("invoice.parent"),
+        "from_invoice" => Inline("invoice.from_invoice"),
+        "latest_revision" => Named("invoice"),
+        "account_tax_ids" => Named("tax_id"),
         "confirmation_secret"
         | "default_source"
-        | "latest_revision"
-        | "account_tax_ids"
         | "application"
         | "on_behalf_of"
         | "threshold_reason" => Nothing,
@@ -292,11 +294,18 @@ fn walk(kind: &str, value: &mut Value, wanted: &Wanted, found: &mut Found, missi
         match field(kind, name) {
             Some(Inline(next)) => walk(next, place, below, found, missing),
             Some(Named(next)) => {
-                if let Value::String(id) = place {
-                    match found.get(&(next, id.clone())) {
-                        Some(known) => *place = known.clone(),
-                        None => {
-                            missing.entry(next).or_default().insert(id.clone());
+                // An id, or a list of them.
+                let ids = match &mut *place {
+                    Value::Array(ids) => ids.as_mut_slice(),
+                    place => std::slice::from_mut(place),
+                };
+                for place in ids {
+                    if let Value::String(id) = place {
+                        match found.get(&(next, id.clone())) {
+                            Some(known) => *place = known.clone(),
+                            None => {
+                                missing.entry(next).or_default().insert(id.clone());
+                            }
                         }
                     }
                 }
@@ -340,6 +349,7 @@ async fn load(
             "payment_intent" => {
                 look_up(api, scope, &ids, |v| whole::payment_intent(v, live)).await?
             }
+            "tax_id" => look_up(api, scope, &ids, |v| whole::own_tax_id(v, live)).await?,
             "payment_record" => {
                 look_up(api, scope, &ids, |v| whole::payment_record(v, live)).await?
             }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::exchange::{Call, Routes, post};
 use super::params::Params;
-use super::phases::discounts;
+use super::phases::{discounts, price_data};
 use super::problem::Problem;
 use super::subscriptions::tax_rates;
 use crate::rendering::whole;
@@ -52,13 +52,17 @@ pub(super) fn line(params: &mut Params) -> LineInput {
     let amount_minor = params.integer("amount");
     let unit_amount = params.decimal("unit_amount_decimal");
     let price = by_pricing.flatten().or(by_name);
+    let made = params
+        .object("price_data", |p| price_data(p, false))
+        .flatten();
     let ways = [
         amount_minor.is_some(),
         unit_amount.is_some(),
         price.is_some(),
+        made.is_some(),
     ];
     if ways.into_iter().filter(|given| *given).count() > 1 {
-        let message = "You may only specify one of these parameters: amount, pricing, \
+        let message = "You may only specify one of these parameters: amount, pricing, price_data, \
                        unit_amount_decimal.";
         params.refuse("amount", message);
     }
@@ -66,6 +70,7 @@ pub(super) fn line(params: &mut Params) -> LineInput {
         path: params.name_of("").trim_end_matches("[]").to_owned(),
         amount_minor,
         price,
+        price_data: made.map(Box::new),
         unit_amount,
         quantity: params.count("quantity"),
         description: params.change_text("description"),

@@ -14,6 +14,8 @@ use crate::service::invoices::manual::{InvoiceUpdate, NewInvoice};
 
 /// The most days to pay a sent invoice.
 const DAYS_UNTIL_DUE_MAX: i64 = 730;
+/// The most tax ids of the account that one call names.
+const TAX_IDS_MAX: usize = 20;
 /// The longest name and value of a custom field, in characters (Stripe: 40 and 140).
 const FIELD_CHARS_MAX: (usize, usize) = (40, 140);
 
@@ -81,6 +83,12 @@ fn changes(params: &mut Params) -> InvoiceUpdate {
         description: params.change_text("description"),
         footer: params.change_text("footer"),
         custom_fields: custom_fields(params),
+        account_tax_ids: match params.unset("account_tax_ids") {
+            true => Some(None),
+            false => params
+                .ids("account_tax_ids", "tax_id", TAX_IDS_MAX)
+                .map(Some),
+        },
         number: params.change_text("number"),
         statement_descriptor: params.change_text("statement_descriptor"),
         metadata: params.metadata("metadata"),
@@ -90,14 +98,24 @@ fn changes(params: &mut Params) -> InvoiceUpdate {
 async fn create(mut call: Call) -> Result<Value, Problem> {
     let new = call.read(|p| {
         let customer: Option<CustomerId> = p.id("customer", "customer");
-        let customer = p.required("customer", customer);
+        let from_invoice = p.object("from_invoice", |p| {
+            let action: Option<String> = p.choice("action", &["revision"]);
+            p.required("action", action);
+            let invoice: Option<InvoiceId> = p.id("invoice", "invoice");
+            p.required("invoice", invoice)
+        });
+        let customer = match from_invoice {
+            Some(_) => customer,
+            None => p.required("customer", customer),
+        };
         let subscription: Option<SubscriptionId> = p.id("subscription", "subscription");
         let pending: Option<String> =
             p.choice("pending_invoice_items_behavior", &["exclude", "include"]);
         let currency = p.currency("currency");
         let rest = changes(p);
         Some(NewInvoice {
-            customer: customer?,
+            customer,
+            from_invoice: from_invoice.flatten(),
             subscription,
             currency,
             include_pending: pending.as_deref() == Some("include"),

@@ -59,7 +59,7 @@ pub(super) fn price_choice(params: &mut Params, recurring: bool) -> Option<Price
     }
 }
 
-fn price_data(params: &mut Params, recurring: bool) -> Option<NewPrice> {
+pub(super) fn price_data(params: &mut Params, recurring: bool) -> Option<NewPrice> {
     let currency = params.currency("currency");
     let product: Option<ProductId> = params.id("product", "product");
     let unit_amount = amount(params, "unit_amount", "unit_amount_decimal");

@@ -6,7 +6,7 @@ use perennial::id::MerchantId;
 use perennial::theme::{Appearance, Font, Rgb, Theme};
 
 use crate::mail::{Kind, MailSettings};
-use crate::merchant::Merchant;
+use crate::merchant::{InvoiceNumbering, Merchant};
 use perennial::dunning::{RetryMode, RetryPolicy};
 use perennial::subscription::WhenExhausted;
 
@@ -92,6 +92,15 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..=2_592_000))]
     pub draft_seconds: Option<i64>,
 
+    /// Where invoice numbers run without a gap: for each customer, or over the whole account
+    #[arg(long, value_enum)]
+    pub invoice_numbering: Option<NumberingChoice>,
+
+    /// What invoice numbers of the account begin with: 3 to 12 letters and digits; empty uses the end of
+    /// the merchant's id
+    #[arg(long, value_name = "PREFIX", value_parser = invoice_prefix)]
+    pub invoice_prefix: Option<String>,
+
     /// Street and number, on invoices
     #[arg(long, value_name = "TEXT")]
     pub line1: Option<String>,
@@ -137,6 +146,10 @@ impl MerchantUpdate {
         set_or_clear(&mut merchant.tax_id, self.tax_id.as_ref());
         set_or_clear(&mut merchant.invoice_footer, self.invoice_footer.as_ref());
         set(&mut merchant.draft_seconds, self.draft_seconds.as_ref());
+        if let Some(numbering) = self.invoice_numbering {
+            merchant.numbering = numbering.into();
+        }
+        set_or_clear(&mut merchant.invoice_prefix, self.invoice_prefix.as_ref());
         self.apply_theme(&mut merchant.theme);
         self.apply_retries(&mut merchant.retries);
         self.apply_mail(&mut merchant.mail);
@@ -249,6 +262,35 @@ impl From<AppearanceChoice> for Appearance {
             AppearanceChoice::Light => Self::Light,
             AppearanceChoice::Dark => Self::Dark,
         }
+    }
+}
+
+/// Where invoice numbers run, for the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NumberingChoice {
+    /// Each customer has a sequence
+    Customer,
+    /// All customers share one
+    Account,
+}
+
+impl From<NumberingChoice> for InvoiceNumbering {
+    fn from(choice: NumberingChoice) -> Self {
+        match choice {
+            NumberingChoice::Customer => Self::Customer,
+            NumberingChoice::Account => Self::Account,
+        }
+    }
+}
+
+/// A prefix of invoice numbers, as Stripe has them.
+fn invoice_prefix(text: &str) -> Result<String, &'static str> {
+    let prefix = text.trim().to_ascii_uppercase();
+    let plain = prefix.bytes().all(|b| b.is_ascii_alphanumeric());
+    if prefix.is_empty() || (plain && (3..=12).contains(&prefix.len())) {
+        Ok(prefix)
+    } else {
+        Err("it must be 3 to 12 letters and digits, such as HALDEN")
     }
 }
 

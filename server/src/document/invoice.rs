@@ -188,20 +188,15 @@ impl<'a> Sheet<'a> {
         let words = document.words;
         let (width, brand) = (self.width, document.brand);
         self.paper.rect(0, [0.0, 0.0, width, 8.0], brand);
-        let title = self
-            .paper
-            .node(Some(self.top), heading(1, words.document_invoice()));
+        let kind = match document.takes_back {
+            Some(_) => words.document_credit_note(),
+            None => words.document_invoice(),
+        };
+        let title = self.paper.node(Some(self.top), heading(1, kind));
         let big = self.style(Weight::Heavy, 20.0);
         let baseline = TOP + 22.0;
-        self.put(
-            title,
-            MARGIN,
-            baseline,
-            Align::Left,
-            words.document_invoice(),
-            big,
-        );
-        let title_width = self.faces.width(words.document_invoice(), big);
+        self.put(title, MARGIN, baseline, Align::Left, kind, big);
+        let title_width = self.faces.width(kind, big);
 
         let name = if document.display_name.is_empty() {
             document.seller.name.as_str()
@@ -229,7 +224,14 @@ impl<'a> Sheet<'a> {
         let issued = invoice.finalized_at.unwrap_or(invoice.created);
         let mut facts = Vec::new();
         if let Some(number) = &invoice.number {
-            facts.push((words.document_number(), number.clone()));
+            let label = match self.document.takes_back {
+                Some(_) => words.document_credit_note_number(),
+                None => words.document_number(),
+            };
+            facts.push((label, number.clone()));
+        }
+        if let Some(of) = self.document.takes_back {
+            facts.push((words.document_credit_note_of(), of.to_owned()));
         }
         facts.push((words.document_issued(), words.date(issued)));
         if let Some(due) = invoice.due_date {
@@ -269,7 +271,10 @@ impl<'a> Sheet<'a> {
         let mut from = Vec::new();
         from.extend(seller.address.as_ref().into_iter().flat_map(lines));
         from.extend(seller.email.clone());
-        from.extend(seller.tax_id.as_ref().map(|id| words.document_tax_id(id)));
+        match document.invoice.seller_tax_ids.as_slice() {
+            [] => from.extend(seller.tax_id.as_ref().map(|id| words.document_tax_id(id))),
+            own => from.extend(own.iter().map(|id| words.document_tax_id(&id.value))),
+        }
         let mut to = Vec::new();
         to.extend(customer.address.as_ref().into_iter().flat_map(lines));
         to.extend(customer.email.clone());
@@ -347,7 +352,12 @@ impl<'a> Sheet<'a> {
             invoice.amount_remaining_minor(),
             invoice.currency,
         ));
+        let total = words.money(Money::new(invoice.totals.total_minor, invoice.currency));
         let text = match (invoice.status, invoice.paid_at, invoice.due_date) {
+            (InvoiceStatus::Void, _, _) if self.document.takes_back.is_some() => {
+                words.document_credit_note_void().to_owned()
+            }
+            _ if self.document.takes_back.is_some() => words.document_credit_note_says(&total),
             (InvoiceStatus::Draft, _, _) => words.document_draft().to_owned(),
             (InvoiceStatus::Void, _, _) => words.document_void().to_owned(),
             (InvoiceStatus::Uncollectible, _, _) => words.document_uncollectible(&remaining),
@@ -382,7 +392,11 @@ impl<'a> Sheet<'a> {
 
     /// The sums, kept together on one page.
     fn totals(&mut self) {
-        let rows = totals::rows(self.document.invoice, self.document.words);
+        let document = self.document;
+        let rows = match document.takes_back {
+            Some(_) => totals::sums(document.invoice, document.words),
+            None => totals::rows(document.invoice, document.words),
+        };
         let step = SIZE * LEADING + 4.0;
         if self.room() < rows.len() as f32 * step + 30.0 {
             self.turn();

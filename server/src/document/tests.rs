@@ -39,6 +39,7 @@ impl Sample {
             display_name: "",
             words: self.locale.words(),
             brand: Rgb(0x24, 0x5c, 0x4a),
+            takes_back: None,
         }
     }
 
@@ -177,6 +178,9 @@ fn sample(locale: Locale, currency: Currency, name: &str, lines: Vec<Line>) -> S
         attempt_count: 0,
         due_date: Some(END),
         default_payment_method: None,
+        from_invoice: None,
+        latest_revision: None,
+        seller_tax_ids: Vec::new(),
         payment_intent: None,
         attached: Vec::new(),
         last_payment_error: None,

@@ -23,6 +23,13 @@ pub(crate) struct Row {
 
 /// Subtotal, discounts, taxes by rate, total, balance, paid, due.
 pub(crate) fn rows(invoice: &Invoice, words: Words) -> Vec<Row> {
+    let mut rows = sums(invoice, words);
+    settled(invoice, words, &mut rows);
+    rows
+}
+
+/// Subtotal, discounts, taxes by rate, total.
+pub(crate) fn sums(invoice: &Invoice, words: Words) -> Vec<Row> {
     let money = |minor: i64| words.money(Money::new(minor, invoice.currency));
     let row = |label: &str, minor: i64| Row {
         label: label.to_owned(),
@@ -32,7 +39,12 @@ pub(crate) fn rows(invoice: &Invoice, words: Words) -> Vec<Row> {
     };
     let totals = &invoice.totals;
     // Not Stripe's subtotal: all discounts follow, and the sums must add up for who reads them.
-    let mut rows = vec![row(words.document_subtotal(), invoice.lines_minor())];
+    let lines = match invoice.lines.is_empty() {
+        // A credit note by amount only.
+        true => totals.subtotal_minor,
+        false => invoice.lines_minor(),
+    };
+    let mut rows = vec![row(words.document_subtotal(), lines)];
     for (name, minor) in discounts(invoice) {
         rows.push(row(&words.document_discount(&name), minor.saturating_neg()));
     }
@@ -63,7 +75,6 @@ pub(crate) fn rows(invoice: &Invoice, words: Words) -> Vec<Row> {
         heavy: true,
         ..total
     });
-    settled(invoice, words, &mut rows);
     rows
 }
 

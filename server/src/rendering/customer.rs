@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::catalog::{Owner, discount};
 use super::{id, list, metadata, moment, name, object, text};
 use crate::service::balance::BalanceTransaction;
+use crate::service::tax_ids::OwnTaxId;
 
 /// Stripe's settings, and beside them the methods that the customer allowed for when the first is
 /// declined, where there are any: an addition of ours.
@@ -93,18 +94,33 @@ fn shipping(shipping: &Shipping) -> Value {
     }
 }
 
-/// A tax registration. Nobody has asked an authority about it, and it says so.
+/// A tax registration of a customer.
 #[must_use]
 pub fn tax_id(tax_id: &TaxId, customer: &CustomerId, livemode: bool) -> Value {
+    owned_tax_id(tax_id, Some(customer), livemode)
+}
+
+/// A tax registration of the merchant.
+#[must_use]
+pub fn own_tax_id(own: &OwnTaxId, livemode: bool) -> Value {
+    owned_tax_id(&own.tax, None, livemode)
+}
+
+/// A tax registration. Nobody has asked an authority about it, and it says so.
+fn owned_tax_id(tax_id: &TaxId, customer: Option<&CustomerId>, livemode: bool) -> Value {
+    let owner = match customer {
+        Some(id) => object! { type: "customer", customer: id.as_str(), customer_account: () },
+        None => object! { type: "self", customer_account: () },
+    };
     object! {
         id: tax_id.id.as_str(),
         object: "tax_id",
         country: text(tax_id.country.as_ref()),
         created: tax_id.created.0,
-        customer: customer.as_str(),
+        customer: id(customer),
         customer_account: (),
         livemode: livemode,
-        owner: object! { type: "customer", customer: customer.as_str(), customer_account: () },
+        owner: owner,
         type: tax_id.kind.as_str(),
         value: tax_id.value.as_str(),
         verification: object! {

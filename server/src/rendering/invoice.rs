@@ -39,7 +39,10 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
         object: "invoice",
         account_country: (),
         account_name: (),
-        account_tax_ids: (),
+        account_tax_ids: (!invoice.seller_tax_ids.is_empty()).then(|| {
+            let ids = invoice.seller_tax_ids.iter();
+            ids.map(|own| Value::from(own.id.as_str())).collect::<Vec<_>>()
+        }),
         application: (),
         attempt_count: invoice.attempt_count,
         attempted: invoice.attempt_count > 0,
@@ -82,12 +85,13 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
         due_date: moment(invoice.due_date),
         effective_at: moment(invoice.effective_at.or(invoice.finalized_at)),
         footer: text(invoice.footer.as_ref()),
-        from_invoice: (),
+        from_invoice: invoice.from_invoice.as_ref()
+            .map(|from| object! { action: "revision", invoice: from.as_str() }),
         hosted_invoice_url: (),
         invoice_pdf: (),
         issuer: object! { type: "self" },
         last_finalization_error: (),
-        latest_revision: (),
+        latest_revision: id(invoice.latest_revision.as_ref()),
         livemode: livemode,
         metadata: metadata(&invoice.metadata),
         next_payment_attempt: moment(invoice.next_payment_attempt.filter(|_| charges)),

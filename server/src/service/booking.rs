@@ -24,6 +24,8 @@ use serde_json::Value;
 
 use super::balance::BalanceTransaction;
 use super::ground::Shadow;
+use super::invoices::numbering::{Held, Sequence};
+use super::tax_ids::OwnTaxId;
 use super::{Engine, Refused};
 use crate::mail::MailSettings;
 use crate::mail::cause::{self as mail, Telling, Wanted};
@@ -222,6 +224,24 @@ impl Told for perennial::usage::Span {
     }
 }
 
+// The sequence of invoice numbers is ours as well.
+impl Told for Sequence {
+    const CREATED: Option<&'static str> = None;
+    const UPDATED: Option<&'static str> = None;
+    fn render(&self, _livemode: bool, _now: Timestamp) -> Value {
+        Value::Null
+    }
+}
+
+// Stripe tells of customers' tax ids only.
+impl Told for OwnTaxId {
+    const CREATED: Option<&'static str> = None;
+    const UPDATED: Option<&'static str> = None;
+    fn render(&self, livemode: bool, _now: Timestamp) -> Value {
+        rendering::own_tax_id(self, livemode)
+    }
+}
+
 // Quotes are ours; Stripe has no events for them.
 impl Told for Quote {
     const CREATED: Option<&'static str> = None;
@@ -298,6 +318,8 @@ pub struct Booking<'a> {
     mails: bool,
     /// The rows as they are now, for decisions on the same ground.
     shadows: Vec<Shadow>,
+    /// The turn to take invoice numbers, until they are written.
+    turn: Option<Held>,
 }
 
 impl<'a> Booking<'a> {
@@ -319,7 +341,13 @@ impl<'a> Booking<'a> {
             mail: engine.mail_settings(scope).await?,
             mails: false,
             shadows: Vec::new(),
+            turn: None,
         })
+    }
+
+    /// Keeps the turn to take invoice numbers until they are written.
+    pub(crate) fn keep_turn(&mut self, held: &Held) {
+        self.turn = Some(Arc::clone(held));
     }
 
     /// The engine that decides.
@@ -406,6 +434,13 @@ impl<'a> Booking<'a> {
             self.tell_now(kind, &row.value, None)?;
         }
         Ok(())
+    }
+
+    /// Takes rows away of which nothing is told.
+    pub fn delete_all_quietly<T: Told>(&mut self, rows: &[Stored<T>]) {
+        for row in rows {
+            self.writes.delete(row);
+        }
     }
 
     /// Counts a row's revision up, whether anything about it changed or not, so that whoever decides
@@ -632,6 +667,7 @@ impl<'a> Booking<'a> {
         if self.mails {
             self.engine.ring_for_mail();
         }
+        drop(self.turn);
         Ok(())
     }
 }

@@ -315,13 +315,16 @@ impl Engine {
         let method = self
             .paying_method(scope, invoice, own, &ground.customer, None)
             .await?;
-        let issued = self.issue(
-            invoice,
-            &mut ground.customer,
-            Some(&mut *ground.subscription),
-            method.as_deref(),
-            collect,
-        )?;
+        let issued = self
+            .issue(
+                scope,
+                invoice,
+                &mut ground.customer,
+                Some(&mut *ground.subscription),
+                method.as_deref(),
+                collect,
+            )
+            .await?;
         if issued.unpayable {
             return Err(nothing_to_pay_with());
         }

@@ -192,7 +192,10 @@ impl Choices {
                 }),
             },
             PriceChoice::Made(new) => {
-                let under = format!("{param}[price_data]");
+                let under = match param {
+                    "" => "price_data".to_owned(),
+                    param => format!("{param}[price_data]"),
+                };
                 let product = self.product(&new.product, &under)?;
                 let mut price = engine.new_price(new, &product, &under)?;
                 (price.active, price.inline) = (false, true);

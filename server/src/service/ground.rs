@@ -18,6 +18,7 @@ use perennial::id::{CustomerId, InvoiceId};
 use perennial::invoice::{Invoice, InvoiceItem};
 
 use super::booking::{Whole, Wholes};
+use super::invoices::numbering::{Held, Sequence};
 use super::{Engine, Refused};
 use crate::merchant::Merchant;
 use crate::store::Scope;
@@ -42,6 +43,8 @@ struct Inner {
     wholes: Wholes,
     /// Invoices that decisions made here, oldest first.
     made: Vec<InvoiceId>,
+    /// The turn to take invoice numbers, until they are written.
+    turn: Option<Held>,
 }
 
 impl Ground {
@@ -55,6 +58,7 @@ impl Ground {
                 writes: Writes::new(scope),
                 wholes: Wholes::new(),
                 made: Vec::new(),
+                turn: None,
             }),
         })
     }
@@ -103,6 +107,16 @@ impl Ground {
         self.inner().wholes.get(place).cloned()
     }
 
+    /// The turn to take invoice numbers, if a decision here has it.
+    pub(crate) fn turn(&self) -> Option<Held> {
+        self.inner().turn.clone()
+    }
+
+    /// Keeps the turn until what was decided is written.
+    pub(crate) fn keep_turn(&self, held: Held) {
+        self.inner().turn = Some(held);
+    }
+
     /// Takes in what a decision wrote.
     pub(crate) fn absorb(&self, writes: Writes, wholes: Wholes, shadows: Vec<Shadow>) {
         let mut inner = self.inner();
@@ -141,6 +155,13 @@ impl Ground {
         let mut tx = engine.store.begin().await?;
         writes.write(&engine.store, tx.connection()).await?;
         tx.commit().await?;
+        // Others may take numbers now, so where the sequence stands is read again.
+        let mut inner = self.inner();
+        if inner.turn.take().is_some() {
+            let own = TypeId::of::<Sequence>();
+            inner.rows.retain(|(kind, _), _| *kind != own);
+        }
+        drop(inner);
         engine.ring_for_mail();
         Ok(())
     }

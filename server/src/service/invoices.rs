@@ -4,6 +4,8 @@ mod closing;
 mod editing;
 pub mod lines;
 pub mod manual;
+pub mod numbering;
+mod revising;
 mod settling;
 
 pub use editing::NewItem;
@@ -53,6 +55,8 @@ pub(crate) struct Issued {
     pub(crate) token: Option<String>,
     /// There was nothing to charge.
     pub(crate) unpayable: bool,
+    /// The number of the merchant's own sequence that it took.
+    pub(crate) taken: Option<numbering::Taken>,
 }
 
 /// Writes a change of the balance into its ledger.
@@ -88,8 +92,9 @@ pub(crate) fn entry(
 impl Engine {
     /// Makes a draft final and, where money is due and we collect it, begins the charge: all in
     /// memory. The caller writes it and then sends the claim.
-    pub(crate) fn issue(
+    pub(crate) async fn issue(
         &self,
+        scope: &Scope,
         invoice: &mut Invoice,
         customer: &mut Customer,
         subscription: Option<&mut Subscription>,
@@ -97,6 +102,13 @@ impl Engine {
         collect: Collect,
     ) -> Result<Issued, Refused> {
         let now = self.now();
+        let mut taken = None;
+        if invoice.number.is_none()
+            && let Some((number, own)) = Box::pin(self.take_number(scope)).await?
+        {
+            invoice.number = Some(number);
+            taken = Some(own);
+        }
         let changes = invoice.finalize(customer, now)?;
         if let Some(subscription) = subscription {
             subscription.spend_discounts(invoice);
@@ -104,6 +116,7 @@ impl Engine {
         let mut ids = self.ids();
         let mut issued = Issued {
             transfers: ledger::finalized(invoice, now).map_err(|_| Refused::TooLarge)?,
+            taken,
             ..Issued::default()
         };
         for change in &changes {
@@ -148,6 +161,7 @@ impl Engine {
         scope: &Scope,
         id: &InvoiceId,
     ) -> Result<Stored<Invoice>, Refused> {
+        self.clear_replaced(scope, id).await?;
         let result = self.finalize_and_collect(scope, id).await?;
         match result {
             Some(result) => Ok(result.into_invoice()),
@@ -205,13 +219,24 @@ impl Engine {
             self.refresh_usage(scope, &mut books.invoice, &customer, own.as_ref())
                 .await?
         };
+        // What it replaces gives back what it took from the balance first.
+        let replaced = self.replaced_by(scope, &mut books).await?;
         let Parts {
             invoice,
             customer,
             subscription,
             ..
         } = books.parts();
-        let mut issued = self.issue(invoice, customer, subscription, method.as_deref(), collect)?;
+        let mut issued = self
+            .issue(
+                scope,
+                invoice,
+                customer,
+                subscription,
+                method.as_deref(),
+                collect,
+            )
+            .await?;
         if invoice.status == InvoiceStatus::Open {
             let behavior = pause.map(|pause| pause.behavior);
             self.set_aside(invoice, customer, &mut issued, behavior)?;
@@ -233,6 +258,9 @@ impl Engine {
         }
         let mut booking = Booking::begin(self, scope).await?;
         booking.save_quietly(&mut books.invoice).await?;
+        if let Some(replaced) = replaced {
+            replaced.write(&mut booking).await?;
+        }
         book_issued(&mut booking, &books.invoice, &issued).await?;
         if let Some(failure) = &failure {
             payments::tell_failure(&mut booking, &books.invoice, failure).await?;
@@ -315,6 +343,10 @@ pub(crate) async fn book_issued(
     invoice: &Invoice,
     issued: &Issued,
 ) -> Result<(), Refused> {
+    if let Some(taken) = &issued.taken {
+        booking.keep_turn(&taken.held);
+        booking.save_quietly(&mut taken.row.clone()).await?;
+    }
     booking.tell("invoice.finalized", invoice).await?;
     booking.insert_all(issued.entries.clone()).await?;
     booking.post(&issued.transfers).await?;

@@ -44,6 +44,8 @@ impl Engine {
             retries: perennial::dunning::RetryPolicy::default(),
             mail: crate::mail::MailSettings::default(),
             draft_seconds: crate::merchant::DRAFT_SECONDS,
+            numbering: crate::merchant::InvoiceNumbering::default(),
+            invoice_prefix: None,
             created: now,
         };
         let secret = || format!("{:032x}{:032x}", self.entropy.bits(), self.entropy.bits());

@@ -219,7 +219,7 @@ impl Engine {
             edits.push(span);
         }
         if changed {
-            invoice.reprice_cycle(customer, subscription)?;
+            invoice.reprice(customer, subscription, self.now())?;
         }
         Ok(edits)
     }

@@ -301,8 +301,9 @@ impl Engine {
             }
         };
         let method = method.as_deref();
-        self.issue(invoice, customer, Some(subscription), method, collect)
-            .map(Some)
+        let own = Some(subscription);
+        let issued = self.issue(scope, invoice, customer, own, method, collect);
+        issued.await.map(Some)
     }
 
     /// Finds everything that a new subscription names.

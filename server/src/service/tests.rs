@@ -11,6 +11,7 @@ mod money;
 mod parts;
 mod recovering;
 mod renewing;
+mod revising;
 mod starting;
 mod waiting;
 pub(crate) mod world;

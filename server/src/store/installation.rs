@@ -10,6 +10,49 @@ pub const FINGERPRINTS: &str = "sandbox_fingerprints";
 /// What the demo's API key is derived from.
 pub const DEMO_KEY: &str = "demo_api_key";
 
+/// The keys of links that open single documents: this, then a number for each change.
+const LINK_KEY: &str = "link_key_";
+
+/// The newest two keys of links, newest first; the first is made when it is first asked for.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn link_keys(store: &Store, entropy: &dyn Entropy) -> Result<Vec<[u8; 32]>, StoreError> {
+    let newest = newest_link_key(store).await?.unwrap_or(1);
+    let mut keys = Vec::with_capacity(2);
+    for number in [newest, newest.saturating_sub(1)] {
+        if number > 0 {
+            let name = format!("{LINK_KEY}{number:06}");
+            keys.push(secret(store, &name, entropy).await?);
+        }
+    }
+    Ok(keys)
+}
+
+/// Makes a new key for links. Those of the key before go on working until the next change.
+///
+/// # Errors
+/// When the database fails.
+pub async fn change_link_key(store: &Store, entropy: &dyn Entropy) -> Result<u32, StoreError> {
+    let next = newest_link_key(store).await?.unwrap_or(0).saturating_add(1);
+    secret(store, &format!("{LINK_KEY}{next:06}"), entropy).await?;
+    Ok(next)
+}
+
+async fn newest_link_key(store: &Store) -> Result<Option<u32>, StoreError> {
+    let mut read = store.read().await?;
+    let row = sqlx::query(
+        "select name from installation where name >= $1 and name < $2 order by name desc limit 1",
+    )
+    .bind(LINK_KEY)
+    .bind("link_key~")
+    .fetch_optional(&mut *read)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let name: String = row.try_get("name")?;
+    Ok(name.trim_start_matches(LINK_KEY).parse().ok())
+}
+
 /// A secret of 256 bits by its name, made when it is first asked for.
 ///
 /// # Errors

@@ -144,6 +144,8 @@ pub const PAYMENT_INTENTS_BY_CUSTOMER: ListSql = listing!("payment_intent", " an
 pub const INVOICE_PAYMENTS: ListSql = listing!("invoice_payment", "");
 /// What pays one invoice (`$7`).
 pub const INVOICE_PAYMENTS_BY_INVOICE: ListSql = listing!("invoice_payment", " and invoice = $7");
+/// The merchant's own tax registrations.
+pub const TAX_IDS: ListSql = listing!("tax_id", "");
 /// Payments that the merchant reported.
 pub const PAYMENT_RECORDS: ListSql = listing!("payment_record", "");
 /// Credit notes.

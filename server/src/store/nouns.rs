@@ -21,7 +21,9 @@ use super::document::{Column, Document, ListSql};
 use crate::list_sql;
 use crate::service::balance::BalanceTransaction;
 use crate::service::due;
+use crate::service::invoices::numbering::Sequence;
 use crate::service::payment_records::Paying;
+use crate::service::tax_ids::OwnTaxId;
 
 /// Writes the three statements of a table whose own columns are given in order.
 macro_rules! document {
@@ -309,6 +311,32 @@ document!(
             Column::shard(Some(&p.customer)),
         ]
     }
+);
+impl Document for OwnTaxId {
+    const KIND: &'static str = "tax_id";
+    const SELECT: &'static str = "select body, revision, sort from tax_id \
+        where merchant = $1 and livemode = $2 and id = $3";
+    const INSERT: &'static str = "insert into tax_id (merchant, livemode, id, revision, sort, body) \
+        values ($1, $2, $3, 1, $4, $5)";
+    const UPDATE: &'static str = "update tax_id set revision = revision + 1, body = $5 \
+        where merchant = $1 and livemode = $2 and id = $3 and revision = $4";
+    fn key(&self) -> &str {
+        self.tax.id.as_str()
+    }
+    fn columns(&self) -> Vec<Column> {
+        Vec::new()
+    }
+}
+// Its kind stands before "invoice": rows are saved in this order, so that of two that take the same
+// number one finds this row changed and decides again.
+document!(
+    Sequence,
+    "account_numbering",
+    "invoice_numbering",
+    "",
+    "",
+    "",
+    |_s| Vec::new()
 );
 document!(
     PaymentRecord,

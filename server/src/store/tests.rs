@@ -128,6 +128,8 @@ pub async fn scope(store: &Store) -> Scope {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
         draft_seconds: crate::merchant::DRAFT_SECONDS,
+        numbering: crate::merchant::InvoiceNumbering::default(),
+        invoice_prefix: None,
         created: Timestamp(1_700_000_000),
     };
     let mut tx = store.begin().await.unwrap();

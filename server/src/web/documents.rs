@@ -11,7 +11,7 @@ use super::Web;
 use super::notice::Notice;
 use super::request::Setting;
 use super::visit::{Seen, viewer};
-use crate::document::{InvoiceDocument, invoice_pdf as make_pdf};
+use crate::document::{DocumentError, InvoiceDocument, invoice_pdf as make_pdf};
 use crate::service::portal::PortalService;
 
 /// `GET /portal/invoices/{id}/pdf`: one of the visitor's invoices as a document, in their language.
@@ -38,21 +38,30 @@ pub async fn invoice_pdf(
         }
         Err(_) => return broken(),
     };
-    let name = file_name(page.invoice.number.as_deref().unwrap_or(id.as_str()));
     let theme = seen.merchant.theme.clone();
-    // Laying out takes long enough to hold up others on this thread.
-    let made = tokio::task::spawn_blocking(move || {
+    let number = page.invoice.number.clone();
+    let number = number.unwrap_or_else(|| id.to_string());
+    pdf_of(&number, move || {
         make_pdf(&InvoiceDocument {
             invoice: &page.invoice,
             seller: &page.seller,
             display_name: &theme.display_name,
             words,
             brand: theme.brand,
+            takes_back: None,
         })
-    });
-    match made.await {
+    })
+    .await
+}
+
+/// Answers with a document that is laid out off this thread: it takes long enough to hold up others.
+pub(super) async fn pdf_of(
+    number: &str,
+    make: impl FnOnce() -> Result<Vec<u8>, DocumentError> + Send + 'static,
+) -> Response {
+    match tokio::task::spawn_blocking(make).await {
         Ok(Ok(pdf)) => {
-            let disposition = format!("attachment; filename=\"{name}\"");
+            let disposition = format!("attachment; filename=\"{}\"", file_name(number));
             let headers = [
                 (header::CONTENT_TYPE, "application/pdf".to_owned()),
                 (header::CONTENT_DISPOSITION, disposition),
@@ -60,17 +69,17 @@ pub async fn invoice_pdf(
             (headers, pdf).into_response()
         }
         Ok(Err(error)) => {
-            tracing::error!(%error, invoice = %id, "an invoice can't be laid out");
+            tracing::error!(%error, number, "a document can't be laid out");
             broken()
         }
         Err(error) => {
-            tracing::error!(%error, invoice = %id, "laying out an invoice panicked");
+            tracing::error!(%error, number, "laying out a document panicked");
             broken()
         }
     }
 }
 
-fn broken() -> Response {
+pub(super) fn broken() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, Notice::Broken).into_response()
 }
 

@@ -346,6 +346,9 @@ pub fn invoice() -> Invoice {
         attempt_count: 1,
         due_date: None,
         default_payment_method: None,
+        from_invoice: None,
+        latest_revision: None,
+        seller_tax_ids: vec![],
         payment_intent: None,
         attached: vec![],
         last_payment_error: Some(Decline {

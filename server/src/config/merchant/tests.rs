@@ -35,6 +35,8 @@ fn merchant() -> Merchant {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
         draft_seconds: crate::merchant::DRAFT_SECONDS,
+        numbering: crate::merchant::InvoiceNumbering::default(),
+        invoice_prefix: None,
         created: Timestamp(0),
     }
 }

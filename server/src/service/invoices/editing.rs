@@ -4,7 +4,7 @@ use perennial::id::{InvoiceId, InvoiceItemId, InvoiceLineId};
 use perennial::invoice::{Invoice, InvoiceItem, Line};
 
 use super::lines::LineInput;
-use super::manual::{AddedLine, LinesChange, inherited};
+use super::manual::{AddedLine, LinesChange};
 use crate::service::booking::{Booking, Edit};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
@@ -58,6 +58,7 @@ impl Engine {
             .await?;
         let standing = self.items_of(scope, &books.invoice).await?;
         let mut items = Items::default();
+        let mut gone = Vec::new();
         let invoice = &mut *books.invoice;
         match change {
             LinesChange::Add(lines) => {
@@ -80,7 +81,11 @@ impl Engine {
                 for (wanted, input) in lines {
                     let currency = invoice.currency;
                     let line = line_of(invoice, wanted, &input.path)?;
+                    let before = line.discounts.clone();
                     found.write(self, line, input, currency)?;
+                    if line.discounts != before {
+                        gone.extend(before);
+                    }
                     let mut theirs = standing.iter().filter(|item| behind(item, line)).cloned();
                     if let Some(mut item) = theirs.next() {
                         item.line = line.clone();
@@ -91,6 +96,7 @@ impl Engine {
             LinesChange::Remove(lines) => {
                 for (wanted, delete) in lines {
                     let line = line_of(invoice, wanted, "lines")?.clone();
+                    gone.extend(line.discounts.iter().cloned());
                     invoice.lines.retain(|own| own.id != *wanted);
                     let mut theirs = standing.iter().filter(|item| behind(item, &line)).cloned();
                     if let Some(mut item) = theirs.next() {
@@ -105,9 +111,9 @@ impl Engine {
                 }
             }
         }
-        let inherited = inherited(&books.customer, books.subscription.as_deref());
-        let now = self.now();
-        books.invoice.reprice(&books.customer, &inherited, now)?;
+        books.invoice.forget_discounts(&gone);
+        let (own, now) = (books.subscription.as_deref(), self.now());
+        books.invoice.reprice(&books.customer, own, now)?;
         let mut booking = Booking::begin(self, scope).await?;
         booking.save(&mut books.invoice).await?;
         booking.insert_all(items.made).await?;
@@ -269,9 +275,8 @@ impl Engine {
                     return Err(Refused::invalid("invoice", message));
                 }
                 let item = self.put_on(&mut books.invoice, line);
-                let inherited = inherited(&books.customer, books.subscription.as_deref());
-                let now = self.now();
-                books.invoice.reprice(&books.customer, &inherited, now)?;
+                let (own, now) = (books.subscription.as_deref(), self.now());
+                books.invoice.reprice(&books.customer, own, now)?;
                 booking.save(&mut books.invoice).await?;
                 item
             }
@@ -358,6 +363,7 @@ impl Engine {
         }
         if let Some(books) = &mut books {
             let invoice = &mut *books.invoice;
+            invoice.forget_discounts(&item.before().line.discounts);
             match input {
                 Some(_) => {
                     for line in invoice.lines.iter_mut().filter(|line| behind(&item, line)) {
@@ -369,9 +375,8 @@ impl Engine {
                 }
                 None => invoice.lines.retain(|line| !behind(&item, line)),
             }
-            let inherited = inherited(&books.customer, books.subscription.as_deref());
-            let now = self.now();
-            books.invoice.reprice(&books.customer, &inherited, now)?;
+            let (own, now) = (books.subscription.as_deref(), self.now());
+            books.invoice.reprice(&books.customer, own, now)?;
         }
         let mut booking = Booking::begin(self, scope).await?;
         if let Some(books) = &mut books {

@@ -12,7 +12,8 @@ use perennial::metadata::{Metadata, MetadataChange};
 use perennial::ratio::Ratio;
 use perennial::tax::{self, TaxRate};
 
-use crate::service::choices::{Asked, Choices, DiscountChoice, Recipient};
+use crate::service::catalog::NewPrice;
+use crate::service::choices::{Asked, Choices, DiscountChoice, PriceChoice, Recipient};
 use crate::service::{Engine, Refused};
 use crate::store::document::Stored;
 use crate::store::{Scope, nouns};
@@ -29,6 +30,8 @@ pub struct LineInput {
     pub amount_minor: Option<i64>,
     /// A one-time price.
     pub price: Option<PriceId>,
+    /// A one-time price that is made for it: Stripe's `price_data`.
+    pub price_data: Option<Box<NewPrice>>,
     /// Minor units for one unit.
     pub unit_amount: Option<Decimal12>,
     /// Units; 1 without.
@@ -90,8 +93,12 @@ impl Engine {
             .iter()
             .flat_map(|own| own.discounts.iter().flatten())
             .chain(discounts);
+        let made: Vec<PriceChoice> = lines
+            .iter()
+            .filter_map(|own| own.price_data.clone().map(PriceChoice::Made))
+            .collect();
         let asked = Asked {
-            prices: Vec::new(),
+            prices: made.iter().collect(),
             rates: own_rates.collect(),
             discounts: own_discounts.collect(),
         };
@@ -109,6 +116,9 @@ impl Engine {
 impl Materials {
     /// The currency of the price that a line names.
     pub(crate) fn currency_of(&self, input: &LineInput) -> Option<Currency> {
+        if let Some(made) = &input.price_data {
+            return Some(made.currency);
+        }
         let price = input.price.as_ref()?;
         Some(self.prices.get(price.as_str())?.currency)
     }
@@ -154,8 +164,10 @@ impl Materials {
             invoice_item: None,
             metadata: Metadata::default(),
         };
-        if input.amount_minor.is_none() && input.price.is_none() && input.unit_amount.is_none() {
-            let message = "You must pass one of amount, pricing[price] or unit_amount_decimal.";
+        let priced = input.price.is_some() || input.price_data.is_some();
+        if input.amount_minor.is_none() && !priced && input.unit_amount.is_none() {
+            let message = "You must pass one of amount, pricing[price], price_data or \
+                           unit_amount_decimal.";
             return Err(Refused::Invalid {
                 param: input.param("amount"),
                 code: Some("parameter_missing"),
@@ -176,7 +188,7 @@ impl Materials {
         input: &LineInput,
         currency: Currency,
     ) -> Result<(), Refused> {
-        let priced = self.amounts(line, input, currency)?;
+        let priced = self.amounts(engine, line, input, currency)?;
         if let Some(description) = &input.description {
             line.description = description.clone().unwrap_or_default();
         } else if line.description.is_empty()
@@ -220,7 +232,8 @@ impl Materials {
 
     /// Sets what a line comes to; answers with the price's tax behaviour, if a price says it.
     fn amounts(
-        &self,
+        &mut self,
+        engine: &Engine,
         line: &mut Line,
         input: &LineInput,
         currency: Currency,
@@ -232,6 +245,17 @@ impl Materials {
         let quantity = line.quantity.unwrap_or(1);
         if let Some(id) = &input.price {
             return self.by_price(line, input, id, currency).map(Some);
+        }
+        if let Some(made) = &input.price_data {
+            if made.currency != currency {
+                let param = input.param("price_data[currency]");
+                let message = format!("The price is in {}, not in {currency}.", made.currency);
+                return Err(Refused::invalid(param, message));
+            }
+            let choice = PriceChoice::Made(made.clone());
+            let price = self.choices.price(engine, &choice, &input.path)?;
+            set_price(line, &price)?;
+            return Ok(Some(price.tax_behavior));
         }
         if let Some(unit) = input.unit_amount {
             line.unit_amount = Some(unit);
@@ -292,15 +316,21 @@ impl Materials {
             let message = format!("The price is in {}, not in {currency}.", price.currency);
             return Err(Refused::invalid(param, message));
         }
-        let quantity = line.quantity.unwrap_or(1);
-        let amount = price.pricing.amount_minor(quantity);
-        line.amount_minor = amount.map_err(|_| Refused::TooLarge)?;
-        line.unit_amount = price.pricing.unit_amount();
-        line.price = Some(price.id.clone());
-        line.product = Some(price.product.clone());
-        line.product_name = Some(price.product_name.clone());
+        set_price(line, price)?;
         Ok(price.tax_behavior)
     }
+}
+
+/// Sets what a line comes to by a price.
+fn set_price(line: &mut Line, price: &Price) -> Result<(), Refused> {
+    let quantity = line.quantity.unwrap_or(1);
+    let amount = price.pricing.amount_minor(quantity);
+    line.amount_minor = amount.map_err(|_| Refused::TooLarge)?;
+    line.unit_amount = price.pricing.unit_amount();
+    line.price = Some(price.id.clone());
+    line.product = Some(price.product.clone());
+    line.product_name = Some(price.product_name.clone());
+    Ok(())
 }
 
 /// A unit amount times a quantity, rounded half up as prices are.

@@ -3,8 +3,8 @@
 use perennial::calendar::Timestamp;
 use perennial::currency::Currency;
 use perennial::customer::Customer;
-use perennial::discount::{self, Discount};
-use perennial::id::{CustomerId, InvoiceId, PaymentMethodId, SubscriptionId, TaxRateId};
+use perennial::discount;
+use perennial::id::{CustomerId, InvoiceId, PaymentMethodId, SubscriptionId, TaxIdId, TaxRateId};
 use perennial::invoice::{
     BillingReason, CUSTOM_FIELDS_MAX, CustomField, Draft, Invoice, InvoiceItem, InvoiceStatus,
     draft,
@@ -29,14 +29,16 @@ const STATEMENT_CHARS_MAX: usize = 22;
 /// A new invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewInvoice {
-    /// Who owes.
-    pub customer: CustomerId,
+    /// Who owes; without one, the customer of the invoice that it replaces.
+    pub customer: Option<CustomerId>,
     /// Whose waiting items it is for; without one, the items of no subscription.
     pub subscription: Option<SubscriptionId>,
     /// Of all amounts; the customer's without.
     pub currency: Option<Currency>,
     /// Whether it takes up the items that wait.
     pub include_pending: bool,
+    /// The final invoice that it is to replace.
+    pub from_invoice: Option<InvoiceId>,
     /// Everything else.
     pub rest: InvoiceUpdate,
 }
@@ -68,6 +70,8 @@ pub struct InvoiceUpdate {
     pub footer: Option<Option<String>>,
     /// Printed in the head.
     pub custom_fields: Option<Vec<CustomField>>,
+    /// The merchant's tax registrations that stand on it; an inner `None` prints the usual one.
+    pub account_tax_ids: Option<Option<Vec<TaxIdId>>>,
     /// Its number, instead of the customer's next.
     pub number: Option<Option<String>>,
     /// What stands on the bank statement.
@@ -93,6 +97,7 @@ impl InvoiceUpdate {
             ("description", self.description.is_some()),
             ("footer", self.footer.is_some()),
             ("custom_fields", self.custom_fields.is_some()),
+            ("account_tax_ids", self.account_tax_ids.is_some()),
             ("number", self.number.is_some()),
             ("statement_descriptor", self.statement_descriptor.is_some()),
         ];
@@ -115,7 +120,10 @@ impl Engine {
         new: NewInvoice,
     ) -> Result<Stored<Invoice>, Refused> {
         let new = &new;
-        self.retrying(|| self.create_invoice_once(scope, new)).await
+        match &new.from_invoice {
+            Some(from) => self.retrying(|| self.revise_once(scope, from, new)).await,
+            None => self.retrying(|| self.create_invoice_once(scope, new)).await,
+        }
     }
 
     async fn create_invoice_once(
@@ -124,7 +132,12 @@ impl Engine {
         new: &NewInvoice,
     ) -> Result<Stored<Invoice>, Refused> {
         let now = self.now();
-        let mut customer = Edit::of(self.billable(scope, &new.customer).await?);
+        let customer = new.customer.as_ref().ok_or_else(|| Refused::Invalid {
+            param: "customer".to_owned(),
+            code: Some("parameter_missing"),
+            message: "Missing required param: customer.".to_owned(),
+        })?;
+        let mut customer = Edit::of(self.billable(scope, customer).await?);
         let subscription = match &new.subscription {
             Some(id) => {
                 let own: Stored<Subscription> =
@@ -169,8 +182,7 @@ impl Engine {
         let mut redeemed = self
             .set_terms(scope, &mut invoice, &customer, &new.rest)
             .await?;
-        let inherited = inherited(&customer, subscription.as_deref());
-        invoice.reprice(&customer, &inherited, now)?;
+        invoice.reprice(&customer, subscription.as_deref(), now)?;
         let taken: Vec<_> = invoice
             .lines
             .iter()
@@ -203,7 +215,7 @@ impl Engine {
     }
 
     /// Sets what a request says on an invoice, apart from its lines.
-    async fn set_terms(
+    pub(super) async fn set_terms(
         &self,
         scope: &Scope,
         invoice: &mut Invoice,
@@ -229,7 +241,11 @@ impl Engine {
                     .map_err(|error| Refused::invalid("discounts", error.to_string()))?;
                 invoice.own_discounts = Some(given);
             }
-            Some(None) => invoice.own_discounts = None,
+            Some(None) => {
+                // Those that it was given go; what its customer or subscription has comes back.
+                let given = invoice.own_discounts.take().unwrap_or_default();
+                invoice.forget_discounts(&given);
+            }
             None => {}
         }
         if let Some(method) = &update.default_payment_method {
@@ -238,13 +254,40 @@ impl Engine {
             }
             invoice.default_payment_method.clone_from(method);
         }
+        if let Some(ids) = &update.account_tax_ids {
+            let ids = ids.as_deref().unwrap_or_default();
+            invoice.seller_tax_ids = self.own_tax_ids(scope, ids).await?;
+        }
         set_texts(invoice, update)?;
+        self.free_number(scope, customer, update).await?;
         let draft_seconds = match update.auto_advance {
             Some(true) => self.merchant(scope).await?.draft_seconds,
             _ => 0,
         };
         set_times(invoice, update, draft_seconds, now)?;
         Ok(found.choices)
+    }
+
+    /// Refuses a number that one of the sequences will come to: it would stop there.
+    async fn free_number(
+        &self,
+        scope: &Scope,
+        customer: &Customer,
+        update: &InvoiceUpdate,
+    ) -> Result<(), Refused> {
+        let Some(Some(number)) = &update.number else {
+            return Ok(());
+        };
+        let Some((prefix, rest)) = number.rsplit_once('-') else {
+            return Ok(());
+        };
+        let counted = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
+        let account = self.merchant(scope).await?.number_prefix();
+        if counted && (prefix == customer.invoice_prefix || prefix == account) {
+            let message = "Numbers with this prefix are given by the sequence; choose another one.";
+            return Err(Refused::invalid("number", message));
+        }
+        Ok(())
     }
 
     /// Changes an invoice: anything about a draft; of a final one its keys, its payment method and
@@ -282,9 +325,8 @@ impl Engine {
             .set_terms(scope, &mut books.invoice, &books.customer, update)
             .await?;
         if draft {
-            let inherited = inherited(&books.customer, books.subscription.as_deref());
-            let now = self.now();
-            books.invoice.reprice(&books.customer, &inherited, now)?;
+            let (own, now) = (books.subscription.as_deref(), self.now());
+            books.invoice.reprice(&books.customer, own, now)?;
         }
         let mut booking = Booking::begin(self, scope).await?;
         booking.save(&mut books.invoice).await?;
@@ -344,14 +386,6 @@ impl Engine {
             .collect();
         let mut connection = self.store.read().await?;
         Ok(crate::store::document::load_many(&mut connection, scope, &ids).await?)
-    }
-}
-
-/// The discounts of an invoice that has none of its own.
-pub(crate) fn inherited(customer: &Customer, subscription: Option<&Subscription>) -> Vec<Discount> {
-    match subscription {
-        Some(own) => own.effective_discounts(customer).to_vec(),
-        None => customer.discount.iter().cloned().collect(),
     }
 }
 

@@ -437,6 +437,7 @@ async fn enclose(invoice: Invoice, merchant: &Merchant, words: Words) -> Result<
             display_name: &theme.display_name,
             words,
             brand: theme.brand,
+            takes_back: None,
         })
     });
     match made.await {

@@ -132,7 +132,9 @@ impl Engine {
                 None => Collect::Later,
             };
             let own = Some(&mut *subscription);
-            issued = Some(self.issue(invoice, &mut customer, own, method.as_deref(), collect)?);
+            let method = method.as_deref();
+            let made = self.issue(scope, invoice, &mut customer, own, method, collect);
+            issued = Some(made.await?);
         }
         let mut stopped = self
             .stopped_with(scope, &subscription, invoice.as_ref())

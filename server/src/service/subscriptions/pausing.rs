@@ -198,13 +198,9 @@ impl Engine {
             None => Collect::Later,
         };
         let own = Some(&mut *ground.subscription);
-        self.issue(
-            invoice,
-            &mut ground.customer,
-            own,
-            method.as_deref(),
-            collect,
-        )
+        let (customer, method) = (&mut ground.customer, method.as_deref());
+        self.issue(scope, invoice, customer, own, method, collect)
+            .await
     }
 
     /// Lets a paused subscription go on, and charges what that brings.
@@ -318,7 +314,9 @@ impl Engine {
             None => Collect::Later,
         };
         let own = Some(&mut *ground.subscription);
-        let issued = self.issue(invoice, &mut ground.customer, own, method, collect)?;
+        let customer = &mut ground.customer;
+        let issued = self.issue(scope, invoice, customer, own, method, collect);
+        let issued = issued.await?;
         let waits = method.is_none() || resume.payment == ResumePayment::OnSuccess;
         if waits && invoice.status == InvoiceStatus::Open {
             let before = ground.subscription.before().clone();

@@ -24,10 +24,11 @@ const DAY: i64 = 86_400;
 pub(super) async fn drafted(world: &World, customer: &CustomerId, minor: i64) -> InvoiceId {
     let (engine, scope) = (&world.engine, &world.scope);
     let new = NewInvoice {
-        customer: customer.clone(),
+        customer: Some(customer.clone()),
         subscription: None,
         currency: Some(Currency::USD),
         include_pending: false,
+        from_invoice: None,
         rest: InvoiceUpdate::default(),
     };
     let id = engine.create_invoice(scope, new).await.unwrap().value.id;
@@ -110,6 +111,82 @@ async fn numbers_have_no_gap_however_many_write_at_once() {
         }
         numbers.sort_unstable();
         assert_eq!(numbers, (1..=12).collect::<Vec<u32>>());
+        holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_merchants_numbers_have_no_gap_however_many_write_at_once() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let change = |own: &mut crate::merchant::Merchant| {
+            own.numbering = crate::merchant::InvoiceNumbering::Account;
+            own.invoice_prefix = Some("HALDEN".to_owned());
+            own.draft_seconds = 0;
+        };
+        let id = world.scope.merchant.clone();
+        world.engine.update_merchant(&id, change).await.unwrap();
+        let price = world
+            .price(2_000, perennial::calendar::Cadence::MONTHLY)
+            .await;
+        let mut drafts = Vec::new();
+        let mut customers = Vec::new();
+        for minor in 1..=6 {
+            let customer = world.customer_with("pm_card_visa").await;
+            world.subscribe(&customer, &price).await;
+            for part in 1..=4 {
+                drafts.push(drafted(&world, &customer, minor * 100 + part * 1_000).await);
+            }
+            customers.push(customer);
+        }
+        // Renewals in batches at the same time as invoices by hand, by two processes.
+        let mut other = world.engine.clone();
+        other.numbering = std::sync::Arc::default();
+        world.clock.advance_to(after(world.engine.now(), 31 * DAY));
+        let writers = drafts.iter().enumerate().map(|(index, id)| {
+            let engine = match index % 2 {
+                0 => world.engine.clone(),
+                _ => other.clone(),
+            };
+            let (scope, id) = (world.scope.clone(), id.clone());
+            tokio::spawn(async move {
+                loop {
+                    match engine.finalize_invoice(&scope, &id).await {
+                        Err(Refused::Busy) => {}
+                        other => return other,
+                    }
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        world.sweep().await;
+        for writer in writers {
+            writer.await.unwrap().unwrap();
+        }
+        world.live_until(after(world.engine.now(), DAY)).await;
+        let mut numbers: Vec<u32> = Vec::new();
+        for customer in &customers {
+            for invoice in world.invoices(customer).await {
+                let number = invoice.number.clone().unwrap();
+                let (prefix, count) = number.split_once('-').unwrap();
+                assert_eq!(prefix, "HALDEN");
+                numbers.push(count.parse().unwrap());
+            }
+            assert_eq!(world.find_customer(customer).await.next_invoice_sequence, 1);
+        }
+        numbers.sort_unstable();
+        // A first invoice, four by hand and a renewal for each.
+        assert_eq!(numbers, (1..=36).collect::<Vec<u32>>());
+        // What is voided keeps its number.
+        let (engine, scope) = (&world.engine, &world.scope);
+        let last = drafted(&world, &customers[0], 700).await;
+        engine.finalize_invoice(scope, &last).await.unwrap();
+        let void = engine.void_invoice(scope, &last).await.unwrap();
+        assert_eq!(void.number.as_deref(), Some("HALDEN-0037"));
+        let next = drafted(&world, &customers[1], 700).await;
+        let next = engine.finalize_invoice(scope, &next).await.unwrap();
+        assert_eq!(next.number.as_deref(), Some("HALDEN-0038"));
         holds(&world).await;
     })
     .await;

@@ -1,0 +1,184 @@
+//! Single documents by their links, without signing in: an invoice's page with a button that pays it,
+//! and the PDF of an invoice or a credit note.
+
+use app::locale::Words;
+use app::portal::refused::Statement;
+use app::ui::{Button, ButtonKind, Glyph};
+use axum::Extension;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use perennial::invoice::InvoiceStatus;
+use perennial::money::Money;
+
+use super::Web;
+use super::documents::{broken, pdf_of};
+use super::notice::{self, Notice};
+use super::request::Setting;
+use super::style::{Brand, name_of};
+use crate::document::{DocumentError, InvoiceDocument, credit_note_pdf, invoice_pdf};
+use crate::service::links::Opened;
+use crate::service::payments::PaymentResult;
+use crate::service::portal::seller;
+
+/// Merchant, mode, document and proof.
+type Named = (String, String, String, String);
+
+async fn opened(web: &Web, named: &Named, setting: &Setting) -> Result<Opened, Response> {
+    let (merchant, mode, document, proof) = named;
+    let found = web
+        .engine
+        .open_document(merchant, mode, document, proof)
+        .await;
+    match found {
+        Ok(Some(opened)) => {
+            setting.learn(Brand::of(&web.themes, &opened.merchant, None), None);
+            Ok(opened)
+        }
+        Ok(None) => Err((StatusCode::NOT_FOUND, Notice::NotFound).into_response()),
+        Err(error) => {
+            tracing::error!(%error, "the document of a link can't be read");
+            Err(broken())
+        }
+    }
+}
+
+/// `GET /i/{merchant}/{mode}/{document}/{proof}`: what an invoice asks for, and a way to pay it.
+pub async fn show(
+    State(web): State<Web>,
+    Path(named): Path<Named>,
+    OriginalUri(uri): OriginalUri,
+    Extension(setting): Extension<Setting>,
+) -> Response {
+    match opened(&web, &named, &setting).await {
+        Ok(opened) if opened.note.is_none() => page(&opened, &setting, uri.path(), None),
+        Ok(_) => (StatusCode::NOT_FOUND, Notice::NotFound).into_response(),
+        Err(response) => response,
+    }
+}
+
+/// `POST /i/{merchant}/{mode}/{document}/{proof}`: pays it.
+pub async fn pay(
+    State(web): State<Web>,
+    Path(named): Path<Named>,
+    OriginalUri(uri): OriginalUri,
+    Extension(setting): Extension<Setting>,
+) -> Response {
+    let opened = match opened(&web, &named, &setting).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let words = setting.locale().words();
+    let said = match web.engine.pay_by_link(&opened).await {
+        Ok(PaymentResult::RequiresAction { challenge_url, .. }) => {
+            return Redirect::to(&challenge_url).into_response();
+        }
+        Ok(PaymentResult::Paid { .. }) => return Redirect::to(uri.path()).into_response(),
+        Ok(PaymentResult::Declined { .. }) => words.hosted_declined(),
+        Ok(PaymentResult::Unknown { .. }) => words.hosted_waiting(),
+        // Somebody else paid it, or it has no card any more: the page says what is so now.
+        Err(crate::service::Refused::State { .. }) => {
+            return Redirect::to(uri.path()).into_response();
+        }
+        Err(error) => {
+            tracing::error!(%error, "an invoice could not be paid by its link");
+            return broken();
+        }
+    };
+    page(&opened, &setting, uri.path(), Some(said))
+}
+
+/// `GET /i/{merchant}/{mode}/{document}/{proof}/pdf`.
+pub async fn pdf(
+    State(web): State<Web>,
+    Path(named): Path<Named>,
+    Extension(setting): Extension<Setting>,
+) -> Response {
+    let opened = match opened(&web, &named, &setting).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let words = setting.locale().words();
+    let number = match &opened.note {
+        Some(note) => note.number.clone(),
+        None => opened.invoice.number.clone().unwrap_or_default(),
+    };
+    pdf_of(&number, move || lay_out(&opened, words)).await
+}
+
+/// The document of a link as PDF.
+fn lay_out(opened: &Opened, words: Words) -> Result<Vec<u8>, DocumentError> {
+    let document = InvoiceDocument {
+        invoice: &opened.invoice,
+        seller: &seller(&opened.merchant),
+        display_name: &opened.merchant.theme.display_name,
+        words,
+        brand: opened.merchant.theme.brand,
+        takes_back: None,
+    };
+    match &opened.note {
+        Some(note) => credit_note_pdf(note, &document),
+        None => invoice_pdf(&document),
+    }
+}
+
+/// What an invoice means for the reader.
+fn says(opened: &Opened, words: Words) -> (String, Glyph) {
+    let invoice = &opened.invoice;
+    let money = |minor: i64| words.money(Money::new(minor, invoice.currency));
+    let rest = money(invoice.amount_remaining_minor());
+    let merchant = name_of(&opened.merchant);
+    match (invoice.status, invoice.due_date) {
+        (InvoiceStatus::Void, _) => (words.hosted_void().to_owned(), Glyph::Check),
+        (InvoiceStatus::Paid, _) if invoice.amount_paid_minor > 0 => (
+            words.hosted_paid(&money(invoice.amount_paid_minor)),
+            Glyph::Check,
+        ),
+        _ if !opened.is_payable() => (words.hosted_nothing().to_owned(), Glyph::Check),
+        (_, Some(due)) => {
+            let date = words.date(due);
+            (words.hosted_to_pay_by(merchant, &rest, &date), Glyph::Clock)
+        }
+        (_, None) => (words.hosted_to_pay(merchant, &rest), Glyph::Clock),
+    }
+}
+
+fn page(opened: &Opened, setting: &Setting, path: &str, said: Option<&'static str>) -> Response {
+    let words = setting.locale().words();
+    let invoice = &opened.invoice;
+    let title = words.hosted_title(invoice.number.as_deref().unwrap_or_default());
+    let (text, glyph) = says(opened, words);
+    let text = match said {
+        Some(said) => format!("{said} {text}"),
+        None => text,
+    };
+    let rest = words.money(Money::new(
+        invoice.amount_remaining_minor(),
+        invoice.currency,
+    ));
+    let button = opened
+        .card
+        .as_ref()
+        .map(|card| words.hosted_pay(&rest, &card.last4));
+    let file = format!("{path}/pdf");
+    let head = title.clone();
+    notice::whole_page(StatusCode::OK, setting.brand(), words, &head, || {
+        let button = button.map(|text| {
+            view! {
+                <form method="post">
+                    <Button kind=ButtonKind::Primary submit=true>{text}</Button>
+                </form>
+            }
+        });
+        view! {
+            <main id="content">
+                <Statement glyph=glyph title=title detail=text>
+                    {button}
+                    <p><a href=file>{words.hosted_download()}</a></p>
+                </Statement>
+            </main>
+        }
+        .to_html()
+    })
+}
