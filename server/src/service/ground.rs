@@ -117,6 +117,16 @@ impl Ground {
         self.inner().turn = Some(held);
     }
 
+    fn end_turn(&self) -> Option<Held> {
+        let mut inner = self.inner();
+        let turn = inner.turn.take();
+        if turn.is_some() {
+            let own = TypeId::of::<Sequence>();
+            inner.rows.retain(|(kind, _), _| *kind != own);
+        }
+        turn
+    }
+
     /// Takes in what a decision wrote.
     pub(crate) fn absorb(&self, writes: Writes, wholes: Wholes, shadows: Vec<Shadow>) {
         let mut inner = self.inner();
@@ -149,19 +159,15 @@ impl Ground {
     /// When it was not kept; the ground is of no use any more then.
     pub(crate) async fn commit(&self, engine: &Engine) -> Result<(), Refused> {
         let writes = std::mem::replace(&mut self.inner().writes, Writes::new(&self.scope));
+        // Ends with this function, whatever comes of it: others take numbers then, so where the sequence
+        // stands is read again.
+        let _turn = self.end_turn();
         if writes.is_empty() {
             return Ok(());
         }
         let mut tx = engine.store.begin().await?;
         writes.write(&engine.store, tx.connection()).await?;
         tx.commit().await?;
-        // Others may take numbers now, so where the sequence stands is read again.
-        let mut inner = self.inner();
-        if inner.turn.take().is_some() {
-            let own = TypeId::of::<Sequence>();
-            inner.rows.retain(|(kind, _), _| *kind != own);
-        }
-        drop(inner);
         engine.ring_for_mail();
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::store::{Scope, StoreError};
 /// What belongs to a customer: the prefix of its ids, and the table whose column `customer` says to
 /// whom. A longer prefix stands before a shorter one that it begins with. A test compares this with
 /// the tables that have such a column.
-const HOLDINGS: [(&str, &str); 13] = [
+const HOLDINGS: [(&str, &str); 14] = [
     // Before `sub_`, which it begins with.
     ("sub_sched_", "subscription_schedule"),
     ("sub_", "subscription"),
