@@ -2,7 +2,7 @@
 //! none of the code that made them.
 //!
 //! Time of an item is *billed* by lines for periods and rests of periods, *given back* by credits,
-//! and *explained* by trials and by invoices that were voided. What is billed twice without having
+//! and *explained* by trials, by pauses, and by invoices that were voided. What is billed twice without having
 //! been given back, and whole periods that nothing bills, are problems. A merchant may choose to
 //! restart a period without giving anything back (`proration_behavior` none), to start or resume in
 //! the middle of one, and to add items for free until the next period; that is no problem.
@@ -142,9 +142,12 @@ fn time_once(
         .filter_map(|own| Some((own.effect()?, own)))
         .filter(|(_, own)| own.line.period.start < own.line.period.end)
         .collect();
+    let lines = cut_by_trials(lines);
+    let still = stood_still(subscription);
     let mut moments: Vec<Timestamp> = lines
         .iter()
         .flat_map(|(_, own)| [own.line.period.start, own.line.period.end])
+        .chain(still.iter().flat_map(|pause| [pause.start, pause.end]))
         .chain(item.map(|item| item.current_period.end))
         .collect();
     moments.sort_unstable();
@@ -168,7 +171,7 @@ fn time_once(
         };
         let fault = match twice(&open) {
             Some(invoices) => Some(Fault::Twice(invoices)),
-            None if open.is_empty() => {
+            None if open.is_empty() && !paused(&still, period) => {
                 let last = waiting.peek().is_none();
                 missed(subscription, item, period, last).then_some(Fault::Never)
             }
@@ -182,6 +185,42 @@ fn time_once(
             });
         }
     }
+}
+
+/// A period that a trial cut short while it ran does not stand alone any more: the merchant may have
+/// given nothing back for it.
+fn cut_by_trials<'a, 'b>(lines: Vec<(Effect, &'a Billing<'b>)>) -> Vec<(Effect, &'a Billing<'b>)> {
+    let trials: Vec<Timestamp> = lines
+        .iter()
+        .filter(|(_, own)| own.line.kind == LineKind::Trial)
+        .map(|(_, own)| own.line.period.start)
+        .collect();
+    let cut = |period: Period| {
+        trials
+            .iter()
+            .any(|at| period.start < *at && *at < period.end)
+    };
+    let told = lines.into_iter().map(|(effect, own)| match effect {
+        Effect::BillsAlone if cut(own.line.period) => (Effect::Bills, own),
+        effect => (effect, own),
+    });
+    told.collect()
+}
+
+/// The pauses of a subscription, with the one that goes on.
+fn stood_still(subscription: &Subscription) -> Vec<Period> {
+    let running = subscription.paused.as_ref().map(|pause| Period {
+        start: pause.at,
+        end: Timestamp::MAX,
+    });
+    let over = subscription.stood_still.iter().copied();
+    over.chain(running).collect()
+}
+
+fn paused(still: &[Period], time: Period) -> bool {
+    still
+        .iter()
+        .any(|pause| pause.start <= time.start && time.end <= pause.end)
 }
 
 /// The invoices that bill the same time on the same terms, where it was not given back.

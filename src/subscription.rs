@@ -11,6 +11,7 @@ mod phases;
 mod refusal;
 mod renew;
 mod state;
+mod threshold;
 
 pub use cancel::{CancelNow, CanceledNow};
 pub(crate) use change::restarted;
@@ -19,7 +20,7 @@ pub(crate) use create::trial_line;
 pub use create::{Anchor, Created, Creation, NewItem, TRIAL_SECONDS_MAX};
 pub use due::Due;
 pub use pause::{
-    PauseReason, PauseTerms, Paused, RESUMPTION_SECONDS, ResumeTerms, Resuming, Stopped,
+    PauseReason, PauseTerms, Paused, RESUMPTION_SECONDS, ResumeTerms, Resuming, STILL_MAX, Stopped,
     UnusedTimeFrom,
 };
 pub use pending::{PENDING_UPDATE_SECONDS, PendingUpdate};
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::{AnchorConfig, Period, Timestamp};
 use crate::catalog::Price;
 use crate::currency::Currency;
+use crate::decimal::Decimal12;
 use crate::discount::Discount;
 use crate::id::{
     CustomerId, InvoiceId, PaymentMethodId, PriceId, ProductId, SubscriptionId, SubscriptionItemId,
@@ -105,6 +107,10 @@ pub struct Subscription {
     /// Why and since when it stands still, with [`Status::Paused`].
     #[serde(default)]
     pub paused: Option<Paused>,
+    /// Time in which nothing was billed, oldest first: pauses that are over, each with what was left
+    /// of its period where the merchant gave that away when it went on. At most [`STILL_MAX`].
+    #[serde(default)]
+    pub stood_still: Vec<Period>,
     /// The billing day that the merchant asked for, where the anchor came from one.
     #[serde(default)]
     pub anchor_config: Option<AnchorConfig>,
@@ -155,6 +161,9 @@ pub struct Item {
     /// or got its price in mid-period.
     #[serde(default)]
     pub usage_from: Option<Timestamp>,
+    /// What was used, and billed early, in the running period before that: tiers go on from there.
+    #[serde(default)]
+    pub usage_before: Option<Decimal12>,
     /// Applied before the subscription's own.
     pub discounts: Vec<Discount>,
     /// Instead of the subscription's default rates.

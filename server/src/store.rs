@@ -22,6 +22,7 @@ pub mod patch;
 mod reader;
 pub mod retries;
 pub mod subscription_item;
+pub mod threshold;
 pub mod usage;
 mod writer;
 pub mod writes;

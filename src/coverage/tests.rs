@@ -38,7 +38,10 @@ type Row = (LineKind, i64, i64, BillingReason, bool);
 type Case<'a> = (&'a str, &'a [Row], i64, &'a [(i64, i64, bool)]);
 
 fn faults(rows: &[Row], until: i64) -> Vec<(i64, i64, bool)> {
-    let mut own = subscription();
+    faults_of(subscription(), rows, until)
+}
+
+fn faults_of(mut own: Subscription, rows: &[Row], until: i64) -> Vec<(i64, i64, bool)> {
     own.items[0].current_period.end = at(until);
     let lines: Vec<Line> = rows
         .iter()
@@ -133,6 +136,22 @@ fn periods_are_found_billed_twice_or_never() {
             &[],
         ),
         (
+            "a trial in mid-period that gave nothing back, as asked",
+            &[
+                first,
+                (Trial, 10, 20, SubscriptionUpdate, false),
+                (Recurring, 20, 48, SubscriptionCycle, false),
+            ],
+            48,
+            &[],
+        ),
+        (
+            "a renewal twice after a trial",
+            &[(Trial, 0, 31, SubscriptionCreate, false), second, second],
+            59,
+            &[(31, 59, true)],
+        ),
+        (
             "a pause that ended within a period",
             &[first, (Recurring, 45, 76, SubscriptionCycle, false)],
             76,
@@ -148,4 +167,24 @@ fn periods_are_found_billed_twice_or_never() {
     for (name, rows, until, expected) in cases {
         assert_eq!(faults(rows, *until), *expected, "{name}");
     }
+}
+
+#[test]
+fn a_pause_explains_its_own_time_only() {
+    use BillingReason::{SubscriptionCreate, SubscriptionUpdate};
+    let rows = [
+        (LineKind::Recurring, 0, 31, SubscriptionCreate, false),
+        (LineKind::Recurring, 90, 120, SubscriptionUpdate, false),
+    ];
+    // February and March are missing.
+    assert_eq!(faults(&rows, 120), [(31, 90, false)]);
+    let mut paused = subscription();
+    let still = |from, until| Period {
+        start: at(from),
+        end: at(until),
+    };
+    paused.stood_still = vec![still(31, 90)];
+    assert_eq!(faults_of(paused.clone(), &rows, 120), []);
+    paused.stood_still = vec![still(31, 59)];
+    assert_eq!(faults_of(paused, &rows, 120), [(59, 90, false)]);
 }

@@ -74,6 +74,26 @@ impl Pricing {
     pub fn amount_minor_of(&self, quantity: Decimal12) -> Result<i64, PricingError> {
         Ok(self.exact_amount_of(quantity)?.half_up()?)
     }
+
+    /// What a quantity costs on top of one that is billed already: all together, less what the first
+    /// alone costs.
+    ///
+    /// # Errors
+    /// As [`Pricing::exact_amount_of`]; [`MoneyError::Overflow`] when the sum is out of range.
+    pub fn amount_minor_after(
+        &self,
+        before: Decimal12,
+        quantity: Decimal12,
+    ) -> Result<i64, PricingError> {
+        if before.is_zero() {
+            return self.amount_minor_of(quantity);
+        }
+        let sum = before.scaled().checked_add(quantity.scaled());
+        let sum = sum.and_then(|sum| Decimal12::from_scaled(sum).ok());
+        let all = self.amount_minor_of(sum.ok_or(MoneyError::Overflow)?)?;
+        let first = self.amount_minor_of(before)?;
+        Ok(all.checked_sub(first).ok_or(MoneyError::Overflow)?)
+    }
 }
 
 impl TransformQuantity {

@@ -7,9 +7,11 @@ use super::{
 use crate::calendar::{Cadence, Period, Timestamp};
 use crate::catalog::{Price, TaxBehavior};
 use crate::currency::Currency;
+use crate::decimal::Decimal12;
 use crate::discount;
 use crate::id::{PriceId, SubscriptionItemId};
 use crate::metadata::Metadata;
+use crate::pricing::PricingError;
 use crate::tax::{self, TaxRate};
 
 /// The largest quantity of an item.
@@ -195,6 +197,7 @@ pub(super) fn new_item(
         discounts: Vec::new(),
         tax_rates,
         usage_from: None,
+        usage_before: None,
         billed: Vec::new(),
         usage_gte: None,
         metadata: Metadata::default(),
@@ -241,6 +244,7 @@ fn set(
         item.quantity = u64::from(!price.is_metered());
         // Each price bills the usage of its own time.
         item.usage_from = price.is_metered().then_some(at);
+        item.usage_before = None;
     }
     if let Some(quantity) = quantity {
         item.quantity = quantity;
@@ -384,6 +388,15 @@ impl Item {
     pub fn usage_start(&self) -> Timestamp {
         let start = self.current_period.start;
         self.usage_from.map_or(start, |from| from.max(start))
+    }
+
+    /// What usage since [`Item::usage_start`] costs, in minor units.
+    ///
+    /// # Errors
+    /// When the amount can't be computed.
+    pub fn usage_amount_minor(&self, quantity: Decimal12) -> Result<i64, PricingError> {
+        let before = self.usage_before.unwrap_or(Decimal12::ZERO);
+        self.price.pricing.amount_minor_after(before, quantity)
     }
 
     /// How often it bills. Every item of a subscription has a recurring price.

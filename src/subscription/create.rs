@@ -380,6 +380,7 @@ fn standing(
         cancellation: None,
         pause_collection: None,
         paused: None,
+        stood_still: Vec::new(),
         anchor_config: match creation.anchor {
             Anchor::Config(config) => Some(config),
             Anchor::Start | Anchor::At(_) => None,

@@ -18,6 +18,9 @@ use crate::quote::waiting_items;
 /// How long a resumption's invoice may stay unpaid, in seconds (Stripe: 23 hours).
 pub const RESUMPTION_SECONDS: i64 = 23 * 3600;
 
+/// Pauses that a subscription remembers; of more, the oldest are forgotten.
+pub const STILL_MAX: usize = 1_000;
+
 /// Since when and why a subscription stands still.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paused {
@@ -242,7 +245,7 @@ impl Subscription {
             return Err(SubscriptionError::NotPaused);
         }
         let mut next = self.clone();
-        next.paused = None;
+        next.end_pause(now);
         let mut renewed = Renewed {
             at: now,
             invoice: None,
@@ -255,6 +258,7 @@ impl Subscription {
             for item in &mut next.items {
                 item.current_period = Period { start: now, end };
                 item.usage_from = None;
+                item.usage_before = None;
             }
             *self = next;
             return Ok((renewed, Vec::new()));
@@ -305,6 +309,19 @@ impl Subscription {
         Ok((renewed, left))
     }
 
+    /// Notes that a pause ends at `at`.
+    fn end_pause(&mut self, at: Timestamp) {
+        let Some(pause) = self.paused.take() else {
+            return;
+        };
+        self.stood_still.push(Period {
+            start: pause.at,
+            end: at.max(pause.at),
+        });
+        let over = self.stood_still.len().saturating_sub(STILL_MAX);
+        self.stood_still.drain(..over);
+    }
+
     /// Gives every item its period from `now` on, and bills it where nothing has paid for it yet.
     fn bill_rest(
         &mut self,
@@ -321,6 +338,7 @@ impl Subscription {
             let end = item.cadence()?.period_containing(anchor, now)?.end;
             item.current_period = Period { start: now, end };
             item.usage_from = None;
+            item.usage_before = None;
         }
         self.fit(&mut items, anchor, now, false)?;
         for item in &mut items {
@@ -333,6 +351,12 @@ impl Subscription {
             }
         }
         let free = terms.keeps_anchor && terms.proration_behavior == ProrationBehavior::None;
+        if free
+            && let Some(end) = items.iter().map(|item| item.current_period.end).min()
+            && let Some(still) = self.stood_still.last_mut()
+        {
+            still.end = still.end.max(end);
+        }
         for item in items.iter_mut().filter(|item| !item.price.is_metered()) {
             if free || !item.billed.is_empty() {
                 continue;
@@ -353,6 +377,7 @@ impl Subscription {
     pub fn wait_for_resumption(&mut self, before: &Self, invoice: InvoiceId, now: Timestamp) {
         let Some(paused) = &before.paused else { return };
         self.status = Status::Paused;
+        self.stood_still.clone_from(&before.stood_still);
         self.paused = Some(Paused {
             resuming: Some(Resuming {
                 invoice,
@@ -377,11 +402,11 @@ impl Subscription {
     /// # Errors
     /// When no resumption waits.
     pub fn finish_resumption(&mut self) -> Result<(), SubscriptionError> {
-        if self.resumption().is_none() {
-            return Err(SubscriptionError::NotPaused);
-        }
+        let waits = self.resumption().ok_or(SubscriptionError::NotPaused)?;
+        // That is from when its invoice bills.
+        let at = Timestamp(waits.until.0.saturating_sub(RESUMPTION_SECONDS));
         self.status = self.status.transition(Event::Resume)?;
-        self.paused = None;
+        self.end_pause(at);
         Ok(())
     }
 

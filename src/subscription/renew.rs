@@ -184,7 +184,7 @@ impl Subscription {
             line.id = InvoiceLineId::new(ids);
             line.quantity = Some(usage::whole_units(quantity));
             line.quantity_decimal = usage::fraction_of(quantity);
-            line.amount_minor = item.price.pricing.amount_minor_of(quantity)?;
+            line.amount_minor = item.usage_amount_minor(quantity)?;
             line.period = Period {
                 start: item.usage_start(),
                 end: at,
@@ -271,6 +271,7 @@ impl Subscription {
             item.current_period = cadence.period_after(self.billing_cycle_anchor, at)?;
             item.billed.clear();
             item.usage_from = None;
+            item.usage_before = None;
             // Nobody is billed beyond the end.
             if let Some(end) = self.cancel_at.filter(|end| *end > at) {
                 item.current_period.end = item.current_period.end.min(end);

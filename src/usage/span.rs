@@ -45,6 +45,9 @@ pub struct Span {
     pub tax_rates: Vec<TaxRate>,
     /// When it was used.
     pub period: Period,
+    /// What was used, and billed, before it in the same period of billing: tiers go on from there.
+    #[serde(default)]
+    pub before: Option<Decimal12>,
     /// How much of it stands on invoices or waits for one.
     pub billed: Decimal12,
     /// The draft whose line bills it; the line is brought up to date when the draft is finalised.
@@ -87,6 +90,7 @@ impl Span {
             price: item.price.clone(),
             tax_rates: proration::rates_of(subscription, item),
             period,
+            before: item.usage_before,
             billed: Decimal12::ZERO,
             draft: None,
             told: false,
@@ -110,17 +114,22 @@ impl Span {
         if used == self.billed {
             return Ok(None);
         }
-        let pricing = &self.price.pricing;
-        let (now, before) = (
-            pricing.amount_minor_of(used)?,
-            pricing.amount_minor_of(self.billed)?,
-        );
+        let (now, before) = (self.amount_minor(used)?, self.amount_minor(self.billed)?);
         let amount_minor = now.checked_sub(before).ok_or(MoneyError::Overflow)?;
         let quantity = Decimal12::from_scaled(used.scaled() - self.billed.scaled());
         Ok(Some(SpanCharge {
             quantity: quantity.map_err(|_| MoneyError::Overflow)?,
             amount_minor,
         }))
+    }
+
+    /// What so much of it costs, in minor units.
+    ///
+    /// # Errors
+    /// When the amount can't be computed.
+    pub fn amount_minor(&self, used: Decimal12) -> Result<i64, PricingError> {
+        let before = self.before.unwrap_or(Decimal12::ZERO);
+        self.price.pricing.amount_minor_after(before, used)
     }
 
     /// Takes up what is owed as an item that waits for the customer's next invoice, and remembers
@@ -279,6 +288,7 @@ mod tests {
             price,
             tax_rates: Vec::new(),
             period,
+            before: None,
             billed: Decimal12::ZERO,
             draft: None,
             told: false,

@@ -6,7 +6,7 @@ use perennial::catalog::{Recurring, TaxBehavior, UsageType};
 use perennial::id::{PriceId, ProductId};
 use perennial::pricing::Pricing;
 use perennial::schedule::{CommitmentPeriod, DefaultSettings, MinimumCommitment, PhaseAnchor};
-use perennial::subscription::{CollectionMethod, ITEMS_MAX, ProrationBehavior};
+use perennial::subscription::{BillingThresholds, CollectionMethod, ITEMS_MAX, ProrationBehavior};
 
 use super::params::Params;
 use super::portal_configurations::PRORATIONS;
@@ -20,6 +20,8 @@ use crate::service::schedules::{DefaultsChange, NewPhase, PhaseMoment};
 
 /// The most discounts of a list (Stripe: 20).
 const DISCOUNTS_MAX: usize = 20;
+/// The largest threshold, in minor units or units.
+const AMOUNT_MAX: i64 = 999_999_999_999;
 
 /// `discounts[0][coupon]=…`, or `promotion_code`, or `discount`: exactly one of them.
 pub(super) fn discounts(params: &mut Params) -> Option<Vec<DiscountChoice>> {
@@ -176,6 +178,31 @@ pub(super) fn commitment(params: &mut Params, names: &[&str]) -> Option<MinimumC
     given.flatten()
 }
 
+/// `billing_thresholds` of a subscription: at least one of them.
+pub(super) fn thresholds(params: &mut Params) -> Option<Option<BillingThresholds>> {
+    params.change_object("billing_thresholds", |p| {
+        let amount_gte = p.integer_in("amount_gte", 1..=AMOUNT_MAX);
+        let resets = p.boolean("reset_billing_cycle_anchor").unwrap_or(false);
+        BillingThresholds {
+            amount_gte,
+            reset_billing_cycle_anchor: resets,
+        }
+    })
+}
+
+/// `billing_thresholds[usage_gte]` of an item.
+pub(super) fn usage_threshold(params: &mut Params) -> Option<Option<u64>> {
+    let given = params.change_object("billing_thresholds", |p| {
+        let units = p.integer_in("usage_gte", 1..=AMOUNT_MAX);
+        let units = p.required("usage_gte", units);
+        units.and_then(|units| u64::try_from(units).ok())
+    });
+    match given {
+        Some(Some(None)) | None => None,
+        Some(units) => Some(units.flatten()),
+    }
+}
+
 fn phase_moment(params: &mut Params, name: &str) -> Option<PhaseMoment> {
     match params.text_is(name, "now") {
         true => Some(PhaseMoment::Now),
@@ -214,7 +241,7 @@ pub(super) fn phase(params: &mut Params) -> NewPhase {
         description: params.text("description"),
         trial_end: phase_moment(params, "trial_end"),
         trial: params.boolean("trial").unwrap_or(false),
-        billing_thresholds: None,
+        billing_thresholds: thresholds(params).flatten(),
         minimum_commitment: commitment(params, &["phase", "billing_period", "year"]),
         metadata: setup_intents::metadata(params),
     }
@@ -228,7 +255,7 @@ pub(super) fn defaults(params: &mut Params) -> DefaultsChange {
         days_until_due: days(p),
         default_payment_method: p.change_id("default_payment_method", "payment_method"),
         description: p.change_text("description"),
-        billing_thresholds: None,
+        billing_thresholds: thresholds(p),
     });
     given.unwrap_or_default()
 }

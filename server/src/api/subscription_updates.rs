@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::exchange::{Call, Routes, post};
 use super::params::Params;
 use super::payment_methods::customer_param;
-use super::phases::{added, discounts, price_choice};
+use super::phases::{added, discounts, price_choice, thresholds, usage_threshold};
 use super::portal_configurations::PRORATIONS;
 use super::problem::Problem;
 use super::subscriptions::{
@@ -70,6 +70,7 @@ pub(super) fn update_item(params: &mut Params) -> (UpdateItem, bool) {
         quantity: params.count("quantity"),
         tax_rates: tax_rates(params, "tax_rates"),
         discounts: discounts(params),
+        usage_gte: usage_threshold(params),
         metadata: labels.pairs,
         ..UpdateItem::default()
     };
@@ -173,6 +174,7 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
             default_payment_method: p.change_id("default_payment_method", "payment_method"),
             discounts: discounts(p),
             added: added(p),
+            billing_thresholds: thresholds(p),
             collection_method: collection_method(p),
             days_until_due: days_until_due(p),
             on_session: !p.boolean("off_session").unwrap_or(false),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::exchange::{Call, Routes, delete, get, post};
 use super::params::Params;
 use super::payment_methods::customer_param;
-use super::phases::{added, commitment, discounts, price_choice};
+use super::phases::{added, commitment, discounts, price_choice, thresholds, usage_threshold};
 use super::portal_configurations::{FEEDBACKS, PRORATIONS};
 use super::problem::Problem;
 use super::subscription_updates::{end_at, trial_settings};
@@ -61,12 +61,13 @@ pub(super) fn new_item(params: &mut Params) -> Option<NewItem> {
     let rates = tax_rates(params, "tax_rates");
     let discounts = discounts(params);
     let metadata = setup_intents::metadata(params);
+    let usage_gte = usage_threshold(params).flatten();
     Some(NewItem {
         price: params.required("price", price)?,
         quantity,
         tax_rates: rates.unwrap_or_default(),
         discounts: discounts.unwrap_or_default(),
-        usage_gte: None,
+        usage_gte,
         metadata,
     })
 }
@@ -162,7 +163,7 @@ fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscripti
         default_tax_rates: tax_rates(params, "default_tax_rates").unwrap_or_default(),
         discounts: discounts(params).unwrap_or_default(),
         added: added(params),
-        billing_thresholds: None,
+        billing_thresholds: thresholds(params).flatten(),
         minimum_commitment: commitment(params, &["billing_period", "year"]),
         billing_mode: mode.flatten().unwrap_or_default(),
         cancel_at: match end {

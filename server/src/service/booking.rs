@@ -34,7 +34,7 @@ use crate::store::document::{self, Column, Document, Stored};
 use crate::store::event::{Data, Kept};
 use crate::store::mail as outbox;
 use crate::store::writes::{Table, Writes};
-use crate::store::{Scope, event, ledger, patch, subscription_item};
+use crate::store::{Scope, event, ledger, patch, subscription_item, threshold};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -101,8 +101,9 @@ told!(
     },
     fn beside(&self, before: Option<&Self>) -> Vec<(&'static Table, Vec<Column>)> {
         let rows = subscription_item::cells(before, self).into_iter();
-        rows.map(|cells| (&subscription_item::TABLE, cells))
-            .collect()
+        let items = rows.map(|cells| (&subscription_item::TABLE, cells));
+        let mark = threshold::cells(before, self).map(|cells| (&threshold::TABLE, cells));
+        items.chain(mark).collect()
     }
 );
 told!(

@@ -12,6 +12,7 @@ mod group;
 mod meters;
 mod session;
 mod summaries;
+mod thresholds;
 
 pub use alerts::NewAlert;
 pub use meters::{MeterUpdate, NewMeter};

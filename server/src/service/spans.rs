@@ -207,7 +207,7 @@ impl Engine {
             if let Some(line) = line
                 && used != span.billed
             {
-                let amount = span.price.pricing.amount_minor_of(used);
+                let amount = span.amount_minor(used);
                 line.amount_minor = amount.map_err(|_| Refused::TooLarge)?;
                 line.quantity = Some(whole_units(used));
                 line.quantity_decimal = fraction_of(used);
@@ -296,7 +296,7 @@ impl Engine {
         for own in &metered.usage {
             let item = subscription.items.iter().find(|item| item.id == own.item);
             let Some(item) = item else { continue };
-            let amount = item.price.pricing.amount_minor_of(own.quantity);
+            let amount = item.usage_amount_minor(own.quantity);
             sum = sum
                 .checked_add(amount.map_err(|_| Refused::TooLarge)?)
                 .ok_or(Refused::TooLarge)?;

@@ -5,6 +5,7 @@ mod changing;
 mod living;
 mod mail_server;
 mod mails;
+mod matrix;
 mod metered;
 mod metering;
 mod money;

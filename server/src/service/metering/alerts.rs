@@ -112,7 +112,8 @@ impl Engine {
         Ok(alert)
     }
 
-    /// Looks at what has been used since this was asked last, and tells of marks that were reached.
+    /// Looks at what has been used since this was asked last, tells of marks that were reached, and
+    /// bills what has reached a threshold.
     /// A worker calls it; the customers that it answers with have used something.
     ///
     /// # Errors
@@ -137,7 +138,11 @@ impl Engine {
                 .filter(|one| one.scope == *scope && one.meter == meter)
                 .map(|one| one.customer.as_str())
                 .collect();
-            if let Err(error) = self.watch(scope, meter, &customers).await {
+            let mut looked = self.watch(scope, meter, &customers).await;
+            if looked.is_ok() {
+                looked = Box::pin(self.watch_thresholds(scope, &customers)).await;
+            }
+            if let Err(error) = looked {
                 self.metering.tell(news.into_iter());
                 return Err(error);
             }

@@ -125,7 +125,7 @@ impl Facts<'_> {
             let Some(usage) = found.filter(|_| subscription.status.is_billing()) else {
                 continue;
             };
-            let minor = item.price.pricing.amount_minor_of(usage.quantity);
+            let minor = item.usage_amount_minor(usage.quantity);
             let minor = minor.map_err(|_| Refused::TooLarge)?;
             let product = self.products.get(&item.price.product);
             rows.push(UsageRow {
