@@ -66,7 +66,7 @@ async function stock(shop) {
         cancellation_reason: { enabled: true, options: ['too_expensive', 'unused', 'other'] },
       },
       subscription_update: {
-        enabled: true, default_allowed_updates: ['price', 'quantity'], proration_behavior: 'always_invoice', products,
+        enabled: true, default_allowed_updates: ['price', 'promotion_code', 'quantity'], proration_behavior: 'always_invoice', products,
         schedule_at_period_end: { conditions: [{ type: 'decreasing_item_amount' }, { type: 'shortening_interval' }] },
       },
     },

@@ -159,17 +159,34 @@ pub fn Change() -> impl IntoView {
         let code = query.with(|query| query.get("code")).unwrap_or_default();
         Question::new(vec![("subscription", id), ("code", code)])
     });
-    view! { <Loaded resource=page view=move |page| change_shown(page, query.get_untracked()) /> }
+    let times = StoredValue::new(0_usize);
+    let shown = move |page| {
+        times.update_value(|times| *times += 1);
+        change_shown(page, query.get_untracked(), times.get_value())
+    };
+    view! { <Loaded resource=page view=shown /> }
 }
 
-/// What it shows; `asked` is the choice that the address carries.
+/// What it shows; `asked` is the choice that the address carries, `times` how often it has been shown.
 #[wasm_split(changing, fallible, preload(preload_change))]
-pub(super) fn change_shown(arrived: Arrived<ChangePage>, asked: ParamsMap) -> Shown {
+pub(super) fn change_shown(
+    arrived: Arrived<ChangePage>,
+    asked: ParamsMap,
+    times: usize,
+) -> Shown {
     let page = arrived.read()?;
     let base = choice::item(&page, asked.get("item").as_deref()).cloned();
     let base = base.ok_or(Refusal::NotAllowed)?;
     let quantity = asked.get("quantity").and_then(|typed| typed.parse().ok());
     let (plan, every) = (asked.get("plan"), asked.get("every"));
     let first = Choice::read(&page, &base, plan.as_deref(), every.as_deref(), quantity);
-    Ok(view! { <plans::Plans page=page base=base first=first /> }.into_any())
+    let again = times > 1;
+    let page = view! { <plans::Plans page=page base=base first=first again=again /> };
+    // Where a view is replaced by one of the same type, what listened to its components goes on listening, for signals
+    // that are gone. A view of another type is made anew.
+    Ok(if times % 2 == 1 {
+        page.into_any()
+    } else {
+        (page,).into_any()
+    })
 }

@@ -89,8 +89,13 @@ pub(super) fn Code(
     path: String,
     /// Why the form was refused.
     refusal: Signal<Option<Refusal>>,
+    /// Whether the page takes its own place: then the reader goes on where they were.
+    again: bool,
 ) -> impl IntoView {
     let words = words();
+    if again {
+        Effect::new(move |_| outcome::focus(CODE));
+    }
     let error = {
         let offer = offer.clone();
         Signal::derive(move || {
@@ -131,7 +136,7 @@ fn Given(
                 <Icon glyph=Glyph::Check />
                 <span><strong>{typed.to_uppercase()}</strong>" · "{gives}</span>
             </p>
-            <a href=without>{words.change_code_remove()}</a>
+            <a id=CODE href=without>{words.change_code_remove()}</a>
             <p class="error" aria-live="polite">
                 {move || error.get().map(|error| view! { <Icon glyph=Glyph::Alert /> <span>{error}</span> })}
             </p>

@@ -54,7 +54,13 @@ impl Offer {
 
 /// The form of the choice.
 #[component]
-pub fn Plans(page: ChangePage, base: Item, first: Choice) -> impl IntoView {
+pub fn Plans(
+    page: ChangePage,
+    base: Item,
+    first: Choice,
+    /// Whether it takes its own place, because a code was tried.
+    again: bool,
+) -> impl IntoView {
     let words = words();
     let offer = Offer {
         plan: RwSignal::new(first.plan),
@@ -87,7 +93,7 @@ pub fn Plans(page: ChangePage, base: Item, first: Choice) -> impl IntoView {
                 <PlanRows offer=offer.clone() />
                 <Units offer=offer.clone() />
                 <button class="recompute without-scripts" formmethod="get" formaction=path.clone()>{words.change_show()}</button>
-                <Code offer=offer.clone() path=path refusal=quoting.refusal() />
+                <Code offer=offer.clone() path=path refusal=quoting.refusal() again=again />
                 <Come offer=offer busy=quoting.pending() />
             </ActForm>
         </Page>

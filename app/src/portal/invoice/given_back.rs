@@ -18,7 +18,7 @@ pub fn GivenBack(rows: Vec<Adjustment>) -> impl IntoView {
             view! {
                 <tr role="row">
                     <Cell><Date at=row.at short=true /></Cell>
-                    <Cell>{name}<br /><small class="quiet">{ways.join(" · ")}</small></Cell>
+                    <Cell><span>{name}</span><br /><small class="quiet">{ways.join(" · ")}</small></Cell>
                     <Cell figures=true><Amount money=row.amount /></Cell>
                 </tr>
             }
