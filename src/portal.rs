@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::Timestamp;
+use crate::calendar::{Cadence, Timestamp};
 use crate::id::{
     CouponId, CustomerId, PortalConfigurationId, PortalSessionId, PriceId, ProductId,
     SubscriptionId,
@@ -52,6 +52,16 @@ pub struct Features {
     pub subscription_cancel: Option<CancelRules>,
     /// Changing; `None` switches it off.
     pub subscription_update: Option<UpdateRules>,
+    /// Standing still, and going on; `None` switches it off.
+    #[serde(default)]
+    pub subscription_pause: Option<PauseRules>,
+}
+
+/// How customers may let a subscription stand still.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRules {
+    /// For how long, to choose from; empty means until somebody lets it go on.
+    pub options: Vec<Cadence>,
 }
 
 /// A detail of the customer.

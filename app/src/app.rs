@@ -66,6 +66,8 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/portal/subscriptions/:id/cancel") view=portal::cancel::Cancel ssr=SsrMode::Async />
             <Route path=path!("/portal/subscriptions/:id/change") view=portal::change::Change ssr=SsrMode::Async />
             <Route path=path!("/portal/subscriptions/:id/change/:quote") view=portal::change::Review ssr=SsrMode::Async />
+            <Route path=path!("/portal/subscriptions/:id/pause") view=portal::pause::PauseView ssr=SsrMode::Async />
+            <Route path=path!("/portal/subscriptions/:id/resume") view=portal::pause::ResumeView ssr=SsrMode::Async />
             <Route path=path!("/portal/signed-out") view=portal::refused::SignedOut ssr=SsrMode::Async />
             <Route path=path!("/portal/gallery") view=Gallery ssr=SsrMode::Async />
         </FlatRoutes>

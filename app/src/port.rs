@@ -156,6 +156,10 @@ pub struct SubscriptionCard {
     pub ended_at: Option<Timestamp>,
     /// When the failed payment is tried again.
     pub retry_at: Option<Timestamp>,
+    /// When a pause ends by itself.
+    pub resumes_at: Option<Timestamp>,
+    /// Whether invoices are not collected for now, and until when, where that is known.
+    pub collection_rests: Option<Option<Timestamp>>,
     /// The next ordinary payment; `None` when there is none.
     pub next_payment: Option<NextPayment>,
     /// What was used of metered items so far.
@@ -184,6 +188,10 @@ pub struct May {
     pub keep: bool,
     /// Take a waiting change back.
     pub undo_change: bool,
+    /// Let it stand still.
+    pub pause: bool,
+    /// Let it go on.
+    pub resume: bool,
 }
 
 /// An item in a list.
@@ -535,6 +543,39 @@ pub struct CancelPage {
     pub reasons: Vec<Feedback>,
 }
 
+/// Before a pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausePage {
+    /// The moment all of it holds for.
+    pub now: Timestamp,
+    /// Which.
+    pub subscription: SubscriptionCard,
+    /// What is given back for time that was paid, if anything.
+    pub credit: Option<Money>,
+    /// How long it may last.
+    pub options: Vec<PauseOption>,
+}
+
+/// How long a pause may last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseOption {
+    /// Its place in the merchant's rules.
+    pub place: u32,
+    /// When it goes on by itself; `None` when somebody must let it go on.
+    pub resumes_at: Option<Timestamp>,
+}
+
+/// Before going on after a pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumePage {
+    /// The moment all of it holds for.
+    pub now: Timestamp,
+    /// Which.
+    pub subscription: SubscriptionCard,
+    /// What is charged at once.
+    pub due: Money,
+}
+
 /// A card as typed. It lives for one request and is never logged.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardInput {
@@ -679,6 +720,32 @@ mod ssr {
         ) -> Answer<'a, Timestamp>;
         /// Takes a cancellation back.
         fn keep<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()>;
+        /// What a pause would mean.
+        fn pause_page<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a SubscriptionId,
+        ) -> Answer<'a, PausePage>;
+        /// Lets a subscription stand still, until the end of one of the options.
+        fn pause<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a SubscriptionId,
+            option: u32,
+        ) -> Answer<'a, ()>;
+        /// What going on would cost.
+        fn resume_page<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a SubscriptionId,
+        ) -> Answer<'a, ResumePage>;
+        /// Lets a subscription go on at exactly the amount that was shown, or refuses it as stale.
+        fn resume<'a>(
+            &'a self,
+            viewer: &'a Viewer,
+            id: &'a SubscriptionId,
+            due_minor: i64,
+        ) -> Answer<'a, Settled>;
         /// Saved payment methods, the default first.
         fn payment_methods<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>>;
         /// Saves a card; the first one becomes the default. Where the bank asks for a proof first, the customer comes

@@ -17,6 +17,7 @@ pub mod mail;
 pub mod method;
 pub mod outcome;
 pub mod part;
+pub mod pause;
 pub mod payment_methods;
 pub mod refused;
 pub mod say;

@@ -169,11 +169,7 @@ pub fn Change() -> impl IntoView {
 
 /// What it shows; `asked` is the choice that the address carries, `times` how often it has been shown.
 #[wasm_split(changing, fallible, preload(preload_change))]
-pub(super) fn change_shown(
-    arrived: Arrived<ChangePage>,
-    asked: ParamsMap,
-    times: usize,
-) -> Shown {
+pub(super) fn change_shown(arrived: Arrived<ChangePage>, asked: ParamsMap, times: usize) -> Shown {
     let page = arrived.read()?;
     let base = choice::item(&page, asked.get("item").as_deref()).cloned();
     let base = base.ok_or(Refusal::NotAllowed)?;

@@ -141,7 +141,15 @@ fn asking<S: ServerFn>() -> Ask {
 fn asking_at(path: &'static str) -> Ask {
     Box::new(move |arguments| {
         let form = crate::call::encode(&arguments);
-        Box::pin(crate::call::call(path, form))
+        Box::pin(async move {
+            // An address that can't be read leads nowhere, as it does when the server finds out by itself.
+            crate::call::call(path, form)
+                .await
+                .map_err(|refusal| match refusal {
+                    Refusal::Invalid(_) => Refusal::NotFound,
+                    other => other,
+                })
+        })
     })
 }
 

@@ -41,11 +41,14 @@ pub enum Notice {
     Kept,
     ChangeUnpaid,
     CodeUsed,
+    Paused,
+    Resumed,
+    ResumedUnpaid,
 }
 
 impl Notice {
     /// Every notice with its code.
-    const CODES: [(Self, &'static str); 24] = [
+    const CODES: [(Self, &'static str); 27] = [
         (Self::CardAdded, "card-added"),
         (Self::CardCharging, "card-charging"),
         (Self::DefaultCharging, "default-charging"),
@@ -70,6 +73,9 @@ impl Notice {
         (Self::Kept, "kept"),
         (Self::ChangeUnpaid, "change-unpaid"),
         (Self::CodeUsed, "code-used"),
+        (Self::Paused, "paused"),
+        (Self::Resumed, "resumed"),
+        (Self::ResumedUnpaid, "resumed-unpaid"),
     ];
 
     /// Reads the code of an address.
@@ -89,7 +95,10 @@ impl Notice {
     /// Whether it is bad news.
     const fn tone(self) -> Tone {
         match self {
-            Self::CardNotConfirmed | Self::PaymentNotConfirmed | Self::ChangeUnpaid => Tone::Danger,
+            Self::CardNotConfirmed
+            | Self::PaymentNotConfirmed
+            | Self::ChangeUnpaid
+            | Self::ResumedUnpaid => Tone::Danger,
             _ => Tone::Positive,
         }
     }
@@ -154,6 +163,12 @@ impl Notice {
                 words.done_change_unpaid_detail(),
             ),
             Self::CodeUsed => (words.done_code_used(), words.done_code_used_detail()),
+            Self::Paused => (words.done_paused(), words.done_paused_detail()),
+            Self::Resumed => (words.done_resumed(), words.done_resumed_detail()),
+            Self::ResumedUnpaid => (
+                words.done_resumed_unpaid(),
+                words.done_change_unpaid_detail(),
+            ),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     invoice::preload_invoice,
     invoices::preload_invoices,
     mail::preload_mail,
+    pause::{preload_pause, preload_resume},
     payment_methods::{preload_payment_methods, preload_remove},
 };
 #[cfg(feature = "hydrate")]
@@ -68,7 +69,9 @@ impl Part {
             Self::Changing => {
                 preload_change().await?;
                 preload_quote().await?;
-                preload_cancel().await
+                preload_cancel().await?;
+                preload_pause().await?;
+                preload_resume().await
             }
             Self::Paying => {
                 preload_invoices().await?;

@@ -20,6 +20,13 @@ pub fn subscription_status(
     {
         return (Tone::Caution, words.status_ends(&date(at)));
     }
+    if let (Some(rests), Status::Active) = (subscription.collection_rests, subscription.status) {
+        let text = match rests {
+            Some(at) => words.status_rests_until(&date(at)),
+            None => words.status_rests().to_owned(),
+        };
+        return (Tone::Info, text);
+    }
     match subscription.status {
         Status::Active => match &subscription.next_payment {
             Some(next) => (Tone::Positive, words.status_active_renews(&date(next.at))),
@@ -42,7 +49,10 @@ pub fn subscription_status(
             Some(at) => (Tone::Neutral, words.status_ended(&date(at))),
             None => (Tone::Neutral, words.status_canceled().to_owned()),
         },
-        Status::Paused => (Tone::Caution, words.status_paused().to_owned()),
+        Status::Paused => match subscription.resumes_at {
+            Some(at) => (Tone::Caution, words.status_paused_until(&date(at))),
+            None => (Tone::Caution, words.status_paused().to_owned()),
+        },
     }
 }
 

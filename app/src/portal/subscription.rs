@@ -204,7 +204,7 @@ fn Choices(subscription: SubscriptionCard, acts: Acts) -> impl IntoView {
     let words = words();
     let (may, id) = (subscription.may, subscription.id);
     let path = format!("/portal/subscriptions/{id}");
-    let any = may.keep || may.change || may.undo_change || may.cancel;
+    let any = may.keep || may.change || may.undo_change || may.cancel || may.pause || may.resume;
     let id = StoredValue::new(id.to_string());
     any.then(|| {
         view! {
@@ -222,6 +222,8 @@ fn Choices(subscription: SubscriptionCard, acts: Acts) -> impl IntoView {
                         <Button submit=true busy=acts.undo.pending()>{words.home_undo()}</Button>
                     </ActForm>
                 })}
+                {may.resume.then(|| view! { <LinkButton href=format!("{path}/resume")>{words.home_resume()}</LinkButton> })}
+                {may.pause.then(|| view! { <LinkButton href=format!("{path}/pause") kind=ButtonKind::Text>{words.home_pause()}</LinkButton> })}
                 {may.cancel.then(|| view! { <LinkButton href=format!("{path}/cancel") kind=ButtonKind::Text>{words.home_cancel()}</LinkButton> })}
             </div>
         }

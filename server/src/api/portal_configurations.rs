@@ -1,5 +1,6 @@
 //! `/v1/billing_portal/configurations`
 
+use perennial::calendar::{Cadence, Interval};
 use perennial::id::{PortalConfigurationId, ProductId};
 use perennial::portal::{
     AdjustableQuantity, PortalConfiguration, ScheduleCondition, UpdateProduct,
@@ -12,8 +13,8 @@ use super::params::Params;
 use super::problem::Problem;
 use crate::rendering::whole;
 use crate::service::portal_configurations::{
-    Allowed, CancelChange, CustomerUpdateChange, FeaturesUpdate, PortalConfigurationUpdate,
-    UpdateChange,
+    Allowed, CancelChange, CustomerUpdateChange, FeaturesUpdate, PauseChange,
+    PortalConfigurationUpdate, UpdateChange,
 };
 use crate::store::document::Column;
 use crate::store::listing;
@@ -32,6 +33,11 @@ pub(super) const FEEDBACKS: [&str; 8] = [
     "too_expensive",
     "unused",
 ];
+
+/// The most lengths of a pause to choose from.
+const PAUSES_MAX: usize = 10;
+/// The longest pause, in days (Stripe: three years).
+const PAUSE_DAYS_MAX: i64 = 3 * 365;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -80,6 +86,9 @@ fn features(params: &mut Params) -> FeaturesUpdate {
         subscription_update: params
             .object("subscription_update", update_rules)
             .unwrap_or_default(),
+        subscription_pause: params
+            .object("subscription_pause", pause)
+            .unwrap_or_default(),
     }
 }
 
@@ -100,6 +109,56 @@ fn cancel(params: &mut Params) -> CancelChange {
         change.reasons = reason.choices("options", &FEEDBACKS);
     });
     change
+}
+
+fn pause(params: &mut Params) -> PauseChange {
+    let enabled = params.boolean("enabled");
+    let options = params.object("duration", |duration| {
+        let kinds = ["indefinite", "interval_options"];
+        let kind: Option<String> = duration.choice("type", &kinds);
+        let lengths = duration.objects("interval_options", PAUSES_MAX, |option| {
+            let names = ["day", "week", "month", "year"];
+            let interval: Option<Interval> = option.choice("interval", &names);
+            let interval = option.required("interval", interval);
+            let count = option.integer_in("interval_count", 1..=PAUSE_DAYS_MAX);
+            Some((interval?, count.unwrap_or(1)))
+        });
+        let kind = duration.required("type", kind)?;
+        if kind == "indefinite" {
+            return Some(Vec::new());
+        }
+        let lengths = duration.required("interval_options", lengths)?;
+        let lengths = lengths.into_iter().flatten().map(|(interval, count)| {
+            let days = match interval {
+                Interval::Day => 1,
+                Interval::Week => 7,
+                Interval::Month => 30,
+                Interval::Year => 365,
+            };
+            if days * count > PAUSE_DAYS_MAX {
+                return None;
+            }
+            let interval_count = u16::try_from(count).ok()?;
+            Some(Cadence {
+                interval,
+                interval_count,
+            })
+        });
+        let lengths: Option<Vec<Cadence>> = lengths.collect();
+        match lengths {
+            Some(lengths) if !lengths.is_empty() => Some(lengths),
+            _ => {
+                let message =
+                    "A pause can last three years at most, and needs at least one length.";
+                duration.refuse("interval_options", message);
+                None
+            }
+        }
+    });
+    PauseChange {
+        enabled,
+        options: options.flatten(),
+    }
 }
 
 fn update_rules(params: &mut Params) -> UpdateChange {

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use perennial::calendar::Cadence;
 use perennial::decimal::Decimal12;
 use perennial::discount::{Duration, Off};
 use perennial::id::{CouponId, PortalConfigurationId, TaxRateId};
 use perennial::metadata::Metadata;
 use perennial::portal::{
-    AdjustableQuantity, CancelMode, CancelRules, CustomerField, Features, PortalConfiguration,
-    ScheduleCondition, UpdateProduct, UpdateRules,
+    AdjustableQuantity, CancelMode, CancelRules, CustomerField, Features, PauseRules,
+    PortalConfiguration, ScheduleCondition, UpdateProduct, UpdateRules,
 };
 use perennial::subscription::{Feedback, ProrationBehavior};
 
@@ -138,10 +139,19 @@ pub(super) async fn portal(
                     Feedback::Other,
                 ],
             }),
+            subscription_pause: Some(PauseRules {
+                options: vec![
+                    Cadence::MONTHLY,
+                    Cadence {
+                        interval_count: 3,
+                        ..Cadence::MONTHLY
+                    },
+                ],
+            }),
             subscription_update: Some(UpdateRules {
                 price: true,
                 quantity: true,
-                promotion_code: false,
+                promotion_code: true,
                 products: products.collect(),
                 proration_behavior: ProrationBehavior::AlwaysInvoice,
                 schedule_at_period_end: vec![

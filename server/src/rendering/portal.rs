@@ -1,8 +1,8 @@
 //! What a merchant allows in the portal, and a customer's visit to it.
 
 use perennial::portal::{
-    CancelMode, CancelRules, Features, Flow, PortalConfiguration, PortalSession, UpdateProduct,
-    UpdateRules,
+    CancelMode, CancelRules, Features, Flow, PauseRules, PortalConfiguration, PortalSession,
+    UpdateProduct, UpdateRules,
 };
 use perennial::subscription::ProrationBehavior;
 use serde_json::Value;
@@ -47,10 +47,7 @@ fn features(features: &Features) -> Value {
             payment_method_configuration: (),
         },
         subscription_cancel: cancel(features.subscription_cancel.as_ref()),
-        subscription_pause: object! {
-            duration: object! { interval_options: Vec::<Value>::new(), type: "indefinite" },
-            enabled: false,
-        },
+        subscription_pause: pause(features.subscription_pause.as_ref()),
         subscription_update: update(features.subscription_update.as_ref()),
     }
 }
@@ -68,6 +65,28 @@ fn cancel(rules: Option<&CancelRules>) -> Value {
         proration_behavior: name(
             rules.map_or(ProrationBehavior::None, |rules| rules.proration_behavior),
         ),
+    }
+}
+
+fn pause(rules: Option<&PauseRules>) -> Value {
+    let options = rules.map_or(&[][..], |rules| &rules.options[..]);
+    let kind = if options.is_empty() {
+        "indefinite"
+    } else {
+        "interval_options"
+    };
+    let options: Vec<Value> = options
+        .iter()
+        .map(|length| {
+            object! {
+                interval: name(length.interval),
+                interval_count: length.interval_count,
+            }
+        })
+        .collect();
+    object! {
+        duration: object! { interval_options: options, type: kind },
+        enabled: rules.is_some(),
     }
 }
 

@@ -11,6 +11,7 @@ mod discretion;
 mod ending;
 mod history;
 mod overview;
+mod pausing;
 mod promoting;
 mod refusing;
 mod returning;
@@ -26,7 +27,8 @@ use std::sync::Arc;
 
 use app::port::{
     Added, Answer, BackupWish, CancelPage, CardInput, ChangePage, Details, DetailsInput, Frame,
-    Home, InvoiceList, InvoicePage, PaymentMethodCard, Portal, QuotePage, Settled, Wish,
+    Home, InvoiceList, InvoicePage, PausePage, PaymentMethodCard, Portal, QuotePage, ResumePage,
+    Settled, Wish,
 };
 use app::viewer::Viewer;
 use perennial::calendar::Timestamp;
@@ -237,6 +239,40 @@ impl Portal for PortalService {
 
     fn keep<'a>(&'a self, viewer: &'a Viewer, id: &'a SubscriptionId) -> Answer<'a, ()> {
         act!(self, viewer, |visitor| visitor.keep(id))
+    }
+
+    fn pause_page<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+    ) -> Answer<'a, PausePage> {
+        ask!(self, viewer, |visitor| visitor.pause_page(id))
+    }
+
+    fn pause<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+        option: u32,
+    ) -> Answer<'a, ()> {
+        act!(self, viewer, |visitor| visitor.pause(id, option))
+    }
+
+    fn resume_page<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+    ) -> Answer<'a, ResumePage> {
+        ask!(self, viewer, |visitor| visitor.resume_page(id))
+    }
+
+    fn resume<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        id: &'a SubscriptionId,
+        due_minor: i64,
+    ) -> Answer<'a, Settled> {
+        act!(self, viewer, |visitor| visitor.resume(id, due_minor))
     }
 
     fn payment_methods<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>> {

@@ -58,6 +58,8 @@ pub struct FeaturesUpdate {
     pub subscription_cancel: CancelChange,
     /// Changing.
     pub subscription_update: UpdateChange,
+    /// Standing still.
+    pub subscription_pause: PauseChange,
 }
 
 /// What changes in which details may be edited.
@@ -82,6 +84,15 @@ pub struct CancelChange {
     pub reason_enabled: Option<bool>,
     /// Which reasons.
     pub reasons: Option<Vec<Feedback>>,
+}
+
+/// What changes in how customers let their subscriptions stand still.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PauseChange {
+    /// On or off.
+    pub enabled: Option<bool>,
+    /// For how long, to choose from; empty means until somebody lets it go on.
+    pub options: Option<Vec<perennial::calendar::Cadence>>,
 }
 
 /// What changes in how customers change their subscriptions.
@@ -195,6 +206,7 @@ impl Engine {
                 payment_method_update: false,
                 subscription_cancel: None,
                 subscription_update: None,
+                subscription_pause: None,
             },
             metadata: Metadata::default(),
             created: now,
@@ -332,5 +344,6 @@ fn default_features() -> Features {
             reasons: REASONS.to_vec(),
         }),
         subscription_update: None,
+        subscription_pause: None,
     }
 }

@@ -245,20 +245,23 @@ fn Units(offer: Offer) -> impl IntoView {
         let offer = offer.clone();
         Memo::new(move |_| offer.chosen().bounds(&offer.page))
     };
-    let label = move |plan: &str| {
+    let each = move |plan: &str| {
         let unit = plans(&offer.page)
             .find(|known| known.product.id.as_str() == plan)?
             .product
             .unit_label
             .clone();
-        unit.map(|unit| words.change_quantity_of(&unit))
+        unit.map(|unit| words.change_per_unit(&unit))
     };
     let plan = offer.plan;
     move || {
         bounds.get().map(|(least, most)| {
             let hint = most.map(|most| words.change_bounds(&words.integer(least), &words.integer(most)));
-            let label = label(&plan.get_untracked()).unwrap_or_else(|| words.change_quantity().to_owned());
-            view! { <Stepper name="quantity" label=label nostrip:hint=hint value=quantity minimum=least nostrip:maximum=most /> }
+            let hint = match (each(&plan.get_untracked()), hint) {
+                (Some(each), Some(bounds)) => Some(words.format_join(&each, &bounds)),
+                (each, bounds) => each.or(bounds),
+            };
+            view! { <Stepper name="quantity" label=words.change_quantity() nostrip:hint=hint value=quantity minimum=least nostrip:maximum=most /> }
         })
     }
 }

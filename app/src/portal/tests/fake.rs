@@ -477,6 +477,18 @@ impl Portal for Fake {
             self.added.clone(),
         )
     }
+    fn pause_page<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId) -> Answer<'a, PausePage> {
+        no()
+    }
+    fn pause<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId, _: u32) -> Answer<'a, ()> {
+        no()
+    }
+    fn resume_page<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId) -> Answer<'a, ResumePage> {
+        no()
+    }
+    fn resume<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId, _: i64) -> Answer<'a, Settled> {
+        no()
+    }
     fn make_default<'a>(&'a self, _: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, bool> {
         self.done(format!("default {id}"), Ok(false))
     }

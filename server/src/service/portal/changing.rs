@@ -70,7 +70,7 @@ impl Visitor {
         })
     }
 
-    async fn pending(&self) -> Result<Vec<InvoiceItem>, No> {
+    pub(super) async fn pending(&self) -> Result<Vec<InvoiceItem>, No> {
         let mut read = self.read().await?;
         let filter = [Column::text(&self.customer().id)];
         let sql = nouns::INVOICE_ITEMS_PENDING;

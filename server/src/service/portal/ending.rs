@@ -60,6 +60,11 @@ impl Visitor {
         if mode == CancelMode::AtPeriodEnd || none {
             return Ok(None);
         }
+        self.unused_credit(own)
+    }
+
+    /// What is given back for time that is paid and not used, with tax.
+    pub(super) fn unused_credit(&self, own: &Subscription) -> Result<Option<Money>, Refused> {
         let customer = self.customer();
         let lines = own.unused_time(customer, self.now, &mut Counter::default());
         let lines = lines.map_err(unshowable)?;

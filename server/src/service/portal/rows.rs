@@ -17,7 +17,9 @@ use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
 use perennial::pricing::{Pricing, TiersMode};
 use perennial::quote::{recurring, upcoming};
-use perennial::subscription::{Item, Status, Subscription, SubscriptionError, Usage, items_after};
+use perennial::subscription::{
+    Item, PauseReason, Status, Subscription, SubscriptionError, Usage, items_after,
+};
 
 use super::Refused;
 use super::discretion::Discreet;
@@ -86,6 +88,12 @@ impl Facts<'_> {
         };
         let each = recurring(subscription, self.customer, self.now).map_err(unshowable)?;
         let method = self.paying(subscription);
+        let rests = subscription.pause_collection.filter(|_| live);
+        // What falls due while collection rests is not charged.
+        let charged = |next: &perennial::quote::Upcoming| {
+            rests.is_none_or(|pause| pause.resumes_at.is_some_and(|end| end <= next.at))
+        };
+        let next = next.filter(charged);
         let owed = self.open.iter().find(|invoice| {
             invoice.subscription.as_ref() == Some(&subscription.id)
                 && invoice.last_payment_error.is_some()
@@ -102,6 +110,8 @@ impl Facts<'_> {
                 .filter(|_| subscription.status == Status::Trialing),
             cancel_at: subscription.cancel_at,
             ended_at: subscription.ended_at,
+            resumes_at: super::pausing::resumes_at(subscription),
+            collection_rests: rests.map(|pause| pause.resumes_at),
             retry_at: owed.and_then(|invoice| invoice.next_payment_attempt),
             next_payment: next.map(|next| NextPayment {
                 at: next.at,
@@ -240,9 +250,24 @@ pub(super) fn may(subscription: &Subscription, features: &Features) -> May {
     May {
         change: free && changes && status.is_changeable() && status != Status::Paused && !ending,
         cancel: free && features.subscription_cancel.is_some() && live && !ending,
+        pause: free
+            && features.subscription_pause.is_some()
+            && matches!(status, Status::Active | Status::Trialing)
+            && !ending,
+        resume: free && status == Status::Paused && may_resume(subscription, features),
         keep: free && features.subscription_cancel.is_some() && live && ending,
         undo_change: free && update.is_some() && live && subscription.scheduled_change.is_some(),
     }
+}
+
+/// Whether a pause may be ended: where customers may pause at all, and where it only wants something to pay with.
+fn may_resume(subscription: &Subscription, features: &Features) -> bool {
+    let Some(pause) = &subscription.paused else {
+        return false;
+    };
+    let wants_card = pause.reason == PauseReason::TrialEndWithoutPaymentMethod;
+    pause.resuming.is_none()
+        && (features.subscription_pause.is_some() || (wants_card && features.payment_method_update))
 }
 
 /// How often all items bill, if it is the same.

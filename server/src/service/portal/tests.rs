@@ -5,5 +5,6 @@ mod cards;
 mod details;
 pub(crate) mod house;
 mod overview;
+mod pausing;
 mod promoting;
 mod strangers;

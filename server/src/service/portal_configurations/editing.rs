@@ -1,10 +1,14 @@
 //! What may be said of a portal configuration.
 
-use perennial::portal::{CancelMode, CancelRules, Features, PortalConfiguration, UpdateRules};
+use perennial::calendar::Cadence;
+use perennial::portal::{
+    CancelMode, CancelRules, Features, PauseRules, PortalConfiguration, UpdateRules,
+};
 use perennial::subscription::ProrationBehavior;
 
 use super::{
-    CancelChange, FeaturesUpdate, PortalConfigurationUpdate, REASONS, UPDATE, UpdateChange,
+    CancelChange, FeaturesUpdate, PauseChange, PortalConfigurationUpdate, REASONS, UPDATE,
+    UpdateChange,
 };
 use crate::service::Refused;
 use crate::service::portal_sessions::check_url;
@@ -93,6 +97,7 @@ fn edit_features(features: &mut Features, update: &FeaturesUpdate) -> Result<(),
         &mut features.subscription_cancel,
         &update.subscription_cancel,
     )?;
+    edit_pause(&mut features.subscription_pause, &update.subscription_pause);
     edit_update(
         &mut features.subscription_update,
         &update.subscription_update,
@@ -146,6 +151,22 @@ fn edit_cancel(rules: &mut Option<CancelRules>, change: &CancelChange) -> Result
              is unused.",
         )),
         _ => Ok(()),
+    }
+}
+
+/// Stripe's default is one length of a month.
+fn edit_pause(rules: &mut Option<PauseRules>, change: &PauseChange) {
+    match change.enabled {
+        Some(false) => *rules = None,
+        Some(true) if rules.is_none() => {
+            *rules = Some(PauseRules {
+                options: vec![Cadence::MONTHLY],
+            });
+        }
+        _ => {}
+    }
+    if let Some(rules) = rules {
+        set(&mut rules.options, change.options.as_ref());
     }
 }
 

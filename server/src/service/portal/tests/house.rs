@@ -7,8 +7,8 @@ use perennial::calendar::{Cadence, Interval};
 use perennial::catalog::Price;
 use perennial::id::{CustomerId, PortalConfigurationId};
 use perennial::portal::{
-    AdjustableQuantity, CancelMode, CancelRules, CustomerField, Features, PortalConfiguration,
-    UpdateProduct, UpdateRules,
+    AdjustableQuantity, CancelMode, CancelRules, CustomerField, Features, PauseRules,
+    PortalConfiguration, UpdateProduct, UpdateRules,
 };
 use perennial::subscription::{Feedback, ProrationBehavior};
 
@@ -51,6 +51,9 @@ pub(crate) fn all_features(prices: &[&Price]) -> Features {
             mode: CancelMode::AtPeriodEnd,
             proration_behavior: ProrationBehavior::None,
             reasons: vec![Feedback::TooExpensive, Feedback::Other],
+        }),
+        subscription_pause: Some(PauseRules {
+            options: vec![monthly()],
         }),
         subscription_update: Some(UpdateRules {
             price: true,

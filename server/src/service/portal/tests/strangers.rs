@@ -102,6 +102,11 @@ async fn ask_about(
             "cancel",
             portal.cancel(viewer, subscription, None, None).await.err(),
         ),
+        (
+            "pause_page",
+            portal.pause_page(viewer, subscription).await.err(),
+        ),
+        ("pause", portal.pause(viewer, subscription, 0).await.err()),
         ("keep", portal.keep(viewer, subscription).await.err()),
         (
             "make_default",
@@ -183,6 +188,7 @@ async fn what_is_switched_off_is_not_allowed() {
             payment_method_update: false,
             subscription_cancel: None,
             subscription_update: None,
+            subscription_pause: None,
         };
         let (portal, viewer) = house.enter_under(&customer, nothing).await;
         let wishes = wishes(&house, &own.subscription).await;
