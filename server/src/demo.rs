@@ -256,9 +256,8 @@ async fn seed(engine: &Engine, scope: &Scope) -> Result<Merchant, DemoError> {
     let store = engine.store.clone();
     let prints = installation::secret(&store, installation::FINGERPRINTS, &*engine.entropy).await?;
     let bank = Sandbox::new(store.clone(), clock.clone(), entropy.clone(), prints);
-    let past = Engine::new(store, Arc::new(bank), clock.clone(), entropy)
-        .with_usage(Arc::new(story::Runs))
-        .with_post(engine.post.clone());
+    let past =
+        Engine::new(store, Arc::new(bank), clock.clone(), entropy).with_post(engine.post.clone());
     story::live(&past, &clock, scope, start, now).await?;
     // Nobody opens a year of mail.
     let recent = now

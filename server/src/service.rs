@@ -60,7 +60,6 @@ use crate::clock::{Clock, Entropy, Ids, MovingClock, Ordered};
 use crate::gateway::Gateway;
 use crate::store::{Scope, Store, StoreError, event};
 pub use duties::Swept;
-use usage::{NoUsage, UsageSource};
 
 /// How often a decision is made again when somebody else changed the same rows meanwhile.
 const DECISIONS_MAX: u32 = 6;
@@ -80,8 +79,6 @@ pub struct Engine {
     pub ordered: Arc<Ordered>,
     /// Where money moves. Never called inside a transaction.
     pub gateway: Arc<dyn Gateway>,
-    /// What customers used of metered prices.
-    pub usage: Arc<dyn UsageSource>,
     /// Events of usage on their way to the store.
     pub metering: Arc<metering::Metering>,
     /// Tells workers that something may have become due.
@@ -117,7 +114,6 @@ impl Engine {
             entropy,
             ordered: Arc::new(ordered),
             gateway,
-            usage: Arc::new(NoUsage),
             metering: Arc::default(),
             due: Arc::default(),
             clocks: Arc::default(),
@@ -133,13 +129,6 @@ impl Engine {
     #[must_use]
     pub fn caused_by(mut self, cause: event::Cause) -> Self {
         self.cause = Some(Arc::new(cause));
-        self
-    }
-
-    /// The same engine with another source of usage.
-    #[must_use]
-    pub fn with_usage(mut self, usage: Arc<dyn UsageSource>) -> Self {
-        self.usage = usage;
         self
     }
 

@@ -7,8 +7,10 @@ use perennial::decimal::Decimal12;
 use perennial::id::ProductId;
 use perennial::metadata::MetadataChange;
 use perennial::pricing::{Pricing, Tier as PriceTier, TiersMode};
+use perennial::usage::Formula;
 
 use crate::service::catalog::{NewPrice, NewProduct, PriceProduct};
+use crate::service::metering::NewMeter;
 use crate::service::portal::ADD_ON_KEY;
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
@@ -24,6 +26,8 @@ const CURRENCIES: [Currency; 6] = [
 ];
 /// A year costs as much as ten months.
 const MONTHS_PAID_A_YEAR: i64 = 10;
+/// The name by which runs are reported.
+pub(super) const RUNS_EVENT: &str = "automation_run";
 /// Runs that cost nothing, each month.
 const RUNS_FREE: u64 = 1_000;
 
@@ -188,6 +192,19 @@ async fn runs(engine: &Engine, scope: &Scope) -> Result<Entry, Refused> {
             },
         )
         .await?;
+    let meter = engine
+        .create_meter(
+            scope,
+            NewMeter {
+                display_name: "Automation runs".to_owned(),
+                event_name: RUNS_EVENT.to_owned(),
+                formula: Formula::Sum,
+                customer_key: None,
+                value_key: None,
+                event_time_window: None,
+            },
+        )
+        .await?;
     let cents = Decimal12::parse("1.5").map_err(|error| Refused::Defect(error.to_string()))?;
     let mut prices = Vec::new();
     for currency in [Currency::USD, Currency::EUR] {
@@ -205,13 +222,16 @@ async fn runs(engine: &Engine, scope: &Scope) -> Result<Entry, Refused> {
             mode: TiersMode::Graduated,
             tiers: vec![free, rest],
         };
-        let new = new_price(
+        let mut new = new_price(
             &product.id,
             currency,
             Cadence::MONTHLY,
             pricing,
             UsageType::Metered,
         );
+        if let Some(recurring) = &mut new.recurring {
+            recurring.meter = Some(meter.value.id.clone());
+        }
         prices.push(engine.create_price(scope, new).await?.value);
     }
     Ok(Entry {

@@ -1,6 +1,6 @@
 //! The taxes and coupons of Halden, and what its customers may do in the portal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use perennial::calendar::Cadence;
 use perennial::decimal::Decimal12;
@@ -14,7 +14,7 @@ use perennial::portal::{
 use perennial::subscription::{Feedback, ProrationBehavior};
 
 use super::catalogue::{Catalogue, Plan};
-use crate::service::catalog::{NewCoupon, NewTaxRate, TaxRateUpdate};
+use crate::service::catalog::{NewCoupon, NewPromotionCode, NewTaxRate, TaxRateUpdate};
 use crate::service::{Engine, Refused};
 use crate::store::{Scope, document};
 
@@ -86,7 +86,35 @@ pub(super) async fn coupons(engine: &Engine, scope: &Scope) -> Result<(), Refuse
         };
         engine.create_coupon(scope, new).await?;
     }
-    Ok(())
+    autumn(engine, scope).await
+}
+
+/// A code that every customer may try in the portal: 15 % off for three months.
+async fn autumn(engine: &Engine, scope: &Scope) -> Result<(), Refused> {
+    let coupon = NewCoupon {
+        id: None,
+        name: Some("Autumn offer".to_owned()),
+        off: Off::Percent(Decimal12::from_integer(15)),
+        duration: Duration::Repeating { months: 3 },
+        applies_to: Vec::new(),
+        max_redemptions: None,
+        redeem_by: None,
+        metadata: None,
+    };
+    let coupon = engine.create_coupon(scope, coupon).await?;
+    let code = NewPromotionCode {
+        code: Some("AUTUMN15".to_owned()),
+        coupon: coupon.value.id,
+        active: true,
+        customer: None,
+        expires_at: None,
+        max_redemptions: None,
+        first_time_transaction: false,
+        minimum_amounts: BTreeMap::new(),
+        minimum_amount_currency: None,
+        metadata: None,
+    };
+    engine.create_promotion_code(scope, code).await.map(|_| ())
 }
 
 /// What Halden's customers may do in the portal. Made last: it says that the demo is complete.

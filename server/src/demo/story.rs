@@ -4,14 +4,13 @@ use std::collections::HashMap;
 
 use perennial::calendar::{Cadence, Timestamp};
 use perennial::customer::Address;
-use perennial::decimal::Decimal12;
 use perennial::id::{CouponId, CustomerId, SubscriptionId, TaxRateId};
 use perennial::metadata::Metadata;
 use perennial::payment::BillingDetails;
 use perennial::portal::ScheduleCondition;
-use perennial::subscription::{Feedback, ItemChange, ProrationBehavior, Subscription, Usage};
+use perennial::subscription::{Feedback, ItemChange, ProrationBehavior, Subscription};
 
-use super::catalogue::{self, Catalogue, Plan};
+use super::catalogue::{self, Catalogue, Plan, RUNS_EVENT};
 use super::people::{
     self, ANA, ARCWELL, CAMILLE, GRACE, JONAS, KESSLER, LIN, MAYA, NOOR, PRIYA, Person, SATO, TOM,
 };
@@ -20,13 +19,14 @@ use crate::clock::MovingClock;
 use crate::gateway::CardDetails;
 use crate::gateway::sandbox::from_test_name;
 use crate::service::customers::{CustomerUpdate, NewTaxId};
+use crate::service::metering::{Naming, NewEvent};
 use crate::service::subscriptions::{NewItem, NewSubscription};
-use crate::service::usage::UsageSource;
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document;
 
 const HOUR_SECONDS: i64 = 3_600;
+const DAY_SECONDS: i64 = 86_400;
 /// Pieces of work of one kind in one sweep.
 const SWEEP_MAX: u32 = 256;
 /// Sweeps in one moment; more would mean that something is due for ever.
@@ -82,6 +82,7 @@ pub(super) async fn live(
         catalogue,
         rates,
         people: HashMap::new(),
+        running: Vec::new(),
     };
     let mut happenings = happenings(start, now)?;
     happenings.sort_by_key(|happening| happening.at);
@@ -208,6 +209,8 @@ struct Life<'a> {
     catalogue: Catalogue,
     rates: HashMap<&'static str, TaxRateId>,
     people: HashMap<&'static str, Known>,
+    /// Who pays by run, and since when.
+    running: Vec<(CustomerId, Timestamp)>,
 }
 
 impl Life<'_> {
@@ -221,12 +224,43 @@ impl Life<'_> {
             }
             match self.engine.next_due_at().await? {
                 Some(next) if next <= end && next > self.engine.now() => {
-                    self.clock.advance_to(next);
+                    self.work_until(next).await?;
                 }
-                _ if self.engine.now() < end => self.clock.advance_to(end),
+                _ if self.engine.now() < end => self.work_until(end).await?,
                 _ => return Ok(()),
             }
         }
+    }
+
+    /// Goes to a moment, and reports what ran until then while it still belongs to the periods before it.
+    async fn work_until(&self, moment: Timestamp) -> Result<(), Refused> {
+        let before = self.engine.now();
+        self.clock.advance_to(Timestamp(moment.0 - 1));
+        let mut events = Vec::new();
+        for (customer, since) in &self.running {
+            // Each day is counted at 17:00 UTC.
+            let counted = |at: i64| at.saturating_sub(17 * HOUR_SECONDS).div_euclid(DAY_SECONDS);
+            let first = counted(before.0.max(since.0) - 1) + 1;
+            for day in first..=counted(moment.0 - 1) {
+                let runs = runs_of(day, counted(since.0));
+                events.push(NewEvent {
+                    event_name: RUNS_EVENT.to_owned(),
+                    identifier: Some(format!("{customer}-{day}")),
+                    at: Some(Timestamp(day * DAY_SECONDS + 17 * HOUR_SECONDS)),
+                    payload: vec![
+                        ("stripe_customer_id".to_owned(), customer.to_string()),
+                        ("value".to_owned(), runs.to_string()),
+                    ],
+                    now: None,
+                });
+            }
+        }
+        if !events.is_empty() {
+            let naming = Naming::Listed;
+            self.engine.report_usage(self.scope, events, naming).await?;
+        }
+        self.clock.advance_to(moment);
+        Ok(())
     }
 
     async fn happen(&mut self, happening: &Happening) -> Result<(), Refused> {
@@ -246,6 +280,9 @@ impl Life<'_> {
                 let id = self
                     .join(person, items, *cadence, *trial_days, *coupon)
                     .await?;
+                if items.iter().any(|(plan, _)| *plan == Plan::Runs) {
+                    self.running.push((customer, engine.now()));
+                }
                 if let Some(known) = self.people.get_mut(person.email) {
                     known.subscription = Some(id);
                 }
@@ -440,23 +477,10 @@ impl Life<'_> {
     }
 }
 
-/// Automation runs, as they might have been counted: more each month, never the same.
-pub(super) struct Runs;
-
-impl UsageSource for Runs {
-    fn reported(&self, subscription: &Subscription, until: Timestamp) -> Vec<Usage> {
-        let months = u64::try_from(until.0.saturating_sub(subscription.created.0) / 2_629_800);
-        let months = months.unwrap_or_default();
-        let metered = subscription
-            .items
-            .iter()
-            .filter(|item| item.price.is_metered());
-        let usage = metered.map(|item| Usage {
-            item: item.id.clone(),
-            quantity: Decimal12::from_integer(
-                i64::try_from(2_400 + months * 310 + (months * 7_919) % 613).unwrap_or_default(),
-            ),
-        });
-        usage.collect()
-    }
+/// Automation runs of a day, as they might have been counted: more each month, fewer at weekends, never the same.
+fn runs_of(day: i64, since: i64) -> i64 {
+    let months = day.saturating_sub(since) / 30;
+    let workday = !matches!(day.rem_euclid(7), 2 | 3);
+    let usual = if workday { 96 + months * 12 } else { 21 };
+    usual + (day * 7_919).rem_euclid(43)
 }

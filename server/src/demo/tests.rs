@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial::calendar::Timestamp;
 use perennial::customer::Customer;
-use perennial::invoice::{Invoice, InvoiceStatus};
+use perennial::invoice::{Invoice, InvoiceStatus, Line, LineKind};
 use perennial::subscription::{Status, Subscription};
 
 use super::people::{ANA, ARCWELL, JONAS, KESSLER, LIN, MAYA, PRIYA, TOM};
@@ -81,6 +81,21 @@ async fn it_looks_like_a_business_and_is_made_once() {
             assert!(people[LIN].1.scheduled_change.is_some());
             assert_eq!(people[ARCWELL].1.items.len(), 3);
             assert!(people[JONAS].1.items[0].quantity == 5);
+            // What ran is billed month by month, and there is something to see of the running one.
+            let billed = people[ARCWELL].2.iter().filter(|own| {
+                let usage = |line: &&Line| line.kind == LineKind::Usage;
+                own.lines
+                    .iter()
+                    .filter(usage)
+                    .any(|line| line.quantity.is_some_and(|runs| runs > 1_500))
+            });
+            assert!(billed.count() >= 10);
+            let arcwell = &people[ARCWELL].1;
+            let metered = engine
+                .metered(&scope, arcwell, Timestamp(now))
+                .await
+                .unwrap();
+            assert!(!metered.usage[0].quantity.is_zero());
             let reverse = people[KESSLER]
                 .2
                 .iter()

@@ -82,6 +82,7 @@ pub fn of_invoice(telling: &Telling<'_>, invoice: &Invoice) -> Vec<Wanted> {
         "invoice.payment_failed" => collection(invoice, Kind::PaymentFailed),
         "invoice.payment_action_required" => collection(invoice, Kind::ActionRequired),
         "invoice.finalized" => to_pay(telling, invoice),
+        "invoice.sent" => by_hand(telling, invoice),
         "invoice.overdue" => overdue(telling, invoice),
         _ => return Vec::new(),
     };
@@ -149,6 +150,21 @@ fn to_pay(telling: &Telling<'_>, invoice: &Invoice) -> Vec<Wanted> {
         wanted.push(reminder.later(telling, days_from(due, -REMINDED_DAYS_BEFORE)));
     }
     wanted
+}
+
+/// An invoice that the merchant sends, perhaps once more. Where it became final for that, its mail is on its way already.
+fn by_hand(telling: &Telling<'_>, invoice: &Invoice) -> Vec<Wanted> {
+    if invoice.status != InvoiceStatus::Open || invoice.amount_remaining_minor() <= 0 {
+        return Vec::new();
+    }
+    let id = &invoice.id;
+    let just_now = invoice.finalized_at == Some(telling.at);
+    let told = just_now && invoice.collection_method == CollectionMethod::SendInvoice;
+    let cause = match told {
+        true => format!("to_pay:{id}"),
+        false => format!("sent:{id}:{}", telling.place),
+    };
+    vec![about(invoice, Kind::InvoiceToPay, cause)]
 }
 
 fn overdue(telling: &Telling<'_>, invoice: &Invoice) -> Vec<Wanted> {

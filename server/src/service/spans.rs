@@ -92,17 +92,6 @@ impl Engine {
                     askers.push((index, item));
                 }
             }
-            // Metered prices without a meter are those of an engine that is told otherwise.
-            let bare = |item: &&Item| item.price.is_metered() && meter_of(item).is_none();
-            if subscription.items.iter().any(|item| bare(&item))
-                && let Some(one) = metered.get_mut(index)
-            {
-                one.usage = self.usage.reported(subscription, *at);
-                one.usage.retain(|own| {
-                    let item = subscription.items.iter().find(|item| item.id == own.item);
-                    item.is_some_and(|item| meter_of(item).is_none())
-                });
-            }
         }
         // What decisions on a ground have billed and not committed is not counted there.
         if !asked.is_empty() {

@@ -1,9 +1,8 @@
 //! What customers used of metered prices.
 
-use perennial::calendar::{Period, Timestamp};
+use perennial::calendar::Period;
 use perennial::decimal::Decimal12;
 use perennial::id::{CustomerId, MeterId};
-use perennial::subscription::{Subscription, Usage};
 use perennial::usage::{Formula, Meter, Total};
 use sqlx::AnyConnection;
 
@@ -11,23 +10,6 @@ use super::{Engine, Refused};
 use crate::store::document;
 use crate::store::usage::{self, Question};
 use crate::store::{Scope, StoreError};
-
-/// Where the usage of metered items without a meter comes from when their period ends.
-pub trait UsageSource: Send + Sync {
-    /// What was used of each metered item in its period that ends at `until`. What is missing
-    /// counts as nothing.
-    fn reported(&self, subscription: &Subscription, until: Timestamp) -> Vec<Usage>;
-}
-
-/// Nothing is ever reported.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoUsage;
-
-impl UsageSource for NoUsage {
-    fn reported(&self, _subscription: &Subscription, _until: Timestamp) -> Vec<Usage> {
-        Vec::new()
-    }
-}
 
 /// Whose usage of what is asked for, and of when.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -94,7 +94,8 @@ pub(super) fn Code(
 ) -> impl IntoView {
     let words = words();
     if again {
-        Effect::new(move |_| outcome::focus(CODE));
+        // Once it stands in the document.
+        Effect::new(move |_| request_animation_frame(|| outcome::focus(CODE)));
     }
     let error = {
         let offer = offer.clone();

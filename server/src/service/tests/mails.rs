@@ -509,6 +509,17 @@ async fn an_invoice_to_pay_is_sent_and_reminded_of() {
             "{}",
             mail.header("Subject")
         );
+        // Whenever the merchant sends it again, it comes again; what is paid or void does not.
+        let invoice = world.latest(&id).await.value.id;
+        for _ in 0..2 {
+            world
+                .engine
+                .send_invoice(&world.scope, &invoice)
+                .await
+                .unwrap();
+            while world.send().await > 0 {}
+        }
+        assert_eq!(world.states(Kind::InvoiceToPay).await, ["sent"; 3]);
         world.live_until(after(START, 26 * DAY)).await;
         while world.send().await > 0 {}
         let states = world.states(Kind::InvoiceReminder).await;
