@@ -16,7 +16,7 @@ use perennial::money::Money;
 use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
 use perennial::pricing::{Pricing, TiersMode};
-use perennial::quote::{recurring, upcoming};
+use perennial::quote::{recurring, upcoming_with};
 use perennial::subscription::{
     Item, PauseReason, Status, Subscription, SubscriptionError, Usage, items_after,
 };
@@ -82,7 +82,10 @@ impl Facts<'_> {
         let money = |minor| Money::new(minor, subscription.currency);
         let live = !subscription.status.is_final();
         let next = if live {
-            upcoming(subscription, self.customer, self.pending).map_err(unshowable)?
+            // Usage takes up what is short of a commitment instead of coming on top of it.
+            let promised = !subscription.commitments.is_empty();
+            let usage = promised.then_some(self.usage);
+            upcoming_with(subscription, self.customer, self.pending, usage).map_err(unshowable)?
         } else {
             None
         };
@@ -94,6 +97,8 @@ impl Facts<'_> {
             rests.is_none_or(|pause| pause.resumes_at.is_some_and(|end| end <= next.at))
         };
         let next = next.filter(charged);
+        let commitments = self.commitments(subscription)?;
+        let short = commitments.iter().any(|own| own.missing.minor > 0);
         let owed = self.open.iter().find(|invoice| {
             invoice.subscription.as_ref() == Some(&subscription.id)
                 && invoice.last_payment_error.is_some()
@@ -116,9 +121,9 @@ impl Facts<'_> {
             next_payment: next.map(|next| NextPayment {
                 at: next.at,
                 amount: money(next.due_minor()),
-                plus_usage: next.plus_usage,
+                plus_usage: next.plus_usage && !short,
             }),
-            commitments: self.commitments(subscription)?,
+            commitments,
             usage: self.used(subscription)?,
             payment_method: method.cloned(),
             discounts: self.discounts(subscription),
