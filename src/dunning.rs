@@ -122,6 +122,9 @@ pub struct Retrying {
     pub idle: bool,
     /// When it is written off.
     pub write_off_at: Option<Timestamp>,
+    /// The schedule is exhausted, and what follows waits until the customer's other methods were tried.
+    #[serde(default)]
+    pub last_chance: bool,
 }
 
 /// Why a policy was refused.

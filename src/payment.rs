@@ -10,6 +10,7 @@ use crate::id::{
     CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, SetupIntentId, TestClockId,
 };
 use crate::metadata::Metadata;
+use crate::money::Money;
 
 /// A way to pay that a customer has saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,10 @@ pub struct PaymentMethod {
     pub billing_details: BillingDetails,
     /// The gateway's name for it.
     pub gateway_token: String,
+    /// What its bank said when it refused it for good, until it works again: nobody charges it by
+    /// themselves meanwhile.
+    #[serde(default)]
+    pub refused: Option<Decline>,
     /// The merchant's own keys.
     pub metadata: Metadata,
     /// When it was made.
@@ -292,6 +297,8 @@ pub enum Outcome {
     Succeeded {
         /// The gateway's name for the charge.
         charge: String,
+        /// What it took; `None` where a card was only saved.
+        charged: Option<Money>,
     },
     /// The bank said no.
     Declined(Decline),

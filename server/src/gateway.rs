@@ -98,7 +98,7 @@ pub trait Gateway: Send + Sync {
     /// the usage needs it.
     fn set_up<'a>(&'a self, scope: &'a Scope, request: SetUp) -> Reply<'a, Outcome>;
 
-    /// Claims money. The same key with the same parameters is the same charge, however often and
+    /// Claims money, and says in its answer how much it took. The same key with the same parameters is the same charge, however often and
     /// however concurrently it is sent.
     fn charge<'a>(&'a self, scope: &'a Scope, request: Charge) -> Reply<'a, Outcome>;
 

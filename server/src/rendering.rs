@@ -61,7 +61,9 @@ use object;
 
 /// Objects with everything that `expand[]` could ask for and that costs no look-up.
 pub mod whole {
-    pub use super::catalog::{coupon, discount, plan, price, product, tax_rate};
+    pub use super::catalog::{
+        Owner as DiscountOwner, coupon, discount, plan, price, product, tax_rate,
+    };
     pub use super::credit_note::{credit_note, credit_note_line};
     pub use super::customer::{balance_transaction, customer, own_tax_id, tax_id};
     pub use super::invoice::{invoice, invoice_payment, line};

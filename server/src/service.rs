@@ -13,6 +13,7 @@ pub mod changes;
 pub mod choices;
 pub mod credit_notes;
 pub mod customers;
+mod discounting;
 pub mod due;
 pub(crate) mod duties;
 mod find;
@@ -58,7 +59,7 @@ use tokio::sync::Notify;
 
 use crate::clock::{Clock, Entropy, Ids, MovingClock, Ordered};
 use crate::gateway::Gateway;
-use crate::store::{Scope, Store, StoreError, event};
+use crate::store::{Scope, Store, StoreError, event, idempotency};
 pub use duties::Swept;
 
 /// How often a decision is made again when somebody else changed the same rows meanwhile.
@@ -178,6 +179,13 @@ impl Engine {
         object: Value,
         previous: Option<Value>,
     ) -> Result<(), Refused> {
+        if let Some(key) = self
+            .cause
+            .as_ref()
+            .and_then(|own| own.idempotency_key.as_deref())
+        {
+            idempotency::begin(connection, scope, key).await?;
+        }
         let event = self.event(kind, object, previous);
         Ok(event::append(&self.store, connection, scope, &event).await?)
     }

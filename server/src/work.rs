@@ -97,6 +97,13 @@ async fn sweep(engine: &Engine, shards: &[i64], pruned_at: &mut Timestamp) -> Du
         if let Err(error) = engine.settle_usage().await {
             tracing::error!(%error, "old usage could not be settled");
         }
+        // Also when it starts: another process may have died with news of usage.
+        if let Err(error) = engine.look_at_all_usage().await {
+            tracing::error!(%error, "usage could not be compared with all alerts");
+        }
+        if let Err(error) = engine.forget_usage().await {
+            tracing::error!(%error, "old events of usage could not be forgotten");
+        }
     }
     if let Err(error) = engine.look_at_usage().await {
         tracing::error!(%error, "usage could not be compared with alerts");

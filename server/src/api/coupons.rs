@@ -1,5 +1,8 @@
 //! `/v1/coupons`
 
+use std::collections::BTreeMap;
+
+use perennial::currency::Currency;
 use perennial::decimal::Decimal12;
 use perennial::discount::{Coupon, Duration, Off};
 use perennial::id::CouponId;
@@ -49,6 +52,28 @@ fn off(params: &mut Params) -> Option<Off> {
     }
 }
 
+/// `currency_options[eur][amount_off]=…`
+fn currency_options(params: &mut Params) -> BTreeMap<Currency, i64> {
+    let given = params.object("currency_options", |p| {
+        let mut amounts = BTreeMap::new();
+        for name in p.names() {
+            // What is no currency is told as an unknown parameter.
+            let Ok(currency) = Currency::parse(&name) else {
+                continue;
+            };
+            let amount = p.object(&name, |p| {
+                let amount = p.integer_in("amount_off", 1..=999_999_999_999);
+                p.required("amount_off", amount)
+            });
+            if let Some(amount) = amount.flatten() {
+                amounts.insert(currency, amount);
+            }
+        }
+        amounts
+    });
+    given.unwrap_or_default()
+}
+
 fn duration(params: &mut Params) -> Option<Duration> {
     let name: Option<String> = params.choice("duration", &DURATIONS);
     let months = params.integer_in("duration_in_months", 1..=120);
@@ -73,6 +98,7 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         NewCoupon {
             id: p.id("id", "coupon"),
             name: p.text("name"),
+            currency_options: currency_options(p),
             off: off.unwrap_or(Off::Percent(Decimal12::ZERO)),
             duration: duration.unwrap_or(Duration::Once),
             applies_to: p
@@ -98,10 +124,13 @@ async fn retrieve(mut call: Call) -> Result<Value, Problem> {
 
 async fn update(mut call: Call) -> Result<Value, Problem> {
     let id: CouponId = call.id("coupon")?;
-    let (name, metadata) = call.read(|p| (p.change_text("name"), p.metadata("metadata")))?;
+    let (name, options, metadata) = call.read(|p| {
+        let options = currency_options(p);
+        (p.change_text("name"), options, p.metadata("metadata"))
+    })?;
     let engine = &call.api.engine;
     let coupon = engine
-        .update_coupon(&call.scope, &id, name, metadata)
+        .update_coupon(&call.scope, &id, name, options, metadata)
         .await?;
     Ok(whole::coupon(&coupon, call.scope.livemode, call.now))
 }

@@ -53,7 +53,7 @@ fn field(kind: &str, field: &str) -> Option<Field> {
         ("price" | "plan", "tiers") => Inline("tier"),
         ("price", "currency_options") => Nothing,
         ("coupon", "applies_to") => Inline("coupon.applies_to"),
-        ("coupon", "currency_options") => Nothing,
+        ("coupon", "currency_options") => Inline("currency_options"),
         ("discount", "source") => Inline("discount.source"),
         ("discount.source", "coupon") => Named("coupon"),
         ("discount", "customer") => Named("customer"),

@@ -78,6 +78,7 @@ pub(super) async fn coupons(engine: &Engine, scope: &Scope) -> Result<(), Refuse
             id: Some(CouponId::parse(id).map_err(|error| Refused::Defect(error.to_string()))?),
             name: Some(name.to_owned()),
             off: Off::Percent(Decimal12::from_integer(percent)),
+            currency_options: std::collections::BTreeMap::new(),
             duration,
             applies_to: Vec::new(),
             max_redemptions: None,

@@ -96,7 +96,7 @@ fn challenge(outcome: Result<Outcome, GatewayError>) -> String {
 
 fn succeeded(outcome: &Result<Outcome, GatewayError>) -> &str {
     match outcome {
-        Ok(Outcome::Succeeded { charge }) => charge,
+        Ok(Outcome::Succeeded { charge, .. }) => charge,
         other => panic!("not a success: {other:?}"),
     }
 }
@@ -440,8 +440,10 @@ async fn what_is_given_up_never_succeeds(bench: &dyn Bench) {
 async fn paid(bench: &dyn Bench, card: &str, key: &str) -> String {
     let token = token(bench, card).await;
     let request = charge(bench, key, &token);
+    let asked = request.amount;
     match bench.gateway().charge(bench.scope(), request).await {
-        Ok(Outcome::Succeeded { charge }) => charge,
+        // The answer carries what was taken.
+        Ok(Outcome::Succeeded { charge, charged }) if charged == Some(asked) => charge,
         other => panic!("not paid: {other:?}"),
     }
 }

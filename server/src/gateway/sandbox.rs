@@ -182,7 +182,7 @@ impl Sandbox {
             card.behaviour == Behaviour::Reissue && matches!(request.act, Act::Charge { .. });
         if book::keep_attempt(&inner.store, scope, &attempt, inner.clock.now()).await? {
             if reissue {
-                book::reissue(&inner.store, scope, &attempt.token, inner.clock.now()).await?;
+                book::reissue(&inner.store, scope, &attempt.token).await?;
             }
             return Ok(attempt.outcome(scope));
         }

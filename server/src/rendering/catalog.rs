@@ -195,6 +195,20 @@ pub fn coupon(coupon: &Coupon, livemode: bool, now: Timestamp) -> Value {
         times_redeemed: coupon.times_redeemed,
         valid: in_time && left,
     };
+    if let (Off::Amount { currency, .. }, Some(map)) = (coupon.off, value.as_object_mut()) {
+        let own = coupon.amount_off(currency).map(|amount| (currency, amount));
+        let all = coupon
+            .currency_options
+            .iter()
+            .map(|(code, amount)| (*code, *amount));
+        let options = own.into_iter().chain(all);
+        let options =
+            options.map(|(code, amount)| (code.lower().to_owned(), object! { amount_off: amount }));
+        map.insert(
+            "currency_options".to_owned(),
+            Value::Object(options.collect()),
+        );
+    }
     if let (false, Some(map)) = (coupon.applies_to.is_empty(), value.as_object_mut()) {
         let products: Vec<_> = coupon.applies_to.iter().map(|id| id.as_str()).collect();
         map.insert("applies_to".to_owned(), object! { products: products });

@@ -29,7 +29,7 @@ fn hidden(kind: &str, field: &str) -> bool {
         (kind, field),
         ("customer", "tax_ids")
             | ("price" | "plan", "tiers")
-            | ("coupon", "applies_to")
+            | ("coupon", "applies_to" | "currency_options")
             | ("invoice", "payments")
     )
 }

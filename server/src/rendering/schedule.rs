@@ -91,7 +91,7 @@ fn phase(phase: &Phase, livemode: bool) -> Value {
     };
     let items = phase.items.iter();
     let added = phase.added.iter();
-    object! {
+    let mut shown = object! {
         add_invoice_items: added.map(|one| added_item(one, rates(&one.tax_rates))).collect::<Vec<_>>(),
         application_fee_percent: (),
         automatic_tax: object! { disabled_reason: (), enabled: false, liability: () },
@@ -114,13 +114,17 @@ fn phase(phase: &Phase, livemode: bool) -> Value {
         }),
         items: items.map(|item| phase_item(item, rates(&item.tax_rates))).collect::<Vec<_>>(),
         metadata: metadata(&phase.metadata),
-        minimum_commitment: phase.minimum_commitment.map(|own| commitment(&own)),
         on_behalf_of: (),
         proration_behavior: name(phase.proration_behavior),
         start_date: phase.start.0,
         transfer_data: (),
         trial_end: moment(phase.trial_end),
+    };
+    // An extension of ours: only where it is used.
+    if let (Some(own), Some(fields)) = (&phase.minimum_commitment, shown.as_object_mut()) {
+        fields.insert("minimum_commitment".to_owned(), commitment(own));
     }
+    shown
 }
 
 fn discounts(discounts: &[Discount]) -> Vec<Value> {

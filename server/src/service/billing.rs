@@ -118,7 +118,9 @@ impl Engine {
         let result = match (invoice.status, invoice.collection_method) {
             (InvoiceStatus::Draft, _) => match self.finalize_and_collect(scope, id).await {
                 Ok(Some(result)) => self.fall_back(scope, id, result).await.map(|_| ()),
-                result => result.map(|_| ()),
+                // Nothing was worth asking the bank for: the customer's other methods may be.
+                Ok(None) => self.fall_back_from_nothing(scope, id).await,
+                Err(error) => Err(error),
             },
             (_, CollectionMethod::SendInvoice) => {
                 self.retrying(|| self.overdue_once(scope, id)).await

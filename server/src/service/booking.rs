@@ -23,6 +23,7 @@ use perennial::{customer::Customer, discount::Coupon};
 use serde_json::Value;
 
 use super::balance::BalanceTransaction;
+use super::discounting;
 use super::ground::Shadow;
 use super::invoices::numbering::{Held, Sequence};
 use super::tax_ids::OwnTaxId;
@@ -34,7 +35,7 @@ use crate::store::document::{self, Column, Document, Stored};
 use crate::store::event::{Data, Kept};
 use crate::store::mail as outbox;
 use crate::store::writes::{Table, Writes};
-use crate::store::{Scope, event, ledger, patch, subscription_item, threshold};
+use crate::store::{Scope, event, idempotency, ledger, patch, subscription_item, threshold};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -55,6 +56,11 @@ pub trait Told: Document + PartialEq {
     }
     /// Rows of tables beside its own that it brings, where `before` had not brought them.
     fn beside(&self, _before: Option<&Self>) -> Vec<(&'static Table, Vec<Column>)> {
+        Vec::new()
+    }
+    /// What else its change is told as: objects in the API's shape that live on it. `before` is what it
+    /// was, unless it is new.
+    fn side_events(&self, _before: Option<&Self>) -> Vec<(&'static str, Value)> {
         Vec::new()
     }
     /// Whether it is plain that the API shows the difference, without rendering both.
@@ -85,6 +91,9 @@ told!(
     rendering::customer,
     fn hush(before: &mut Self, after: &Self) {
         before.next_invoice_sequence = after.next_invoice_sequence;
+    },
+    fn side_events(&self, before: Option<&Self>) -> Vec<(&'static str, Value)> {
+        discounting::of_customer(self, before)
     }
 );
 told!(
@@ -98,6 +107,9 @@ told!(
     },
     fn mails(&self, telling: &Telling<'_>, before: Option<&Self>) -> Vec<Wanted> {
         mail::of_subscription(telling, self, before)
+    },
+    fn side_events(&self, before: Option<&Self>) -> Vec<(&'static str, Value)> {
+        discounting::of_subscription(self, before)
     },
     fn beside(&self, before: Option<&Self>) -> Vec<(&'static Table, Vec<Column>)> {
         let rows = subscription_item::cells(before, self).into_iter();
@@ -388,6 +400,9 @@ impl<'a> Booking<'a> {
         if let Some(kind) = T::CREATED {
             self.tell_now(kind, &stored.value, None)?;
         }
+        for (kind, shown) in stored.value.side_events(None) {
+            self.emit(kind, shown, None);
+        }
         Ok(stored)
     }
 
@@ -504,6 +519,9 @@ impl<'a> Booking<'a> {
             self.writes.update(&mut edit.row, Some(&edit.before))?;
             for (table, cells) in edit.row.value.beside(Some(&edit.before)) {
                 self.writes.add(table, cells);
+            }
+            for (kind, shown) in edit.row.value.side_events(Some(&edit.before)) {
+                self.emit(kind, shown, None);
             }
             edit.before = edit.row.value.clone();
             self.shadow(&edit.row);
@@ -664,7 +682,7 @@ impl<'a> Booking<'a> {
     /// # Errors
     /// When it did not; nothing was kept then. [`crate::store::StoreError::Conflict`] when somebody
     /// else was faster, [`crate::store::StoreError::Exists`] when a new row's id is taken.
-    pub async fn commit(self) -> Result<(), Refused> {
+    pub async fn commit(mut self) -> Result<(), Refused> {
         if let Some(ground) = self.engine.shared(self.scope) {
             ground.absorb(self.writes, self.wholes, self.shadows);
             return Ok(());
@@ -673,6 +691,15 @@ impl<'a> Booking<'a> {
             return Ok(());
         }
         let store = &self.engine.store;
+        if let Some(key) = self
+            .engine
+            .cause
+            .as_ref()
+            .and_then(|own| own.idempotency_key.clone())
+        {
+            self.writes
+                .statement(idempotency::BEGAN, vec![Column::Text(Some(key))], None);
+        }
         let mut tx = store.begin().await?;
         self.writes.write(store, tx.connection()).await?;
         tx.commit().await?;

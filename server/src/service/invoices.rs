@@ -227,15 +227,16 @@ impl Engine {
             subscription,
             ..
         } = books.parts();
+        // What its bank refused for good is not asked again by ourselves.
+        let refused = match collect {
+            Collect::Now { on_session: false } => {
+                method.as_ref().and_then(|own| own.refused.clone())
+            }
+            _ => None,
+        };
+        let paying = method.as_deref().filter(|_| refused.is_none());
         let mut issued = self
-            .issue(
-                scope,
-                invoice,
-                customer,
-                subscription,
-                method.as_deref(),
-                collect,
-            )
+            .issue(scope, invoice, customer, subscription, paying, collect)
             .await?;
         if invoice.status == InvoiceStatus::Open {
             let behavior = pause.map(|pause| pause.behavior);
@@ -249,8 +250,14 @@ impl Engine {
         }
         let mut failure = None;
         if issued.unpayable {
-            let (scheduling, now) = (self.scheduling(scope, None).await?, self.now());
-            let decline = payments::nothing_to_pay_with();
+            let known = method.as_deref().filter(|_| refused.is_some());
+            let (scheduling, now) = (self.scheduling(scope, known).await?, self.now());
+            let decline = refused.clone();
+            let decline = decline.unwrap_or_else(payments::nothing_to_pay_with);
+            if books.customer.backup.is_some() {
+                // Its other methods are tried next, which takes more than this decision.
+                self.alone()?;
+            }
             self.look_ahead(scope, &mut books).await?;
             let failed = payments::fail(books.parts(), &decline, &scheduling, true, now)?;
             self.stop_if(scope, &mut books, failed.ends).await?;

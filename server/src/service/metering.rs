@@ -13,6 +13,7 @@ mod meters;
 mod session;
 mod summaries;
 mod thresholds;
+mod watching;
 
 pub use alerts::NewAlert;
 pub use meters::{MeterUpdate, NewMeter};
@@ -27,6 +28,7 @@ use perennial::calendar::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{Engine, Refused};
+use crate::store::usage::AccountPlace;
 use crate::store::{Scope, usage};
 
 /// Events that may wait to be written. Beyond it, requests are told to come again.
@@ -125,6 +127,8 @@ pub struct Metering {
     newest_place: AtomicI64,
     news: Mutex<HashSet<News>>,
     session_key: tokio::sync::OnceCell<[u8; 32]>,
+    /// How far old events have been forgotten in this round.
+    forgetting: Mutex<AccountPlace>,
 }
 
 #[derive(Default)]
@@ -146,6 +150,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Metering {
+    fn forgetting(&self) -> AccountPlace {
+        locked(&self.forgetting).clone()
+    }
+
+    fn forget_from(&self, place: AccountPlace) {
+        *locked(&self.forgetting) = place;
+    }
+
     /// The next places in the order of receipt, as many as are asked for: microseconds, made unique in
     /// this process.
     fn places(&self, now: Timestamp, count: usize) -> i64 {

@@ -64,6 +64,7 @@ impl Engine {
             card: tokenized.card,
             billing_details,
             gateway_token: tokenized.token,
+            refused: None,
             metadata,
             created: now,
         };

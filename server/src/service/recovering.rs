@@ -120,6 +120,7 @@ impl Engine {
         let Some(consent) = owner.value.backup.filter(|_| !owner.value.deleted) else {
             return Ok(result);
         };
+        let last = invoice.retrying.as_ref().is_some_and(|own| own.last_chance);
         let mut result = result;
         for method in consent.methods {
             if Some(&method) == tried.as_ref() {
@@ -135,7 +136,24 @@ impl Engine {
                 break;
             }
         }
+        if last && matches!(result, PaymentResult::Declined { .. }) {
+            Box::pin(self.give_up_at_last(scope, id)).await?;
+        }
         Ok(result)
+    }
+
+    /// As [`Engine::fall_back`], where finalising found nothing worth charging.
+    pub(crate) async fn fall_back_from_nothing(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<(), Refused> {
+        let invoice: Stored<Invoice> = self.find(scope, id.as_str()).await?;
+        let Some(decline) = invoice.last_payment_error.clone() else {
+            return Ok(());
+        };
+        let declined = PaymentResult::Declined { invoice, decline };
+        self.fall_back(scope, id, declined).await.map(|_| ())
     }
 
     /// As [`Engine::fall_back`], after an outcome that was committed with others.
@@ -194,6 +212,7 @@ impl Engine {
                 continue;
             }
             method.card = update.card.clone();
+            method.refused = None;
             let mut booking = Booking::begin(self, scope).await?;
             booking.save_quietly(&mut method).await?;
             booking

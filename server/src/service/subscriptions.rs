@@ -206,10 +206,30 @@ impl Engine {
         if let Some(claim) = started.claim {
             let result = self.send(scope, claim).await?;
             if new.payment_behavior == PaymentBehavior::ErrorIfIncomplete {
-                self.refuse_unpaid(scope, result).await?;
+                let refused = self.refuse_unpaid(scope, result).await;
+                if refused.is_err() {
+                    let (scope, id) = (scope, &started.id);
+                    self.retrying(|| self.take_back(scope, id)).await?;
+                }
+                refused?;
             }
         }
         self.find(scope, started.id.as_str()).await
+    }
+
+    /// Takes a subscription back that was not to be there without its payment. Its invoice is void and
+    /// stays, because its number does.
+    async fn take_back(&self, scope: &Scope, id: &SubscriptionId) -> Result<(), Refused> {
+        let row: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        if row.status != perennial::subscription::Status::IncompleteExpired {
+            return Ok(());
+        }
+        let mut booking = Booking::begin(self, scope).await?;
+        let rows = std::slice::from_ref(&row);
+        booking
+            .delete_all("customer.subscription.deleted", rows)
+            .await?;
+        booking.commit().await
     }
 
     async fn create_once(&self, scope: &Scope, new: &NewSubscription) -> Result<Started, Refused> {

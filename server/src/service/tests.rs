@@ -13,6 +13,7 @@ mod parts;
 mod recovering;
 mod renewing;
 mod revising;
+mod rubbish;
 mod starting;
 mod waiting;
 pub(crate) mod world;

@@ -18,6 +18,8 @@ pub enum Found {
     UnderWay,
     /// It was used for a request with other parameters.
     Mismatch,
+    /// The same request stopped half-way, after it had done something.
+    HalfDone,
     /// This was the answer.
     Answer {
         /// The HTTP status.
@@ -55,7 +57,7 @@ pub async fn claim(
         return Ok(Found::Fresh);
     }
     let row = sqlx::query(
-        "select fingerprint, status, body, created from idempotency \
+        "select fingerprint, status, body, created, began from idempotency \
          where merchant = $1 and livemode = $2 and key = $3",
     )
     .bind(scope.merchant.as_str())
@@ -79,6 +81,9 @@ pub async fn claim(
     if created.saturating_add(stale_seconds) > now.0 {
         return Ok(Found::UnderWay);
     }
+    if row.try_get::<i64, _>("began")? != 0 {
+        return Ok(Found::HalfDone);
+    }
     let renewed = sqlx::query(
         "update idempotency set created = $4 \
          where merchant = $1 and livemode = $2 and key = $3 and status is null and created = $5",
@@ -95,6 +100,29 @@ pub async fn claim(
     } else {
         Found::UnderWay
     })
+}
+
+/// Notes, in the transaction of what a request does, that it has done something: `$1` merchant, `$2`
+/// livemode, `$3` its key.
+pub const BEGAN: &str = "update idempotency set began = 1 \
+    where merchant = $1 and livemode = $2 and key = $3 and began = 0";
+
+/// As [`BEGAN`], for transactions that are written by hand.
+///
+/// # Errors
+/// When the database fails.
+pub async fn begin(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    key: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(BEGAN)
+        .bind(scope.merchant.as_str())
+        .bind(scope.mode())
+        .bind(key)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Keeps the answer.

@@ -4,6 +4,10 @@
 //! so that the databases prepare few. Rows are given sorted: two processes that write the same rows
 //! then wait for each other in one order.
 
+mod upkeep;
+
+pub use upkeep::{AccountPlace, AlertPlace, active_alerts, customers_after, prune_events};
+
 use std::collections::HashMap;
 
 use perennial::calendar::{Period, Timestamp};

@@ -97,9 +97,10 @@ impl Books {
         }
         (attempt.answer, attempt.outcome) = if approved {
             let charge = format!("ch_{key}");
+            let charged = attempt.amount;
             (
                 Some(ChallengeAnswer::Approved),
-                Outcome::Succeeded { charge },
+                Outcome::Succeeded { charge, charged },
             )
         } else {
             let failed = decline("payment_intent_authentication_failure", None);
@@ -115,11 +116,12 @@ impl Books {
     }
 
     /// What the bank decides: the same in every world of a seed.
-    fn decide(&self, what: &str, key: &str, on_session: bool) -> Outcome {
+    fn decide(&self, what: &str, key: &str, charged: Option<Money>, on_session: bool) -> Outcome {
         let attempt = key.rsplit(':').next().unwrap_or_default();
         match roll(self.seed, &format!("{what}/{attempt}")) % 100 {
             0..68 => Outcome::Succeeded {
                 charge: format!("ch_{key}"),
+                charged,
             },
             68..88 => Outcome::Declined(decline("card_declined", Some("insufficient_funds"))),
             88..92 => Outcome::Declined(decline("card_declined", Some("lost_card"))),
@@ -139,7 +141,7 @@ impl Books {
             );
             return known.outcome.clone();
         }
-        let outcome = self.decide(&what, &key, here);
+        let outcome = self.decide(&what, &key, attempt.amount, here);
         let attempt = Attempt {
             outcome: outcome.clone(),
             ..attempt
@@ -210,6 +212,7 @@ impl Gateway for Bank {
         Box::pin(async move {
             Ok(Outcome::Succeeded {
                 charge: request.idempotency_key,
+                charged: None,
             })
         })
     }
@@ -234,6 +237,7 @@ impl Gateway for Bank {
                     description: request.description,
                     outcome: Outcome::Succeeded {
                         charge: String::new(),
+                        charged: None,
                     },
                     answer: None,
                     return_path: request.return_path,

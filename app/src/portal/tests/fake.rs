@@ -103,6 +103,7 @@ pub fn card(
             },
             billing_details: BillingDetails::default(),
             gateway_token: String::new(),
+            refused: None,
             metadata: Default::default(),
             created: NOW,
         },

@@ -52,6 +52,7 @@ where
     match found {
         Ok(Found::Fresh) => {}
         Ok(Found::UnderWay) => return Answer::of(&Err(under_way())),
+        Ok(Found::HalfDone) => return Answer::of(&Err(half_done())),
         Ok(Found::Mismatch) => return Answer::of(&Err(mismatch())),
         Ok(Found::Answer { status, body }) => {
             return Answer {
@@ -137,6 +138,21 @@ fn under_way() -> Problem {
         ..Problem::invalid(
             "There is currently another in-progress request using this Idempotency-Key. Please \
              try again later.",
+        )
+        .coded("idempotency_key_in_use")
+        .status(StatusCode::CONFLICT)
+    }
+}
+
+/// The process died between what it did and its answer. What it did is there, and doing it again would
+/// do it twice; at Stripe the first answer, an error of the server, would come again.
+fn half_done() -> Problem {
+    Problem {
+        kind: Kind::Idempotency,
+        ..Problem::invalid(
+            "The first request with this Idempotency-Key did something and stopped before it could \
+             answer. It is not done again. See what it did in the events whose \
+             request.idempotency_key is this key, and use another key for what is missing.",
         )
         .coded("idempotency_key_in_use")
         .status(StatusCode::CONFLICT)

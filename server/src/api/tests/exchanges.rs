@@ -361,3 +361,60 @@ async fn events_name_the_request_that_caused_them() {
     })
     .await;
 }
+
+/// What a crash leaves of the newest request with a key: it is under way, for long, and has (or has not)
+/// committed something.
+async fn crash(office: &Office, key: &str) {
+    let mut tx = office.engine.store.begin().await.unwrap();
+    sqlx::query(
+        "update idempotency set status = null, body = null, created = created - 3600 where key = $1",
+    )
+    .bind(key)
+    .execute(tx.connection())
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_stopped_half_way_is_not_done_again() {
+    offices(|office| async move {
+        // Each way in which things are written: by hand, and as a decision.
+        let customer = office.payer("pm_card_visa").await;
+        for (path, body, list) in [
+            ("/v1/products", "name=Twice".to_owned(), "/v1/products"),
+            (
+                "/v1/invoiceitems",
+                format!("customer={customer}&amount=100&currency=usd"),
+                "/v1/invoiceitems",
+            ),
+        ] {
+            let key = format!("key{path}");
+            let first = office.once(&key, path, &body).await;
+            assert_eq!(first.status, 200, "{}", first.json);
+            let count = office.get(list).await.at("data").as_array().unwrap().len();
+            crash(&office, &key).await;
+            for _ in 0..2 {
+                let again = office.once(&key, path, &body).await;
+                again.refused(409, "idempotency_key_in_use", "");
+                assert!(again.text("error.message").contains("another key"));
+            }
+            let after = office.get(list).await.at("data").as_array().unwrap().len();
+            assert_eq!(after, count, "{path}");
+        }
+        // One that had done nothing yet is done now.
+        let refused = office.once("idle", "/v1/products", "").await;
+        assert_eq!(refused.status, 400);
+        let mut tx = office.engine.store.begin().await.unwrap();
+        sqlx::query("update idempotency set began = 0 where key = 'key/v1/products'")
+            .execute(tx.connection())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let done = office
+            .once("key/v1/products", "/v1/products", "name=Twice")
+            .await;
+        assert_eq!(done.status, 200, "{}", done.json);
+    })
+    .await;
+}

@@ -66,6 +66,7 @@ impl Attempt {
             },
             (Standing::Succeeded | Standing::RequiresAction, _) => Outcome::Succeeded {
                 charge: self.id.clone(),
+                charged: self.amount,
             },
         }
     }
@@ -117,12 +118,7 @@ const REISSUED_LAST4: &str = "4242";
 const REISSUED_YEARS: i64 = 4;
 
 /// Puts a bank's new card behind a token, and notes the news. Doing it twice does it once.
-pub(super) async fn reissue(
-    store: &Store,
-    scope: &Scope,
-    token: &str,
-    now: Timestamp,
-) -> Result<(), GatewayError> {
+pub(super) async fn reissue(store: &Store, scope: &Scope, token: &str) -> Result<(), GatewayError> {
     let mut tx = store.begin().await.map_err(unknown)?;
     let done = sqlx::query(
         "update sandbox_card set behaviour = $4, last4 = $5, exp_year = exp_year + $6 \
@@ -139,13 +135,23 @@ pub(super) async fn reissue(
     .await
     .map_err(lost)?;
     if done.rows_affected() == 1 {
+        // The row stays locked until the commit: nobody's news overtake these.
+        sqlx::query("update sandbox_news set cursor = cursor + 1 where name = 'cards'")
+            .execute(tx.connection())
+            .await
+            .map_err(lost)?;
+        let row = sqlx::query("select cursor from sandbox_news where name = 'cards'")
+            .fetch_one(tx.connection())
+            .await
+            .map_err(lost)?;
+        let cursor: i64 = row.try_get("cursor").map_err(lost)?;
         sqlx::query(
             "insert into sandbox_card_update (merchant, livemode, cursor, token) \
              values ($1, $2, $3, $4)",
         )
         .bind(scope.merchant.as_str())
         .bind(scope.mode())
-        .bind(store.sort(now))
+        .bind(cursor)
         .bind(token)
         .execute(tx.connection())
         .await

@@ -1,6 +1,9 @@
 //! Coupons.
 
+use std::collections::BTreeMap;
+
 use perennial::calendar::Timestamp;
+use perennial::currency::Currency;
 use perennial::discount::{Coupon, Duration, Off};
 use perennial::id::{CouponId, ProductId};
 use perennial::metadata::MetadataChange;
@@ -23,6 +26,8 @@ pub struct NewCoupon {
     pub name: Option<String>,
     /// How much.
     pub off: Off,
+    /// The amounts off in other currencies, in minor units.
+    pub currency_options: BTreeMap<Currency, i64>,
     /// For how long.
     pub duration: Duration,
     /// Only these products; empty means all.
@@ -54,7 +59,7 @@ impl Engine {
             name: new.name,
             off: new.off,
             duration: new.duration,
-            currency_options: std::collections::BTreeMap::new(),
+            currency_options: other_currencies(new.off, new.currency_options)?,
             applies_to: new.applies_to,
             max_redemptions: new.max_redemptions,
             times_redeemed: 0,
@@ -106,7 +111,8 @@ impl Engine {
         }
     }
 
-    /// Changes a coupon's name and metadata; its terms never change.
+    /// Changes a coupon's name and metadata, and what it takes off in other currencies; its other terms
+    /// never change. Discounts that were given keep the terms that they were given with.
     ///
     /// # Errors
     /// When it is not there, or names the first field that can't stand.
@@ -115,9 +121,12 @@ impl Engine {
         scope: &Scope,
         id: &CouponId,
         name: Option<Option<String>>,
+        currency_options: BTreeMap<Currency, i64>,
         metadata: Option<MetadataChange>,
     ) -> Result<Stored<Coupon>, Refused> {
         let edit = |coupon: &mut Coupon| {
+            let more = other_currencies(coupon.off, currency_options.clone())?;
+            coupon.currency_options.extend(more);
             set(&mut coupon.name, name.as_ref());
             edit_metadata(&mut coupon.metadata, metadata.as_ref())?;
             let checked = coupon.validate();
@@ -147,5 +156,30 @@ impl Engine {
             Ok(())
         })
         .await
+    }
+}
+
+/// The amounts off in other currencies than the coupon's own, as far as it takes off an amount.
+fn other_currencies(
+    off: Off,
+    mut options: BTreeMap<Currency, i64>,
+) -> Result<BTreeMap<Currency, i64>, Refused> {
+    match off {
+        Off::Percent(_) if !options.is_empty() => {
+            let message = "Only coupons with amount_off can have currency_options.";
+            Err(Refused::invalid("currency_options", message))
+        }
+        Off::Percent(_) => Ok(options),
+        Off::Amount {
+            amount_minor,
+            currency,
+        } => match options.remove(&currency) {
+            Some(other) if other != amount_minor => {
+                let name = format!("currency_options[{}][amount_off]", currency.lower());
+                let message = "It must be amount_off in the coupon's own currency.";
+                Err(Refused::invalid(name, message))
+            }
+            _ => Ok(options),
+        },
     }
 }

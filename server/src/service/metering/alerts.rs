@@ -157,6 +157,19 @@ impl Engine {
             document::select(&mut read, scope, nouns::ALERTS_OF_METER, &filter).await?
         };
         for alert in alerts {
+            self.compare(scope, &alert, customers).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares what customers used with one alert.
+    pub(super) async fn compare(
+        &self,
+        scope: &Scope,
+        alert: &Alert,
+        customers: &[&str],
+    ) -> Result<(), Refused> {
+        {
             let watched = customers.iter().filter(|customer| {
                 alert
                     .customer
@@ -180,7 +193,7 @@ impl Engine {
             for (one, counted) in asked.iter().zip(counted) {
                 let used = counted.billable()?;
                 if used >= mark {
-                    self.tell_alert(scope, &alert, &one.customer, used).await?;
+                    self.tell_alert(scope, alert, &one.customer, used).await?;
                 }
             }
         }

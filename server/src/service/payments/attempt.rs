@@ -381,7 +381,14 @@ impl Engine {
         let answer = in_time(self.gateway.charge(scope, claim.charge())).await;
         let (id, attempt) = (&claim.intent.id, claim.intent.attempt);
         match claim.outcome(answer) {
-            Some(outcome) => self.commit_outcome(scope, id, attempt, outcome).await,
+            Some(outcome) => match self.commit_outcome(scope, id, attempt, outcome).await {
+                // What it says can't be: a worker asks again, and sets it aside with what is wrong.
+                Err(Refused::Defect(what)) => {
+                    tracing::error!(intent = %id, what, "the gateway's answer can't be");
+                    self.unknown(scope, id).await
+                }
+                result => result,
+            },
             None => self.unknown(scope, id).await,
         }
     }

@@ -9,6 +9,7 @@ use perennial::dunning::{DeclineClass, Next, meaning};
 use perennial::id::PaymentIntentId;
 use perennial::invoice::{Invoice, InvoiceStatus, PaymentSource};
 use perennial::ledger::{self, Transfer, Way};
+use perennial::money::Money;
 use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, PaymentStatus};
 use perennial::subscription::{
     Cancellation, CancellationReason, CollectionMethod, Event, Status, Subscription, WhenExhausted,
@@ -92,6 +93,16 @@ fn schedule(
             invoice.next_payment_attempt = Some(at);
             Ok(false)
         }
+        Next::Exhausted(_) if waits_for_others(invoice, parts.customer) => {
+            // The customer's other methods come first. Should this process die before, the schedule
+            // tries once more and ends then.
+            if let Some(retrying) = &mut invoice.retrying {
+                retrying.last_chance = true;
+            }
+            let later = now.0.saturating_add(LAST_CHANCE_SECONDS);
+            invoice.next_payment_attempt = Some(Timestamp(later));
+            Ok(false)
+        }
         Next::Exhausted(then) => {
             invoice.next_payment_attempt = None;
             match parts.subscription.as_deref_mut() {
@@ -100,6 +111,19 @@ fn schedule(
             }
         }
     }
+}
+
+/// How long the end of a schedule waits for the customer's other methods, in seconds.
+const LAST_CHANCE_SECONDS: i64 = 3_600;
+
+/// Whether the customer allowed other methods than the one that failed, and they are still to be tried.
+fn waits_for_others(invoice: &Invoice, customer: &Customer) -> bool {
+    let Some(retrying) = &invoice.retrying else {
+        return false;
+    };
+    let others = customer.backup.iter().flat_map(|consent| &consent.methods);
+    let mut others = others.filter(|own| Some(*own) != retrying.method.as_ref());
+    !retrying.last_chance && !customer.deleted && others.next().is_some()
 }
 
 /// The last retry failed; answers whether the subscription ends.
@@ -169,20 +193,24 @@ impl Engine {
         if intent.attempt != attempt || !is_news(&intent, outcome) {
             return Ok(PaymentResult::of(row, &intent));
         }
+        agrees(&intent, outcome)?;
         let mut books = self.books(scope, &row.id).await?;
         // Whatever pays an invoice in the end, only failures and what follows them teach anything.
         let failed = !matches!(outcome, Outcome::Succeeded { .. });
-        let mut method = None;
+        let mut method: Option<Edit<PaymentMethod>> = None;
         if let Some(id) = &intent.payment_method
-            && (failed || books.invoice.retrying.is_some())
+            && (failed || intent.on_session || books.invoice.retrying.is_some())
         {
             let found: Stored<PaymentMethod> = self.find(scope, id.as_str()).await?;
-            method = Some(found.value);
+            method = Some(Edit::of(found));
         }
-        let lesson = method.as_ref();
+        if let Some(method) = &mut method {
+            remember(method, outcome);
+        }
+        let lesson = method.as_deref();
         let lesson = lesson.map(|own| Lesson::of(outcome, &intent, &books.invoice, own));
         let scheduling = match failed {
-            true => self.scheduling(scope, method.as_ref()).await?,
+            true => self.scheduling(scope, method.as_deref()).await?,
             false => Scheduling::default(),
         };
         note(&mut intent, outcome, self.now());
@@ -201,6 +229,9 @@ impl Engine {
         };
         let mut booking = Booking::begin(self, scope).await?;
         booking.save_quietly(&mut intent).await?;
+        if let Some(method) = &mut method {
+            booking.save_quietly(method).await?;
+        }
         let failed = told.failure.is_some() || told.action;
         told.write(&mut booking, &intent, &mut books).await?;
         if let Some(lesson) = &lesson {
@@ -233,6 +264,42 @@ impl Engine {
                 tracing::error!(%id, %error, "a payment of an ended subscription is still open");
             }
         })
+    }
+
+    /// Ends the schedule of an invoice whose customer's other methods were all refused.
+    pub(crate) async fn give_up_at_last(
+        &self,
+        scope: &Scope,
+        id: &perennial::id::InvoiceId,
+    ) -> Result<(), Refused> {
+        let books = self
+            .retrying(|| async {
+                let mut books = self.books(scope, id).await?;
+                let retrying = books.invoice.retrying.clone();
+                let open = books.invoice.status == InvoiceStatus::Open;
+                let Some(retrying) = retrying.filter(|own| own.last_chance && open) else {
+                    return Ok(None);
+                };
+                let decline = retrying.decline.unwrap_or_else(super::nothing_to_pay_with);
+                let method = match &retrying.method {
+                    Some(id) => self.lookup_method(scope, id).await?,
+                    None => None,
+                };
+                let scheduling = self.scheduling(scope, method.as_deref()).await?;
+                self.look_ahead(scope, &mut books).await?;
+                let failure = fail(books.parts(), &decline, &scheduling, true, self.now())?;
+                self.stop_if(scope, &mut books, failure.ends).await?;
+                let mut booking = Booking::begin(self, scope).await?;
+                booking.save(&mut books.invoice).await?;
+                books.write(&mut booking).await?;
+                booking.commit().await?;
+                Ok(Some(books))
+            })
+            .await?;
+        if let Some(books) = &books {
+            self.let_go(scope, books).await;
+        }
+        Ok(())
     }
 
     async fn take_payment(
@@ -352,6 +419,30 @@ impl Engine {
     }
 }
 
+/// Refuses an outcome that can't be one of this attempt: another amount than was asked for, or a charge
+/// without a name. Somebody must look: it is set aside with this reason, and nothing is booked.
+fn agrees(intent: &PaymentIntent, outcome: &Outcome) -> Result<(), Refused> {
+    let Outcome::Succeeded { charge, charged } = outcome else {
+        return Ok(());
+    };
+    let asked = Money::new(intent.amount_minor, intent.currency);
+    let id = &intent.id;
+    if charge.is_empty() {
+        let what = format!("the gateway says that {id} succeeded, and names no charge");
+        return Err(Refused::Defect(what));
+    }
+    match charged {
+        Some(charged) if *charged == asked => Ok(()),
+        Some(charged) => Err(Refused::Defect(format!(
+            "the gateway says that it took {} {} for {id}, where {} {} were asked for (minor units)",
+            charged.minor, charged.currency, asked.minor, asked.currency,
+        ))),
+        None => Err(Refused::Defect(format!(
+            "the gateway says that {id} succeeded, and not how much it took"
+        ))),
+    }
+}
+
 /// Whether an outcome says more than is known.
 fn is_news(intent: &PaymentIntent, outcome: &Outcome) -> bool {
     match intent.status {
@@ -361,12 +452,23 @@ fn is_news(intent: &PaymentIntent, outcome: &Outcome) -> bool {
     }
 }
 
+/// Notes on a method whether its bank refuses it for good.
+fn remember(method: &mut PaymentMethod, outcome: &Outcome) {
+    match outcome {
+        Outcome::Succeeded { .. } => method.refused = None,
+        Outcome::Declined(decline) if meaning(decline).0 == DeclineClass::Hard => {
+            method.refused = Some(decline.clone());
+        }
+        Outcome::Declined(_) | Outcome::RequiresAction { .. } => {}
+    }
+}
+
 /// Notes an outcome on the intent.
 fn note(intent: &mut PaymentIntent, outcome: &Outcome, now: Timestamp) {
     intent.challenge = None;
     intent.ask_at = None;
     match outcome {
-        Outcome::Succeeded { charge } => {
+        Outcome::Succeeded { charge, .. } => {
             intent.status = PaymentStatus::Succeeded;
             intent.gateway_charge = Some(charge.clone());
             intent.last_error = None;

@@ -73,6 +73,7 @@ impl Scheduling {
             decline: decline.cloned(),
             idle,
             write_off_at,
+            last_chance: before.is_some_and(|before| before.last_chance),
         });
         Ok(next)
     }
@@ -95,6 +96,7 @@ impl Scheduling {
             decline: None,
             idle: false,
             write_off_at: Some(at),
+            last_chance: false,
         });
     }
 }

@@ -502,3 +502,60 @@ async fn an_alert_tells_once_for_each_customer() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_told_although_the_process_died_before_it_looked() {
+    both(|store| async move {
+        let mut world = World::new(store).await;
+        let tokens = meter(&world, "tokens", Formula::Sum).await;
+        let customer = world.customer().await;
+        let new = crate::service::metering::NewAlert {
+            title: "Much".to_owned(),
+            meter: tokens.id.clone(),
+            customer: None,
+            gte: 100,
+        };
+        world.engine.create_alert(&world.scope, new).await.unwrap();
+        let now = world.engine.now();
+        let events = vec![event("tokens", "one", &customer, now, "150")];
+        assert_eq!(world.report(events).await, 1);
+        // The process dies: what it had in mind is gone.
+        world.engine.metering = std::sync::Arc::default();
+        assert!(world.engine.look_at_usage().await.unwrap().is_empty());
+        for _ in 0..2 {
+            assert_eq!(world.engine.look_at_all_usage().await.unwrap(), 1);
+        }
+        let told = world.events().await;
+        let told = told
+            .iter()
+            .filter(|kind| *kind == "billing.alert.triggered");
+        assert_eq!(told.count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_events_are_forgotten_and_what_is_billed_stays() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let tokens = meter(&world, "tokens", Formula::Sum).await;
+        let customer = world.customer().await;
+        let old = world.engine.now();
+        let events = vec![event("tokens", "old", &customer, old, "40")];
+        assert_eq!(world.report(events).await, 1);
+        assert_eq!(world.engine.forget_usage().await.unwrap(), 0);
+        world.clock.advance_to(after(old, 4 * 366 * DAY));
+        let late = after(world.engine.now(), -30 * DAY);
+        let events = vec![event("tokens", "late", &customer, late, "2")];
+        assert_eq!(world.report(events).await, 1);
+        assert_eq!(world.engine.forget_usage().await.unwrap(), 1);
+        assert_eq!(world.engine.forget_usage().await.unwrap(), 0);
+        // Whole hours are known from their totals; the late event counts as ever, and once.
+        let hour = Timestamp(old.0 - old.0.rem_euclid(3_600));
+        let now = world.engine.now();
+        assert_eq!(world.used(&tokens, &customer, hour, now).await, "42");
+        let again = vec![event("tokens", "late", &customer, late, "2")];
+        assert_eq!(world.report(again).await, 0);
+    })
+    .await;
+}

@@ -297,3 +297,173 @@ async fn notices_may_come_early_twice_and_late() {
     })
     .await;
 }
+
+/// A customer with a subscription whose renewal is charged to a broken card, and who allows another one.
+async fn with_backup(world: &World, backup: &str) -> SubscriptionId {
+    let policy = RetryPolicy {
+        mode: RetryMode::Schedule { wait_days: vec![1] },
+        ..RetryPolicy::default()
+    };
+    set_policy(world, policy).await;
+    let price = world.price(2_000, Cadence::MONTHLY).await;
+    let customer = world.customer_with("pm_card_visa").await;
+    let id = world.subscribe(&customer, &price).await;
+    let other = world.card(&customer, backup).await;
+    world.card(&customer, "pm_card_chargeCustomerFail").await;
+    let mut row = world.find_customer(&customer).await;
+    row.backup = Some(BackupConsent {
+        methods: vec![other],
+        given_at: world.engine.now(),
+        through: ConsentThrough::Portal,
+    });
+    world.update(&mut row).await;
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_attempt_tries_the_other_cards_before_anything_ends() {
+    // What the other card does -> the subscription, the invoice, how often the bank took money.
+    for (backup, status, invoice, charges) in [
+        ("pm_card_visa", Status::Active, InvoiceStatus::Paid, 2),
+        (
+            "pm_card_chargeCustomerFail",
+            Status::Canceled,
+            InvoiceStatus::Open,
+            1,
+        ),
+    ] {
+        both(|store| async move {
+            let world = World::new(store).await;
+            let id = with_backup(&world, "pm_card_chargeCustomerFail").await;
+            // The first attempt fails with both; the other card gets better before the last one.
+            world.live_until(after(at(2026, 2, 28), 2 * HOUR)).await;
+            assert_eq!(world.status(&id).await, Status::PastDue);
+            let customer = world.find_subscription(&id).await.customer.clone();
+            let better = world.card(&customer, backup).await;
+            world.card(&customer, "pm_card_chargeCustomerFail").await;
+            let mut row = world.find_customer(&customer).await;
+            row.backup = Some(BackupConsent {
+                methods: vec![better],
+                given_at: world.engine.now(),
+                through: ConsentThrough::Portal,
+            });
+            world.update(&mut row).await;
+            world.live_until(after(at(2026, 2, 28), 3 * DAY)).await;
+            assert_eq!(world.status(&id).await, status, "{backup}");
+            let last = world.latest(&id).await;
+            assert_eq!(last.status, invoice, "{backup}");
+            assert_eq!(last.attempt_count, 2, "{backup}");
+            assert_eq!(world.charges().await, charges, "{backup}");
+            super::money::holds(&world).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_that_said_never_is_not_asked_at_the_next_renewal() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let policy = RetryPolicy {
+            then: perennial::subscription::WhenExhausted::LeavePastDue,
+            ..RetryPolicy::default()
+        };
+        set_policy(&world, policy).await;
+        let card = "pm_card_visa_chargeDeclinedLostCard";
+        let (customer, id) = renewing_with(&world, card).await;
+        world.live_until(at(2026, 3, 30)).await;
+        // Its first charge, and the first renewal that it was to pay.
+        assert_eq!(asked(&world).await, 2);
+        world.live_until(at(2026, 4, 20)).await;
+        assert_eq!(asked(&world).await, 2);
+        assert_eq!(world.status(&id).await, Status::PastDue);
+        let second = world.latest(&id).await;
+        assert!(second.attempt_count >= 1);
+        let error = second.last_payment_error.clone().unwrap();
+        assert_eq!(error.decline_code.as_deref(), Some("lost_card"));
+        // Another card pays what is open at once.
+        let other = world.card(&customer, "pm_card_visa").await;
+        world.pay(&second.id, Some(other)).await.unwrap();
+        assert_eq!(
+            world.find_invoice(&second.id).await.status,
+            InvoiceStatus::Paid
+        );
+        super::money::holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_one_off_invoice_that_nobody_pays_is_written_off_and_may_be_paid_later() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let policy = RetryPolicy {
+            write_off_days: Some(30),
+            ..RetryPolicy::default()
+        };
+        set_policy(&world, policy).await;
+        let customer = world.customer_with("pm_card_chargeCustomerFail").await;
+        let id = super::money::drafted(&world, &customer, 5_000).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        let update = crate::service::invoices::manual::InvoiceUpdate {
+            auto_advance: Some(true),
+            ..Default::default()
+        };
+        engine.update_invoice(scope, &id, update).await.unwrap();
+        world.live_until(after(engine.now(), 29 * DAY)).await;
+        assert_eq!(world.find_invoice(&id).await.status, InvoiceStatus::Open);
+        super::money::holds(&world).await;
+        world.live_until(after(engine.now(), 3 * DAY)).await;
+        let invoice = world.find_invoice(&id).await;
+        assert_eq!(invoice.status, InvoiceStatus::Uncollectible);
+        let told = world.events().await;
+        let kind = "invoice.marked_uncollectible";
+        assert_eq!(told.iter().filter(|own| *own == kind).count(), 1);
+        super::money::holds(&world).await;
+        let card = world.card(&customer, "pm_card_visa").await;
+        world.pay(&id, Some(card)).await.unwrap();
+        assert_eq!(world.find_invoice(&id).await.status, InvoiceStatus::Paid);
+        super::money::holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_news_of_cards_is_missed_however_many_come_at_once() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let mut customers = Vec::new();
+        for _ in 0..8 {
+            let customer = world.customer().await;
+            let method = world.card(&customer, "pm_card_reissued").await;
+            let id = super::money::drafted(&world, &customer, 1_000).await;
+            customers.push((customer, method, id));
+        }
+        // Each charge makes the bank put a new card behind the old one, and tell of it.
+        let charges: Vec<_> = customers
+            .iter()
+            .map(|(_, _, id)| {
+                let (world, id) = (world.clone(), id.clone());
+                tokio::spawn(async move { world.pay(&id, None).await })
+            })
+            .collect();
+        // Somebody reads all the while.
+        for _ in 0..20 {
+            world.engine.update_cards().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        for charge in charges {
+            charge.await.unwrap().unwrap();
+        }
+        while world.engine.update_cards().await.unwrap() > 0 {}
+        for (_, method, _) in &customers {
+            let method: Stored<PaymentMethod> = world
+                .engine
+                .find(&world.scope, method.as_str())
+                .await
+                .unwrap();
+            assert_eq!(method.card.last4, "4242");
+        }
+    })
+    .await;
+}

@@ -183,6 +183,7 @@ impl World {
             card: kept.card,
             billing_details: BillingDetails::default(),
             gateway_token: kept.token,
+            refused: None,
             metadata: Metadata::default(),
             created: self.engine.now(),
         };

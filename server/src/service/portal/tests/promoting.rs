@@ -24,6 +24,7 @@ fn coupon() -> NewCoupon {
         id: None,
         name: Some("Tenth".to_owned()),
         off: Off::Percent(Decimal12::from_integer(10)),
+        currency_options: BTreeMap::new(),
         duration: Duration::Once,
         applies_to: Vec::new(),
         max_redemptions: None,

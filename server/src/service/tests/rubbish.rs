@@ -1,0 +1,357 @@
+//! A gateway that answers with rubbish, or not at all, at each of its calls. Nobody is charged twice,
+//! nothing that can't be is booked, and what is wrong is set aside with its reason until the gateway has
+//! come to its senses.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use perennial::calendar::Cadence;
+use perennial::currency::Currency;
+use perennial::invoice::InvoiceStatus;
+use perennial::metadata::Metadata;
+use perennial::money::Money;
+use perennial::payment::Outcome;
+use perennial::refund::{Refund, RefundOutcome, RefundStatus};
+use perennial::subscription::Status;
+
+use super::money::{drafted, holds};
+use super::world::{World, after};
+use crate::gateway::{
+    Capabilities, CardDetails, CardUpdate, Challenge, ChallengeAnswer, Charge, Gateway,
+    GatewayError, RefundRequest, Replies, Reply, SetUp, TokenizeError, Tokenized,
+};
+use crate::service::refunds::NewRefund;
+use crate::store::document::Stored;
+use crate::store::tests::both;
+use crate::store::{Scope, failure};
+
+const DAY: i64 = 86_400;
+
+/// What is wrong with each answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    /// There is none, though it was done.
+    Nothing,
+    /// It took another amount, it says.
+    Amount,
+    /// It took another currency, it says.
+    Money,
+    /// It does not say how much it took.
+    Silent,
+    /// The charge has no name.
+    Nameless,
+    /// It never heard of what it did.
+    Forgetful,
+}
+
+impl Wrong {
+    const ALL: [Self; 6] = [
+        Self::Nothing,
+        Self::Amount,
+        Self::Money,
+        Self::Silent,
+        Self::Nameless,
+        Self::Forgetful,
+    ];
+
+    fn outcome(self, outcome: Outcome) -> Result<Outcome, GatewayError> {
+        let Outcome::Succeeded { charge, charged } = outcome else {
+            return Ok(outcome);
+        };
+        let other =
+            |minor: i64, currency| charged.map(|own| Money::new(own.minor + minor, currency));
+        let (charge, charged) = match self {
+            Self::Nothing => return Err(GatewayError::Unknown("it hung up".to_owned())),
+            Self::Amount => (charge, other(1, Currency::USD)),
+            Self::Money => (charge, other(0, Currency::EUR)),
+            Self::Silent => (charge, None),
+            Self::Nameless => (String::new(), charged),
+            Self::Forgetful => (charge, charged),
+        };
+        Ok(Outcome::Succeeded { charge, charged })
+    }
+
+    /// Whether somebody must look at what it says of a charge.
+    const fn is_set_aside(self) -> bool {
+        matches!(
+            self,
+            Self::Amount | Self::Money | Self::Silent | Self::Nameless
+        )
+    }
+}
+
+/// A gateway that goes wrong while `mad` is set.
+struct Rubbish {
+    inner: Arc<dyn Gateway>,
+    wrong: Wrong,
+    mad: AtomicBool,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl Rubbish {
+    fn is_mad(&self, call: &'static str) -> bool {
+        self.calls.lock().unwrap().push(call);
+        self.mad.load(Ordering::SeqCst)
+    }
+
+    fn lost<T>() -> Result<T, GatewayError> {
+        Err(GatewayError::Unknown("it hung up".to_owned()))
+    }
+}
+
+impl Gateway for Rubbish {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn tokenize<'a>(
+        &'a self,
+        scope: &'a Scope,
+        card: CardDetails,
+    ) -> Reply<'a, Tokenized, TokenizeError> {
+        match self.is_mad("tokenize") {
+            true => Box::pin(async { Self::lost().map_err(TokenizeError::Gateway) }),
+            false => self.inner.tokenize(scope, card),
+        }
+    }
+
+    fn set_up<'a>(&'a self, scope: &'a Scope, request: SetUp) -> Reply<'a, Outcome> {
+        match self.is_mad("set_up") {
+            true => Box::pin(async { Self::lost() }),
+            false => self.inner.set_up(scope, request),
+        }
+    }
+
+    fn charge<'a>(&'a self, scope: &'a Scope, request: Charge) -> Reply<'a, Outcome> {
+        let mad = self.is_mad("charge");
+        Box::pin(async move {
+            let outcome = self.inner.charge(scope, request).await?;
+            match mad {
+                true => self.wrong.outcome(outcome),
+                false => Ok(outcome),
+            }
+        })
+    }
+
+    fn charge_many<'a>(&'a self, scope: &'a Scope, requests: Vec<Charge>) -> Replies<'a, Outcome> {
+        let mad = self.is_mad("charge_many");
+        Box::pin(async move {
+            let answers = self.inner.charge_many(scope, requests).await;
+            let wrong = |answer: Result<Outcome, GatewayError>| match mad {
+                true => self.wrong.outcome(answer?),
+                false => answer,
+            };
+            answers.into_iter().map(wrong).collect()
+        })
+    }
+
+    fn lookup<'a>(&'a self, scope: &'a Scope, key: &'a str) -> Reply<'a, Option<Outcome>> {
+        let mad = self.is_mad("lookup");
+        Box::pin(async move {
+            let found = self.inner.lookup(scope, key).await?;
+            match (mad, found) {
+                (true, _) if self.wrong == Wrong::Forgetful => Ok(None),
+                (true, Some(outcome)) => self.wrong.outcome(outcome).map(Some),
+                (_, found) => Ok(found),
+            }
+        })
+    }
+
+    fn abandon<'a>(&'a self, scope: &'a Scope, key: &'a str) -> Reply<'a, Option<Outcome>> {
+        match self.is_mad("abandon") {
+            true => Box::pin(async { Self::lost() }),
+            false => self.inner.abandon(scope, key),
+        }
+    }
+
+    fn card_updates<'a>(&'a self, after: i64, limit: u32) -> Reply<'a, Vec<(Scope, CardUpdate)>> {
+        match self.is_mad("card_updates") {
+            true => Box::pin(async { Self::lost() }),
+            false => self.inner.card_updates(after, limit),
+        }
+    }
+
+    fn refund<'a>(&'a self, scope: &'a Scope, request: RefundRequest) -> Reply<'a, RefundOutcome> {
+        let mad = self.is_mad("refund");
+        Box::pin(async move {
+            let outcome = self.inner.refund(scope, request).await?;
+            match mad {
+                true => Self::lost(),
+                false => Ok(outcome),
+            }
+        })
+    }
+
+    fn lookup_refund<'a>(
+        &'a self,
+        scope: &'a Scope,
+        key: &'a str,
+    ) -> Reply<'a, Option<RefundOutcome>> {
+        let mad = self.is_mad("lookup_refund");
+        Box::pin(async move {
+            let found = self.inner.lookup_refund(scope, key).await?;
+            match (mad, self.wrong) {
+                (true, Wrong::Forgetful) => Ok(None),
+                (true, _) => Self::lost(),
+                (false, _) => Ok(found),
+            }
+        })
+    }
+
+    fn challenge<'a>(&'a self, scope: &'a Scope, address: &'a str) -> Reply<'a, Option<Challenge>> {
+        self.inner.challenge(scope, address)
+    }
+
+    fn answer_challenge<'a>(
+        &'a self,
+        scope: &'a Scope,
+        address: &'a str,
+        answer: ChallengeAnswer,
+    ) -> Reply<'a, Option<Challenge>> {
+        self.inner.answer_challenge(scope, address, answer)
+    }
+}
+
+/// A world whose gateway goes wrong when it is told to.
+fn maddened(world: &mut World, wrong: Wrong) -> Arc<Rubbish> {
+    let rubbish = Arc::new(Rubbish {
+        inner: Arc::clone(&world.engine.gateway),
+        wrong,
+        mad: AtomicBool::new(true),
+        calls: Mutex::default(),
+    });
+    world.engine.gateway = rubbish.clone();
+    rubbish
+}
+
+/// Does what is due, once: what the gateway does not answer stays due, so that there is no end to it.
+async fn once(world: &World, seconds: i64) {
+    world.clock.advance_to(after(world.engine.now(), seconds));
+    world
+        .engine
+        .sweep(world.engine.now(), 1_000, None)
+        .await
+        .unwrap();
+}
+
+/// The gateway comes to its senses, and what was set aside is tried again.
+async fn heal(world: &World, rubbish: &Rubbish) {
+    rubbish.mad.store(false, Ordering::SeqCst);
+    failure::retry_all(&world.engine.store).await.unwrap();
+    world.live_until(after(world.engine.now(), 2 * 3_600)).await;
+    assert!(world.engine.status().await.unwrap().set_aside.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_whose_answer_can_not_be_is_set_aside_by_name() {
+    for wrong in Wrong::ALL {
+        both(|store| async move {
+            let mut world = World::new(store).await;
+            let customer = world.customer_with("pm_card_visa").await;
+            let id = drafted(&world, &customer, 5_000).await;
+            let rubbish = maddened(&mut world, wrong);
+            world.pay(&id, None).await.unwrap();
+            once(&world, 120).await;
+            let invoice = world.find_invoice(&id).await;
+            let aside = world.engine.status().await.unwrap().set_aside;
+            if wrong.is_set_aside() {
+                assert_eq!(invoice.status, InvoiceStatus::Open, "{wrong:?}");
+                let intent = invoice.payment_intent.clone().unwrap();
+                let named = aside.iter().find(|own| own.place.id == intent.as_str());
+                let reason = &named
+                    .unwrap_or_else(|| panic!("{wrong:?}: {aside:?}"))
+                    .reason;
+                assert!(reason.contains(intent.as_str()), "{reason}");
+            }
+            holds(&world).await;
+            heal(&world, &rubbish).await;
+            assert_eq!(
+                world.find_invoice(&id).await.status,
+                InvoiceStatus::Paid,
+                "{wrong:?}"
+            );
+            assert_eq!(world.charges().await, 1, "{wrong:?}");
+            holds(&world).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewals_in_batches_survive_every_wrong_answer() {
+    for wrong in Wrong::ALL {
+        both(|store| async move {
+            let mut world = World::new(store).await;
+            let price = world.price(2_000, Cadence::MONTHLY).await;
+            let mut made = Vec::new();
+            for _ in 0..3 {
+                let customer = world.customer_with("pm_card_visa").await;
+                made.push(world.subscribe(&customer, &price).await);
+            }
+            let rubbish = maddened(&mut world, wrong);
+            // The draft, its end, and what the gateway says when it is asked again.
+            for seconds in [28 * DAY, 2 * 3_600, 120, 120] {
+                once(&world, seconds).await;
+            }
+            holds(&world).await;
+            heal(&world, &rubbish).await;
+            assert!(rubbish.calls.lock().unwrap().contains(&"charge_many"));
+            for id in &made {
+                assert_eq!(world.status(id).await, Status::Active, "{wrong:?}");
+                assert_eq!(
+                    world.latest(id).await.status,
+                    InvoiceStatus::Paid,
+                    "{wrong:?}"
+                );
+            }
+            assert_eq!(world.charges().await, 6, "{wrong:?}");
+            holds(&world).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_and_set_ups_and_news_survive_a_gateway_that_says_nothing() {
+    for wrong in [Wrong::Nothing, Wrong::Forgetful] {
+        both(|store| async move {
+            let mut world = World::new(store).await;
+            let customer = world.customer_with("pm_card_visa").await;
+            let id = drafted(&world, &customer, 5_000).await;
+            world.pay(&id, None).await.unwrap();
+            let intent = world
+                .find_invoice(&id)
+                .await
+                .payment_intent
+                .clone()
+                .unwrap();
+            let rubbish = maddened(&mut world, wrong);
+            let (engine, scope) = (world.engine.clone(), world.scope.clone());
+            let new = NewRefund {
+                payment_intent: intent,
+                amount_minor: Some(2_000),
+                reason: None,
+                metadata: Metadata::default(),
+            };
+            let made = engine.create_refund(&scope, new).await.unwrap();
+            assert_eq!(made.status, RefundStatus::Pending);
+            assert!(engine.update_cards().await.is_err());
+            let card =
+                crate::gateway::sandbox::from_test_name("pm_card_visa", engine.now()).unwrap();
+            let nobody = perennial::payment::BillingDetails::default();
+            assert!(
+                engine
+                    .create_payment_method(&scope, card, nobody)
+                    .await
+                    .is_err()
+            );
+            once(&world, 300).await;
+            holds(&world).await;
+            heal(&world, &rubbish).await;
+            let settled: Stored<Refund> = engine.find(&scope, made.id.as_str()).await.unwrap();
+            assert_eq!(settled.status, RefundStatus::Succeeded, "{wrong:?}");
+            holds(&world).await;
+        })
+        .await;
+    }
+}

@@ -1,0 +1,141 @@
+//! Looking through all alerts and accounts, page by page, and forgetting old events.
+
+use perennial::usage::Alert;
+use sqlx::{AnyConnection, Row};
+
+use crate::store::document::{self, Stored};
+use crate::store::{Scope, StoreError, key};
+
+/// A place among the alerts of all merchants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertPlace {
+    merchant: String,
+    livemode: i64,
+    id: String,
+}
+
+/// A place among the accounts of all merchants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountPlace {
+    merchant: String,
+    livemode: i64,
+    account: i64,
+}
+
+/// Active alerts of all merchants after a place, at most `limit`, each with its place.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn active_alerts(
+    connection: &mut AnyConnection,
+    after: &AlertPlace,
+    limit: i64,
+) -> Result<Vec<(Scope, Stored<Alert>, AlertPlace)>, StoreError> {
+    let rows = sqlx::query(
+        "select merchant, livemode, id, body, revision, sort from billing_alert \
+         where status = 'active' and (merchant > $1 or (merchant = $1 and livemode > $2) \
+         or (merchant = $1 and livemode = $2 and id > $3)) \
+         order by merchant, livemode, id limit cast($4 as bigint)",
+    )
+    .bind(after.merchant.clone())
+    .bind(after.livemode)
+    .bind(after.id.clone())
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let read = |row| {
+        let place = AlertPlace {
+            merchant: Row::try_get(row, "merchant")?,
+            livemode: Row::try_get(row, "livemode")?,
+            id: Row::try_get(row, "id")?,
+        };
+        Ok((key::scope(row)?, document::decode(row)?, place))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The customers of a meter after one of them, in order, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn customers_after(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    meter: &str,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(
+        "select customer from meter_account where merchant = $1 and livemode = $2 and meter = $3 \
+         and customer > $4 order by customer limit cast($5 as bigint)",
+    )
+    .bind(scope.merchant.as_str())
+    .bind(scope.mode())
+    .bind(meter)
+    .bind(after)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| Ok(row.try_get("customer")?))
+        .collect()
+}
+
+/// Deletes the events before a moment (in seconds) of the next `limit` accounts after a place. Answers
+/// with how many went, and the place to go on from: the first one after the last account.
+///
+/// # Errors
+/// When the database fails.
+pub async fn prune_events(
+    connection: &mut AnyConnection,
+    after: &AccountPlace,
+    limit: i64,
+    before: i64,
+) -> Result<(u64, AccountPlace), StoreError> {
+    let rows = sqlx::query(
+        "select merchant, livemode, account from meter_account \
+         where merchant > $1 or (merchant = $1 and livemode > $2) \
+         or (merchant = $1 and livemode = $2 and account > $3) \
+         order by merchant, livemode, account limit cast($4 as bigint)",
+    )
+    .bind(after.merchant.clone())
+    .bind(after.livemode)
+    .bind(after.account)
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut places = Vec::with_capacity(rows.len());
+    for row in &rows {
+        places.push(AccountPlace {
+            merchant: row.try_get("merchant")?,
+            livemode: row.try_get("livemode")?,
+            account: row.try_get("account")?,
+        });
+    }
+    let mut gone = 0;
+    // Accounts with neighbouring numbers go together: few statements for many accounts.
+    let mut from = 0;
+    while let Some(first) = places.get(from) {
+        let same = |place: &&AccountPlace| {
+            place.merchant == first.merchant && place.livemode == first.livemode
+        };
+        let run = places.iter().skip(from).take_while(same);
+        let (count, last) = run.fold((0, first), |(count, _), place| (count + 1, place));
+        let done = sqlx::query(
+            "delete from meter_event where merchant = $1 and livemode = $2 \
+             and account >= $3 and account <= $4 and at < $5",
+        )
+        .bind(first.merchant.clone())
+        .bind(first.livemode)
+        .bind(first.account)
+        .bind(last.account)
+        .bind(before)
+        .execute(&mut *connection)
+        .await?;
+        gone += done.rows_affected();
+        from += count;
+    }
+    let full = i64::try_from(places.len()).is_ok_and(|count| count >= limit);
+    let next = places.pop().filter(|_| full);
+    Ok((gone, next.unwrap_or_default()))
+}
