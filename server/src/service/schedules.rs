@@ -18,7 +18,6 @@ use perennial::subscription::{
     BillingMode, BillingThresholds, CollectionMethod, ProrationBehavior, Status, Subscription,
 };
 
-
 pub use phases::{NewPhase, PhaseMoment};
 
 use super::billing::schedule_draft;
