@@ -174,9 +174,9 @@ fn happenings(start: Timestamp, now: Timestamp) -> Result<Vec<Happening>, Refuse
                 comment: "We are closing the second workshop.",
             },
         ),
-        (ago(365, 6), ARCWELL, Act::Card("pm_card_amex")),
+        (ago(356, 6), ARCWELL, Act::Card("pm_card_amex")),
         (
-            ago(365, 6),
+            ago(356, 6),
             ARCWELL,
             join(&[(Business, 18), (Support, 1), (Runs, 0)], monthly),
         ),
