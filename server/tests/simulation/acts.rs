@@ -12,6 +12,10 @@ pub struct Made {
     pub customers: Vec<String>,
     /// With the place of its customer.
     pub subscriptions: Vec<(usize, String)>,
+    /// What customers type.
+    pub codes: Vec<String>,
+    /// Events of usage that were reported.
+    pub events: u64,
 }
 
 /// Days and seconds of it.
@@ -28,12 +32,48 @@ const PRICES: [&str; 6] = [
     "currency=usd&unit_amount=0&recurring[interval]=month&product_data[name]=Free",
 ];
 
+/// Calls, the first thousand for nothing.
+const METERED: &str = "currency=usd&billing_scheme=tiered&tiers_mode=graduated&tiers[0][up_to]=1000&tiers[0][unit_amount]=0\
+     &tiers[1][up_to]=inf&tiers[1][unit_amount_decimal]=0.35&recurring[interval]=month&recurring[usage_type]=metered\
+     &product_data[name]=Calls";
+
+/// Coupons, and what their codes say beside.
+const COUPONS: [(&str, &str); 3] = [
+    ("percent_off=25&duration=once", ""),
+    (
+        "percent_off=10&duration=repeating&duration_in_months=3",
+        "&max_redemptions=4",
+    ),
+    (
+        "amount_off=500&currency=usd&duration=forever",
+        "&max_redemptions=2",
+    ),
+];
+
 /// Opens the shop.
 pub async fn open(inside: &Inside, made: &mut Made) {
     for form in PRICES {
         let (status, price) = inside.call("POST", "/v1/prices", form).await;
         assert_eq!(status, 200, "{price}");
         made.prices.push(id(&price));
+    }
+    let form = "display_name=Calls&event_name=calls&default_aggregation[formula]=sum";
+    let (status, meter) = inside.call("POST", "/v1/billing/meters", form).await;
+    assert_eq!(status, 200, "{meter}");
+    let form = format!("{METERED}&recurring[meter]={}", id(&meter));
+    let (status, price) = inside.call("POST", "/v1/prices", &form).await;
+    assert_eq!(status, 200, "{price}");
+    made.prices.push(id(&price));
+    for (coupon, code) in COUPONS {
+        let (status, coupon) = inside.call("POST", "/v1/coupons", coupon).await;
+        assert_eq!(status, 200, "{coupon}");
+        let form = format!(
+            "promotion[type]=coupon&promotion[coupon]={}{code}",
+            id(&coupon)
+        );
+        let (status, code) = inside.call("POST", "/v1/promotion_codes", &form).await;
+        assert_eq!(status, 200, "{code}");
+        made.codes.push(id(&code));
     }
 }
 
@@ -58,16 +98,17 @@ pub async fn act(inside: &Inside, made: &mut Made, chance: &mut Chance) -> Strin
     let path = format!("/v1/subscriptions/{subscription}");
     match what {
         25..45 => change(inside, made, &subscription, &mut own).await,
-        45..50 => said(
+        45..48 => said(
             "cancel",
             inside.call("DELETE", &path, cancelling(&mut own)).await,
         ),
-        50..56 => {
+        48..54 => {
             let flag = own.pick(&["true", "false"]).copied().unwrap_or_default();
             let form = format!("cancel_at_period_end={flag}");
             said("at period end", inside.call("POST", &path, &form).await)
         }
-        56..64 => {
+        54..57 => stand(inside, &path, &mut own).await,
+        57..62 => {
             let form = match own.below(5) {
                 0 => "pause_collection[behavior]=void",
                 1 => "pause_collection[behavior]=keep_as_draft",
@@ -76,7 +117,7 @@ pub async fn act(inside: &Inside, made: &mut Made, chance: &mut Chance) -> Strin
             };
             said("collection", inside.call("POST", &path, form).await)
         }
-        64..68 => {
+        62..65 => {
             let form = [
                 "billing_cycle_anchor=now&proration_behavior=always_invoice",
                 "trial_end=now",
@@ -84,8 +125,11 @@ pub async fn act(inside: &Inside, made: &mut Made, chance: &mut Chance) -> Strin
             let form = own.pick(&form).copied().unwrap_or_default();
             said("anchor", inside.call("POST", &path, form).await)
         }
-        68..82 => invoice(inside, &subscription, &mut own).await,
-        82..90 => {
+        65..77 => invoice(inside, &subscription, &mut own).await,
+        77..80 => give_back(inside, &subscription, &mut own).await,
+        80..86 => use_up(inside, made, &mut own).await,
+        86..89 => contract(inside, made, &subscription, &mut own).await,
+        89..95 => {
             let customer = own.pick(&made.customers).cloned().unwrap_or_default();
             card(inside, &customer).await
         }
@@ -143,14 +187,21 @@ async fn subscribe(inside: &Inside, made: &mut Made, own: &mut Chance) -> String
     let customer = made.customers.get(owner).cloned().unwrap_or_default();
     let price = own.pick(&made.prices).cloned().unwrap_or_default();
     let quantity = own.between(1, 5);
-    let mut form =
-        format!("customer={customer}&items[0][price]={price}&items[0][quantity]={quantity}");
+    let mut form = format!("customer={customer}&items[0][price]={price}");
+    // What is metered has no quantity, and is the last price.
+    if made.prices.last() != Some(&price) {
+        form.push_str(&format!("&items[0][quantity]={quantity}"));
+    }
     match own.below(8) {
         0 => form.push_str(&format!("&trial_period_days={}", own.between(1, 30))),
         1 => form.push_str("&collection_method=send_invoice&days_until_due=10"),
         2 => form.push_str("&billing_mode[type]=classic"),
         3 => form.push_str("&billing_cycle_anchor_config[day_of_month]=31"),
         4 => form.push_str("&off_session=true"),
+        5 => {
+            let code = own.pick(&made.codes).cloned().unwrap_or_default();
+            form.push_str(&format!("&discounts[0][promotion_code]={code}"));
+        }
         _ => {}
     }
     let (status, subscription) = inside.call("POST", "/v1/subscriptions", &form).await;
@@ -200,11 +251,107 @@ async fn invoice(inside: &Inside, subscription: &str, own: &mut Chance) -> Strin
     said(how, inside.call("POST", &path, form).await)
 }
 
+/// A subscription stands still, or goes on.
+async fn stand(inside: &Inside, path: &str, own: &mut Chance) -> String {
+    let (how, form) = match own.below(4) {
+        0 => ("pause", "invoicing_behavior=invoice"),
+        1 => ("pause", ""),
+        2 => ("resume", "billing_cycle_anchor=now"),
+        _ => (
+            "resume",
+            "billing_cycle_anchor=unchanged&proration_behavior=create_prorations",
+        ),
+    };
+    said(
+        how,
+        inside.call("POST", &format!("{path}/{how}"), form).await,
+    )
+}
+
+/// Something of the newest invoice is given back: what was paid by a refund or to the balance, what was not by a note.
+async fn give_back(inside: &Inside, subscription: &str, own: &mut Chance) -> String {
+    let path = format!("/v1/subscriptions/{subscription}");
+    let (_, found) = inside.call("GET", &path, "").await;
+    let Some(newest) = found["latest_invoice"].as_str() else {
+        return "nothing to give back".to_owned();
+    };
+    let (_, invoice) = inside
+        .call("GET", &format!("/v1/invoices/{newest}"), "")
+        .await;
+    let total = invoice["total"].as_i64().unwrap_or(0);
+    let amount = own.between(1, (total / 2).max(1));
+    let paid = invoice["status"] == "paid";
+    let way = own.below(2);
+    let form = match (paid, way) {
+        (false, _) => format!("invoice={newest}&amount={amount}"),
+        (true, 0) => format!("invoice={newest}&amount={amount}&refund_amount={amount}"),
+        (true, _) => format!("invoice={newest}&amount={amount}&credit_amount={amount}"),
+    };
+    said(
+        "give back",
+        inside.call("POST", "/v1/credit_notes", &form).await,
+    )
+}
+
+/// Somebody calls, now or some days ago.
+async fn use_up(inside: &Inside, made: &mut Made, own: &mut Chance) -> String {
+    let customer = own.pick(&made.customers).cloned().unwrap_or_default();
+    let (calls, ago) = (own.between(1, 4_000), own.between(0, 5 * DAY));
+    made.events += 1;
+    let at = inside.engine.now().0 - ago;
+    let form = format!(
+        "event_name=calls&identifier=event-{}&timestamp={at}&payload[stripe_customer_id]={customer}&payload[value]={calls}",
+        made.events
+    );
+    said(
+        "calls",
+        inside.call("POST", "/v1/billing/meter_events", &form).await,
+    )
+}
+
+/// A contract is made of a subscription, or let go.
+async fn contract(inside: &Inside, made: &Made, subscription: &str, own: &mut Chance) -> String {
+    let form = format!("from_subscription={subscription}");
+    let (status, made_one) = inside
+        .call("POST", "/v1/subscription_schedules", &form)
+        .await;
+    if status != 200 {
+        // It has one: that is let go.
+        let (_, found) = inside
+            .call("GET", &format!("/v1/subscriptions/{subscription}"), "")
+            .await;
+        let Some(schedule) = found["schedule"].as_str() else {
+            return said("contract", (status, made_one));
+        };
+        let path = format!("/v1/subscription_schedules/{schedule}/release");
+        return said("release", inside.call("POST", &path, "").await);
+    }
+    let phase = &made_one["phases"][0];
+    let (start, end) = (phase["start_date"].clone(), phase["end_date"].clone());
+    let first = &phase["items"][0];
+    let (price, quantity) = (&first["price"], &first["quantity"]);
+    let quantity = quantity.as_i64().map_or(String::new(), |units| {
+        format!("&phases[0][items][0][quantity]={units}")
+    });
+    let next = made.prices.first().cloned().unwrap_or_default();
+    let form = format!(
+        "phases[0][start_date]={start}&phases[0][end_date]={end}&phases[0][items][0][price]={}{quantity}\
+         &phases[1][items][0][price]={next}&phases[1][items][0][quantity]={}\
+         &phases[1][duration][interval]=month&phases[1][duration][interval_count]=2",
+        price.as_str().unwrap_or_default(),
+        own.between(1, 4)
+    );
+    let path = format!("/v1/subscription_schedules/{}", id(&made_one));
+    said("contract", inside.call("POST", &path, &form).await)
+}
+
 /// How far the clock leaps before the next act, in seconds.
 pub fn leap(chance: &mut Chance) -> i64 {
     match chance.below(10) {
+        0 if chance.below(4) == 0 => -chance.between(60, DAY),
         0 => 0,
         1..3 => chance.between(60, DAY / 2),
+        3 if chance.below(6) == 0 => chance.between(40 * DAY, 100 * DAY),
         _ => chance.between(DAY, 6 * DAY),
     }
 }
