@@ -91,7 +91,7 @@ test('numbers run over all customers where the merchant wants it', async (t) => 
   const { stdout } = await run(binary, ['merchant', 'list', '--database', server.database]);
   const account = id ?? stdout.match(/acct_\w+/)[0];
   await run(binary, [
-    'merchant', 'update', account, '--invoice-numbering', 'account', '--invoice-prefix', 'HALDEN', '--database', server.database,
+    'merchant', 'update', '--merchant', account, '--invoice-numbering', 'account', '--invoice-prefix', 'HALDEN', '--database', server.database,
   ]);
   const customers = await Promise.all([payer(stripe), payer(stripe), payer(stripe)]);
   const made = await Promise.all([0, 1, 2, 0, 1, 2, 0, 1, 2].map((n) => opened(stripe, customers[n], 1000 + n)));
