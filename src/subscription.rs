@@ -83,6 +83,13 @@ pub struct Subscription {
     pub description: Option<String>,
     /// When it began to exist (may lie before `created` when backdated).
     pub start_date: Timestamp,
+    /// How many days before its next invoice that is told; 0 for not at all. The merchant's choice, as
+    /// it was when the running period began.
+    #[serde(default)]
+    pub upcoming_days: u16,
+    /// The end of a period whose next invoice has been told.
+    #[serde(default)]
+    pub upcoming_told: Option<Timestamp>,
     /// The newest trial's beginning.
     pub trial_start: Option<Timestamp>,
     /// The newest trial's end.

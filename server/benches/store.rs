@@ -106,6 +106,7 @@ async fn merchant(store: &Store) -> Scope {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: server::mail::MailSettings::default(),
         draft_seconds: server::merchant::DRAFT_SECONDS,
+        upcoming_days: 0,
         numbering: server::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
         created: NOW,

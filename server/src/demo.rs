@@ -297,6 +297,7 @@ fn halden(id: &MerchantId, created: Timestamp) -> Merchant {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
         draft_seconds: crate::merchant::DRAFT_SECONDS,
+        upcoming_days: 0,
         numbering: crate::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
         created,

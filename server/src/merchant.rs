@@ -41,6 +41,10 @@ pub struct Merchant {
     /// How long the draft of a renewal may still be changed before it becomes final, in seconds.
     #[serde(default = "draft_seconds")]
     pub draft_seconds: i64,
+    /// How many days before a subscription's next invoice it is told (`invoice.upcoming`); 0 for not
+    /// at all.
+    #[serde(default)]
+    pub upcoming_days: u16,
     /// Where invoice numbers run.
     #[serde(default)]
     pub numbering: InvoiceNumbering,

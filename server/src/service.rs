@@ -24,6 +24,7 @@ pub mod mails;
 pub mod merchants;
 pub mod metering;
 mod named;
+mod noticing;
 pub mod payment_methods;
 pub mod payment_records;
 pub mod payments;

@@ -372,6 +372,8 @@ fn standing(
         trial_start: trialing.then_some(at),
         trial_end: creation.trial_end,
         trial_end_told: None,
+        upcoming_days: 0,
+        upcoming_told: None,
         trial_missing_payment_method: creation.trial_missing_payment_method,
         cancel_at,
         cancel_at_period_end: ends_with_period && creation.billing_mode == BillingMode::Classic,

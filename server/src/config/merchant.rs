@@ -92,6 +92,11 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..=2_592_000))]
     pub draft_seconds: Option<i64>,
 
+    /// Tell of a subscription's next invoice so many days before (the event invoice.upcoming); 0 for
+    /// not at all
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=60))]
+    pub upcoming_days: Option<u16>,
+
     /// Where invoice numbers run without a gap: for each customer, or over the whole account
     #[arg(long, value_enum)]
     pub invoice_numbering: Option<NumberingChoice>,
@@ -146,6 +151,7 @@ impl MerchantUpdate {
         set_or_clear(&mut merchant.tax_id, self.tax_id.as_ref());
         set_or_clear(&mut merchant.invoice_footer, self.invoice_footer.as_ref());
         set(&mut merchant.draft_seconds, self.draft_seconds.as_ref());
+        set(&mut merchant.upcoming_days, self.upcoming_days.as_ref());
         if let Some(numbering) = self.invoice_numbering {
             merchant.numbering = numbering.into();
         }

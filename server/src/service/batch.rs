@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use super::due::{invoice_due_at, trial_notice_at};
 use super::duties::Done;
 use super::ground::Ground;
+use super::noticing::upcoming_notice_at;
 use super::payments::{Begun, Claim, Starter};
 use super::{Engine, Refused};
 use crate::store::document::{self, Stored};
@@ -412,7 +413,8 @@ fn is_plain(subscription: &Subscription, now: Timestamp) -> bool {
     let renewal = subscription
         .next_due()
         .is_none_or(|(at, due)| at > now || due == Due::Renewal);
-    standing && renewal && trial_notice_at(subscription).is_none()
+    let notice = upcoming_notice_at(subscription).is_some_and(|at| at <= now);
+    standing && renewal && !notice && trial_notice_at(subscription).is_none()
 }
 
 /// Ids, each once.

@@ -20,6 +20,7 @@ use super::books::{save_subscription, stop};
 use super::due::trial_notice_at;
 use super::find::values;
 use super::invoices::{book_taken, defect};
+use super::noticing::upcoming_notice_at;
 use super::payments::Starter;
 use super::{Engine, Refused};
 use crate::store::Scope;
@@ -87,8 +88,8 @@ impl Engine {
             Work::Intent(scope, id) => self.settle_payment(scope, id).await,
             Work::SetUp(scope, id) => self.settle_setup(scope, id).await,
             Work::Refund(scope, id) => self.settle_refund(scope, id).await,
-            Work::Subscription(scope, id) => self.advance_subscription(scope, id).await,
-            Work::Invoice(scope, id) => self.advance_invoice(scope, id).await,
+            Work::Subscription(scope, id) => Box::pin(self.advance_subscription(scope, id)).await,
+            Work::Invoice(scope, id) => Box::pin(self.advance_invoice(scope, id)).await,
             Work::Mail(scope, id) => self.send_mail_by_clock(scope, id).await,
             Work::Span(scope, id) => self.retrying(|| self.settle_span(scope, id)).await,
             Work::Schedule(scope, id) => self.advance_schedule(scope, id).await,
@@ -116,7 +117,8 @@ impl Engine {
             };
         }
         let result = match (invoice.status, invoice.collection_method) {
-            (InvoiceStatus::Draft, _) => match self.finalize_and_collect(scope, id).await {
+            (InvoiceStatus::Draft, _) => match Box::pin(self.finalize_and_collect(scope, id)).await
+            {
                 Ok(Some(result)) => self.fall_back(scope, id, result).await.map(|_| ()),
                 // Nothing was worth asking the bank for: the customer's other methods may be.
                 Ok(None) => self.fall_back_from_nothing(scope, id).await,
@@ -126,7 +128,7 @@ impl Engine {
                 self.retrying(|| self.overdue_once(scope, id)).await
             }
             (_, CollectionMethod::ChargeAutomatically) => {
-                match self.pay(scope, id, None, Starter::Schedule).await {
+                match Box::pin(self.pay(scope, id, None, Starter::Schedule)).await {
                     Ok(result) => self.fall_back(scope, id, result).await.map(|_| ()),
                     Err(error) => Err(error),
                 }
@@ -176,7 +178,10 @@ impl Engine {
         id: &SubscriptionId,
     ) -> Result<(), Refused> {
         for _ in 0..BOUNDARIES_MAX {
-            if !self.retrying(|| self.advance_once(scope, id)).await? {
+            if !self
+                .retrying(|| Box::pin(self.advance_once(scope, id)))
+                .await?
+            {
                 return Ok(());
             }
         }
@@ -199,6 +204,10 @@ impl Engine {
                 .tell("customer.subscription.trial_will_end", &*subscription)
                 .await?;
             booking.commit().await?;
+            return Ok(true);
+        }
+        if upcoming_notice_at(&subscription).is_some_and(|at| at <= now) {
+            Box::pin(self.tell_upcoming(scope, subscription)).await?;
             return Ok(true);
         }
         let Some((at, due)) = subscription.next_due().filter(|(at, _)| *at <= now) else {
@@ -227,7 +236,7 @@ impl Engine {
                 if subscription.next_due() != Some((at, Due::End)) {
                     return Ok(true);
                 }
-                self.move_on(scope, subscription, Step::Finish).await?;
+                Box::pin(self.move_on(scope, subscription, Step::Finish)).await?;
                 Ok(false)
             }
             Due::Phase => {
@@ -250,7 +259,7 @@ impl Engine {
                 Ok(true)
             }
             Due::Renewal => {
-                self.move_on(scope, subscription, Step::Renew).await?;
+                Box::pin(self.move_on(scope, subscription, Step::Renew)).await?;
                 Ok(true)
             }
         }
@@ -315,8 +324,9 @@ impl Engine {
         let mut invoice = invoice;
         if let Some(invoice) = &mut invoice {
             customer.currency = Some(invoice.currency);
-            let draft_seconds = self.merchant(scope).await?.draft_seconds;
-            schedule_draft(invoice, &subscription, at, draft_seconds, now)?;
+            let merchant = self.merchant(scope).await?;
+            subscription.upcoming_days = merchant.upcoming_days;
+            schedule_draft(invoice, &subscription, at, merchant.draft_seconds, now)?;
         }
         let mut stopped = Vec::new();
         if subscription.status == Status::Canceled {

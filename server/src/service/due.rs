@@ -7,6 +7,7 @@ use perennial::payment::{PaymentIntent, PaymentStatus, SetupIntent, SetupStatus}
 use perennial::schedule::ScheduleStatus;
 use perennial::subscription::{Status, Subscription};
 
+use super::noticing::upcoming_notice_at;
 use super::subscriptions::TRIAL_NOTICE_SECONDS;
 use crate::store::document::Column;
 
@@ -78,11 +79,12 @@ pub fn invoice_status_name(status: InvoiceStatus) -> &'static str {
 /// The next moment at which something must happen to it by itself.
 #[must_use]
 pub fn subscription_due_at(subscription: &Subscription) -> Option<Timestamp> {
-    let due = subscription.next_due_at();
-    match (due, trial_notice_at(subscription)) {
-        (Some(due), Some(notice)) => Some(due.min(notice)),
-        (due, notice) => due.or(notice),
-    }
+    let moments = [
+        subscription.next_due_at(),
+        trial_notice_at(subscription),
+        upcoming_notice_at(subscription),
+    ];
+    moments.into_iter().flatten().min()
 }
 
 /// When the end of a trial is to be told, unless it has been.

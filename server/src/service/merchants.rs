@@ -44,6 +44,7 @@ impl Engine {
             retries: perennial::dunning::RetryPolicy::default(),
             mail: crate::mail::MailSettings::default(),
             draft_seconds: crate::merchant::DRAFT_SECONDS,
+            upcoming_days: 0,
             numbering: crate::merchant::InvoiceNumbering::default(),
             invoice_prefix: None,
             created: now,

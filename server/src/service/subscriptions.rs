@@ -259,6 +259,7 @@ impl Engine {
         if notice {
             subscription.trial_end_told = subscription.trial_end;
         }
+        subscription.upcoming_days = self.merchant(scope).await?.upcoming_days;
         let mut booking = Booking::begin(self, scope).await?;
         // Even where nothing about the customer changed: it must not have been deleted meanwhile.
         // First of all, so that of two that take the same invoice number one decides again.

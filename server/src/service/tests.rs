@@ -9,6 +9,7 @@ mod matrix;
 mod metered;
 mod metering;
 mod money;
+mod noticing;
 mod parts;
 mod recovering;
 mod renewing;

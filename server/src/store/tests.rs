@@ -128,6 +128,7 @@ pub async fn scope(store: &Store) -> Scope {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
         draft_seconds: crate::merchant::DRAFT_SECONDS,
+        upcoming_days: 0,
         numbering: crate::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
         created: Timestamp(1_700_000_000),

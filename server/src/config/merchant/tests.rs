@@ -35,6 +35,7 @@ fn merchant() -> Merchant {
         retries: perennial::dunning::RetryPolicy::default(),
         mail: crate::mail::MailSettings::default(),
         draft_seconds: crate::merchant::DRAFT_SECONDS,
+        upcoming_days: 0,
         numbering: crate::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
         created: Timestamp(0),

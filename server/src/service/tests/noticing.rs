@@ -1,0 +1,96 @@
+//! What is told before it happens, and what an older installation is given to tell it by.
+
+use perennial::calendar::Cadence;
+use perennial::id::SubscriptionItemId;
+
+use super::world::{START, World, after, at};
+use crate::store::key;
+use crate::store::tests::both;
+
+const DAY: i64 = 86_400;
+
+async fn noticing(world: &World, days: u16) {
+    let (engine, scope) = (&world.engine, &world.scope);
+    let mut tx = engine.store.begin().await.unwrap();
+    let found = key::load_merchant(tx.connection(), &scope.merchant).await;
+    let mut merchant = found.unwrap().unwrap();
+    merchant.upcoming_days = days;
+    key::update_merchant(tx.connection(), &merchant)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_coming_invoice_is_told_as_many_days_before_as_the_merchant_wants() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        noticing(&world, 7).await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        let customer = world.customer_with("pm_card_visa").await;
+        let id = world.subscribe(&customer, &price).await;
+        let told = || async {
+            let events = world.events().await;
+            let ours = events.iter().filter(|kind| *kind == "invoice.upcoming");
+            ours.count()
+        };
+        world.live_until(after(at(2026, 2, 21), -1)).await;
+        assert_eq!(told().await, 0);
+        world.live_until(at(2026, 2, 21)).await;
+        assert_eq!(told().await, 1);
+        world.live_until(at(2026, 3, 30)).await;
+        assert_eq!(told().await, 2, "once a period");
+        assert_eq!(world.invoices(&customer).await.len(), 2);
+        noticing(&world, 0).await;
+        world.live_until(at(2026, 6, 1)).await;
+        assert_eq!(told().await, 2, "not any more");
+        assert_eq!(world.find_subscription(&id).await.upcoming_days, 0);
+        assert_eq!(world.invoices(&customer).await.len(), 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_of_before_their_table_are_found_after_a_start() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        let customer = world.customer_with("pm_card_visa").await;
+        let mut items: Vec<SubscriptionItemId> = Vec::new();
+        for _ in 0..205 {
+            let id = world.trial(&customer, &price, after(START, DAY)).await;
+            items.push(world.find_subscription(&id).await.items[0].id.clone());
+        }
+        let run = |sql: &'static str| {
+            let store = world.engine.store.clone();
+            async move {
+                let mut tx = store.begin().await.unwrap();
+                sqlx::query(sql).execute(tx.connection()).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        };
+        let engine = &world.engine;
+        let found = engine.subscription_item(&world.scope, &items[7]).await;
+        assert_eq!(found.unwrap().1.id, items[7]);
+        run("delete from subscription_item").await;
+        run(
+            "insert into subscription_item_opening (merchant, livemode, subscription) \
+             select distinct merchant, livemode, '' from subscription",
+        )
+        .await;
+        let lost = engine.subscription_item(&world.scope, &items[7]).await;
+        assert!(lost.is_err(), "the test forgets them");
+        let (one, other) = (engine.clone(), engine.clone());
+        let opened = tokio::join!(
+            one.open_subscription_items(),
+            other.open_subscription_items()
+        );
+        opened.0.unwrap();
+        opened.1.unwrap();
+        for item in &items {
+            let found = engine.subscription_item(&world.scope, item).await;
+            assert_eq!(found.unwrap().1.id, *item);
+        }
+    })
+    .await;
+}
