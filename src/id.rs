@@ -63,6 +63,11 @@ macro_rules! ids {
                 Self(written($prefix, bits, $digits))
             }
 
+            /// The 128 bits that a made id was written from; `None` for one of another form.
+            pub fn bits(&self) -> Option<u128> {
+                read(self.0.strip_prefix($prefix)?)
+            }
+
             /// Reads an id that came from outside; says nothing about whether it exists.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 checked($prefix, text, $extra)?;
@@ -219,6 +224,17 @@ fn written(prefix: &str, bits: u128, digits: usize) -> String {
             .map(|digit| char::from(*digit)),
     );
     id
+}
+
+/// The bits that all [`FULL_DIGITS`] digits of `text` say.
+fn read(text: &str) -> Option<u128> {
+    if text.len() != FULL_DIGITS {
+        return None;
+    }
+    text.bytes().try_fold(0_u128, |bits, digit| {
+        let value = DIGITS.iter().position(|own| *own == digit)?;
+        bits.checked_mul(62)?.checked_add(value as u128)
+    })
 }
 
 fn checked(prefix: &'static str, text: &str, extra: &str) -> Result<(), IdError> {

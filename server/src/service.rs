@@ -52,7 +52,6 @@ pub mod usage;
 use std::sync::Arc;
 
 use perennial::calendar::Timestamp;
-use perennial::id::EventId;
 use perennial::payment::Decline;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -188,11 +187,12 @@ impl Engine {
             idempotency::begin(connection, scope, key).await?;
         }
         let event = self.event(kind, object, previous);
-        Ok(event::append(&self.store, connection, scope, &event).await?)
+        let told = self.real_now();
+        Ok(event::append(&self.store, connection, scope, told, vec![event]).await?)
     }
 
     /// An event as [`Engine::emit`] writes it.
-    pub(crate) fn event(&self, kind: &str, object: Value, previous: Option<Value>) -> event::Event {
+    pub(crate) fn event(&self, kind: &str, object: Value, previous: Option<Value>) -> event::Entry {
         let id = object
             .get("id")
             .and_then(Value::as_str)
@@ -202,12 +202,10 @@ impl Engine {
         if let (Some(previous), Some(data)) = (previous, data.as_object_mut()) {
             data.insert("previous_attributes".to_owned(), previous);
         }
-        event::Event {
-            id: EventId::new(&mut self.ids()),
+        event::Entry {
             kind: kind.to_owned(),
             object: id,
             created: self.now(),
-            told: self.real_now(),
             data: event::Data::Shown(data.to_string()),
             cause: self.cause.as_deref().cloned(),
         }

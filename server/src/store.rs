@@ -152,12 +152,17 @@ enum Database {
     Postgres(AnyPool),
 }
 
+/// The newest place in each second.
+type Newest = Arc<Mutex<BTreeMap<i64, i64>>>;
+
 /// The database.
 #[derive(Clone)]
 pub struct Store {
     database: Database,
     /// The newest place in each of the latest seconds that were written at.
-    newest_sorts: Arc<Mutex<BTreeMap<i64, i64>>>,
+    newest_sorts: Newest,
+    /// The same for slots of several places.
+    newest_slots: Newest,
     /// Sets this process apart from others that write at the same time.
     lane: u128,
     texts: Arc<writes::Texts>,
@@ -176,6 +181,7 @@ impl Store {
             return Ok(Self {
                 database: Database::Postgres(pool),
                 newest_sorts: Arc::default(),
+                newest_slots: Arc::default(),
                 lane: SystemEntropy.bits(),
                 texts: Arc::default(),
             });
@@ -203,6 +209,7 @@ impl Store {
                 readers: Readers::new(url),
             },
             newest_sorts: Arc::default(),
+            newest_slots: Arc::default(),
             lane: SystemEntropy.bits(),
             texts: Arc::default(),
         })
@@ -246,20 +253,32 @@ impl Store {
     /// and its writer decides again. Seconds need not come in order: test clocks have their own.
     #[must_use]
     pub fn sort(&self, now: Timestamp) -> i64 {
+        self.next_place(&self.newest_sorts, now, 1)
+    }
+
+    /// As [`Store::sort`] for `places` new rows at once, which divide a second: the first of places
+    /// that begin at a multiple of that, so that no two overlap.
+    #[must_use]
+    pub fn slot(&self, now: Timestamp, places: i64) -> i64 {
+        self.next_place(&self.newest_slots, now, places.max(1))
+    }
+
+    fn next_place(&self, newest: &Newest, now: Timestamp, step: i64) -> i64 {
         let second = now.0.saturating_mul(MICROS);
-        let place = SeededEntropy::new(self.lane ^ u128::from(now.0.unsigned_abs())).bits();
-        let place = i64::try_from(place % u128::from(MICROS.unsigned_abs())).unwrap_or(0);
-        let mut newest = self
-            .newest_sorts
+        let steps = (MICROS / step).max(1).unsigned_abs();
+        let random = SeededEntropy::new(self.lane ^ u128::from(now.0.unsigned_abs())).bits();
+        let place = i64::try_from(random % u128::from(steps)).unwrap_or(0);
+        let first = second.saturating_add(place.saturating_mul(step));
+        let mut newest = newest
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let next = match newest.get(&now.0) {
-            Some(newest) => newest.saturating_add(1),
+            Some(newest) => newest.saturating_add(step),
             None => {
                 // A second in which very much was written runs over into the next one.
                 let before = newest.get(&now.0.saturating_sub(1)).copied();
                 let over = before.filter(|before| *before >= second);
-                over.map_or(second.saturating_add(place), |over| over.saturating_add(1))
+                over.map_or(first, |over| over.saturating_add(step))
             }
         };
         newest.insert(now.0, next);

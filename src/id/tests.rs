@@ -158,6 +158,7 @@ proptest! {
             read = read * 62 + value;
         }
         prop_assert_eq!(read, bits);
+        prop_assert_eq!(id.bits(), Some(bits));
     }
 
     #[test]

@@ -16,13 +16,14 @@ const SAMPLE: usize = 10_000;
 /// Renewals in one transaction: as many as in a batch.
 const BATCH: usize = 512;
 /// The tables that a renewal writes to.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "subscription",
     "invoice",
     "payment_intent",
     "sandbox_attempt",
     "ledger_transfer",
-    "event",
+    "event_group",
+    "event_kind",
 ];
 
 /// How many renewals a second their rows could be inserted at.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use perennial::calendar::Timestamp;
 use perennial::credit_note::CreditNote;
-use perennial::id::{EventId, MailId};
+use perennial::id::MailId;
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::ledger::Transfer;
 use perennial::money::Money;
@@ -324,6 +324,8 @@ pub struct Booking<'a> {
     engine: &'a Engine,
     scope: &'a Scope,
     writes: Writes,
+    /// Where its events go, unless a ground says so.
+    slot: event::Slot,
     wholes: Wholes,
     /// The merchant's rules, where customers get mail.
     mail: Option<Arc<MailSettings>>,
@@ -350,6 +352,7 @@ impl<'a> Booking<'a> {
             engine,
             scope,
             writes: Writes::new(scope),
+            slot: event::Slot::default(),
             wholes: Wholes::new(),
             mail: engine.mail_settings(scope).await?,
             mails: false,
@@ -663,18 +666,19 @@ impl<'a> Booking<'a> {
     /// Adds an event; answers with its place in lists.
     fn append(&mut self, kind: &str, object: String, data: Data) -> i64 {
         let (engine, told) = (self.engine, self.engine.real_now());
-        let sort = engine.store.sort(told);
-        let event = event::Event {
-            id: EventId::new(&mut engine.ids()),
+        let place = match engine.shared(self.scope) {
+            Some(ground) => ground.place(&engine.store, told),
+            None => self.slot.place(&engine.store, told),
+        };
+        let event = event::Entry {
             kind: kind.to_owned(),
             object,
             created: engine.now(),
-            told,
             data,
             cause: engine.cause.as_deref().cloned(),
         };
-        self.writes.add(&event::TABLE, event::cells(event, sort));
-        sort
+        self.writes.tell(place, event);
+        place
     }
 
     /// Writes and keeps everything. It has reached the disk when this returns.

@@ -14,6 +14,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, InvoiceId};
 use perennial::invoice::{Invoice, InvoiceItem};
 
@@ -21,9 +22,10 @@ use super::booking::{Whole, Wholes};
 use super::invoices::numbering::{Held, Sequence};
 use super::{Engine, Refused};
 use crate::merchant::Merchant;
-use crate::store::Scope;
 use crate::store::document::{Document, Stored};
+use crate::store::event::Slot;
 use crate::store::writes::Writes;
+use crate::store::{Scope, Store};
 
 /// A row as some decision left it, without its type.
 pub(crate) type Shadow = (TypeId, String, Arc<dyn Any + Send + Sync>);
@@ -40,6 +42,8 @@ struct Inner {
     pending: HashMap<String, Vec<Stored<InvoiceItem>>>,
     merchant: Option<Merchant>,
     writes: Writes,
+    /// Where the next events go: those of many decisions share groups.
+    slot: Slot,
     wholes: Wholes,
     /// Invoices that decisions made here, oldest first.
     made: Vec<InvoiceId>,
@@ -56,6 +60,7 @@ impl Ground {
                 pending: HashMap::new(),
                 merchant: None,
                 writes: Writes::new(scope),
+                slot: Slot::default(),
                 wholes: Wholes::new(),
                 made: Vec::new(),
                 turn: None,
@@ -127,6 +132,11 @@ impl Ground {
         turn
     }
 
+    /// The place in lists of an event that is told now.
+    pub(crate) fn place(&self, store: &Store, told: Timestamp) -> i64 {
+        self.inner().slot.place(store, told)
+    }
+
     /// Takes in what a decision wrote.
     pub(crate) fn absorb(&self, writes: Writes, wholes: Wholes, shadows: Vec<Shadow>) {
         let mut inner = self.inner();
@@ -158,7 +168,12 @@ impl Ground {
     /// # Errors
     /// When it was not kept; the ground is of no use any more then.
     pub(crate) async fn commit(&self, engine: &Engine) -> Result<(), Refused> {
-        let writes = std::mem::replace(&mut self.inner().writes, Writes::new(&self.scope));
+        let writes = {
+            let mut inner = self.inner();
+            // What is told later goes into a group of its own: this one is written now.
+            inner.slot = Slot::default();
+            std::mem::replace(&mut inner.writes, Writes::new(&self.scope))
+        };
         // Ends with this function, whatever comes of it: others take numbers then, so where the sequence
         // stands is read again.
         let _turn = self.end_turn();

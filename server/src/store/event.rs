@@ -1,18 +1,27 @@
 //! Events: written in the transaction of the change that they tell of, so that none is lost and
 //! none tells of what did not happen.
+//!
+//! Those that one transaction tells lie together in one row, a group: a slot of [`SLOT`] places in
+//! lists that no other transaction has. An event's id says at which place it lies.
+
+mod search;
 
 use std::collections::BTreeMap;
 
 use perennial::calendar::Timestamp;
 use perennial::id::EventId;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sqlx::AnyConnection;
-use sqlx::Row;
-use sqlx::any::AnyRow;
 
-use super::document::{Column, PageRequest};
-use super::writes::Table;
+use super::document::Column;
+use super::writes::{Table, Writes};
 use super::{Scope, Store, StoreError, patch};
+pub use search::{Filter, KINDS_MAX, load, search};
+
+/// Places in a slot: so many events are in one group at most.
+pub const SLOT: i64 = 64;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +32,24 @@ pub struct Event {
     pub kind: String,
     /// The id of what it happened to.
     pub object: String,
+    /// When, by the clock of whom it concerns. Lists go by when it was told, in real time, so that
+    /// whoever reads on from the newest one misses none, whatever test clocks say.
+    pub created: Timestamp,
+    /// What it tells.
+    pub data: Data,
+    /// The API request that caused it, if one did.
+    pub cause: Option<Cause>,
+}
+
+/// An event that is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Such as `invoice.paid`.
+    pub kind: String,
+    /// The id of what it happened to.
+    pub object: String,
     /// When, by the clock of whom it concerns.
     pub created: Timestamp,
-    /// When it was told, in real time: its place in the list, so that whoever reads on from the
-    /// newest one misses none, whatever test clocks say.
-    pub told: Timestamp,
     /// What it tells.
     pub data: Data,
     /// The API request that caused it, if one did.
@@ -99,59 +121,178 @@ pub struct Cause {
     pub idempotency_key: Option<String>,
 }
 
-/// The most events that one statement of [`append_many`] adds, and whose basis one statement reads.
-const ROWS_MAX: usize = 100;
-/// Columns of an event.
-const COLUMNS: usize = 13;
-/// The version of how aggregates are kept.
-const FORM_KEPT: i64 = 1;
-
-/// Events as rows that are added.
-pub static TABLE: Table = Table {
-    name: "event",
-    columns: &[
-        "id",
-        "sort",
-        "type",
-        "object",
-        "created",
-        "body",
-        "request",
-        "idempotency_key",
-        "form",
-        "noun",
-        "basis",
-    ],
+/// Groups as rows that are added.
+static GROUPS: Table = Table {
+    name: "event_group",
+    columns: &["sort", "events", "body"],
     after: "",
 };
 
-/// An event as a row of [`TABLE`], at its place in lists.
-#[must_use]
-pub fn cells(event: Event, sort: i64) -> Vec<Column> {
-    let (request, key) = match event.cause {
-        Some(cause) => (Some(cause.request), cause.idempotency_key),
-        None => (None, None),
-    };
-    let (form, noun, basis, body) = match event.data {
-        Data::Shown(body) => (0, None, None, body),
-        Data::Kept(kept) => (FORM_KEPT, Some(kept.noun), kept.basis, kept.body),
-    };
-    vec![
-        Column::Text(Some(event.id.into())),
-        Column::Number(Some(sort)),
-        Column::Text(Some(event.kind)),
-        Column::Text(Some(event.object)),
-        Column::Number(Some(event.created.0)),
-        Column::Text(Some(body)),
-        Column::Text(request),
-        Column::Text(key),
-        Column::Number(Some(form)),
-        Column::Text(noun),
-        Column::Number(basis),
-    ]
+/// The types in groups as rows that are added.
+static KINDS: Table = Table {
+    name: "event_kind",
+    columns: &["type", "sort", "events"],
+    after: "",
+};
+
+/// Where the next events go: places in a slot that nobody else writes to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slot {
+    told: Timestamp,
+    next: i64,
+    end: i64,
 }
 
-/// Adds an event.
+impl Slot {
+    /// The next place in lists for an event that is told now, in a new slot when this one is full or
+    /// of another second.
+    pub fn place(&mut self, store: &Store, told: Timestamp) -> i64 {
+        if self.next == self.end || self.told != told {
+            let next = store.slot(told, SLOT);
+            *self = Self {
+                told,
+                next,
+                end: next.saturating_add(SLOT),
+            };
+        }
+        let place = self.next;
+        self.next = self.next.saturating_add(1);
+        place
+    }
+}
+
+/// The slot that a place is in.
+fn slot_of(place: i64) -> i64 {
+    place.saturating_sub(place.rem_euclid(SLOT))
+}
+
+/// The id of the event at a place: it can be found without an index of ids, and is nowhere else.
+fn id_at(scope: &Scope, place: i64) -> EventId {
+    let place = u128::from(place.cast_unsigned());
+    EventId::from_random((place << 64) | u128::from(mark(scope)))
+}
+
+/// The place that an id of [`id_at`] says.
+fn place_in(scope: &Scope, id: &str) -> Option<i64> {
+    let id = EventId::parse(id).ok()?;
+    let place = u64::try_from(id.bits()? >> 64).ok()?.cast_signed();
+    (id_at(scope, place) == id).then_some(place)
+}
+
+/// What sets the ids of one merchant and mode apart from those of others.
+fn mark(scope: &Scope) -> u64 {
+    let bits = scope.merchant.bits().unwrap_or_default();
+    let [high, low] = [bits >> 64, bits].map(|half| (half & u128::from(u64::MAX)) as u64);
+    (high ^ low.rotate_left(17)).wrapping_mul(2) | u64::from(scope.livemode)
+}
+
+/// Adds the rows of events, each at its place, to what is to be written.
+pub(super) fn group(writes: &mut Writes, mut events: Vec<(i64, Entry)>) {
+    events.sort_by_key(|(place, _)| *place);
+    let number = |n: i64| Column::Number(Some(n));
+    for events in events.chunk_by(|(one, _), (other, _)| slot_of(*one) == slot_of(*other)) {
+        let slot = events.first().map_or(0, |(place, _)| slot_of(*place));
+        let (mut body, mut kinds) = (String::with_capacity(4_096), BTreeMap::new());
+        for (place, entry) in events {
+            body.push(if body.is_empty() { '[' } else { ',' });
+            write_entry(&mut body, place.saturating_sub(slot), entry);
+            *kinds.entry(entry.kind.as_str()).or_insert(0_i64) += 1;
+        }
+        body.push(']');
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let body = Column::Text(Some(body));
+        writes.add(&GROUPS, vec![number(slot), number(count), body]);
+        for (kind, events) in kinds {
+            let kind = Column::Text(Some(kind.to_owned()));
+            writes.add(&KINDS, vec![kind, number(slot), number(events)]);
+        }
+    }
+}
+
+/// Adds an entry as [`Lying`] reads it.
+fn write_entry(body: &mut String, n: i64, entry: &Entry) {
+    let quoted = |text: &str| Value::from(text).to_string();
+    let (kind, object) = (quoted(&entry.kind), quoted(&entry.object));
+    let created = entry.created.0;
+    body.push_str(&format!(
+        "{{\"n\":{n},\"t\":{kind},\"o\":{object},\"c\":{created}"
+    ));
+    if let Some(cause) = &entry.cause {
+        body.push_str(&format!(",\"r\":{}", quoted(&cause.request)));
+        if let Some(key) = &cause.idempotency_key {
+            body.push_str(&format!(",\"k\":{}", quoted(key)));
+        }
+    }
+    let data = match &entry.data {
+        Data::Shown(data) => data,
+        Data::Kept(kept) => {
+            body.push_str(&format!(",\"m\":{}", quoted(&kept.noun)));
+            if let Some(basis) = kept.basis {
+                body.push_str(&format!(",\"b\":{basis}"));
+            }
+            &kept.body
+        }
+    };
+    // It is JSON already.
+    if !data.is_empty() {
+        body.push_str(",\"d\":");
+        body.push_str(data);
+    }
+    body.push('}');
+}
+
+/// An entry of a group's body.
+#[derive(Debug, Deserialize)]
+struct Lying<'a> {
+    /// Its place, from the group's on.
+    n: i64,
+    /// The type.
+    t: String,
+    /// The id of what it happened to.
+    o: String,
+    /// When.
+    c: i64,
+    /// Its own id, where the place does not say it.
+    i: Option<EventId>,
+    /// The noun of an aggregate that is kept.
+    m: Option<String>,
+    /// The place of the event that has the whole aggregate.
+    b: Option<i64>,
+    /// The request that caused it.
+    r: Option<String>,
+    /// That request's idempotency key.
+    k: Option<String>,
+    /// What it tells.
+    #[serde(borrow)]
+    d: Option<&'a RawValue>,
+}
+
+impl Lying<'_> {
+    fn event(self, scope: &Scope, place: i64) -> Event {
+        let body = self.d.map_or("", RawValue::get).to_owned();
+        let key = self.k;
+        Event {
+            id: self.i.unwrap_or_else(|| id_at(scope, place)),
+            kind: self.t,
+            object: self.o,
+            created: Timestamp(self.c),
+            data: match self.m {
+                None => Data::Shown(body),
+                Some(noun) => Data::Kept(Kept {
+                    noun,
+                    basis: self.b,
+                    body,
+                }),
+            },
+            cause: self.r.map(|request| Cause {
+                request,
+                idempotency_key: key,
+            }),
+        }
+    }
+}
+
+/// Adds events that were told at `told`, in the order in which they happened.
 ///
 /// # Errors
 /// When the database fails.
@@ -159,122 +300,14 @@ pub async fn append(
     store: &Store,
     connection: &mut AnyConnection,
     scope: &Scope,
-    event: &Event,
+    told: Timestamp,
+    events: Vec<Entry>,
 ) -> Result<(), StoreError> {
-    append_many(store, connection, scope, std::slice::from_ref(event)).await
-}
-
-/// Adds events in the order in which they happened, a hundred with each statement.
-///
-/// # Errors
-/// When the database fails.
-pub async fn append_many(
-    store: &Store,
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    events: &[Event],
-) -> Result<(), StoreError> {
-    for events in events.chunks(ROWS_MAX) {
-        let rows: Vec<String> = (0..events.len()).map(places).collect();
-        let sql = format!(
-            "insert into event (merchant, livemode, {}) values {}",
-            TABLE.columns.join(", "),
-            rows.join(", ")
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for event in events {
-            query = query.bind(scope.merchant.as_str()).bind(scope.mode());
-            for cell in cells(event.clone(), store.sort(event.told)) {
-                query = match cell {
-                    Column::Text(text) => query.bind(text),
-                    Column::Number(number) => query.bind(number),
-                };
-            }
-        }
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-/// The placeholders of one row: `($1, $2, …)`.
-fn places(row: usize) -> String {
-    let first = row * COLUMNS + 1;
-    let names: Vec<String> = (first..first + COLUMNS).map(|n| format!("${n}")).collect();
-    format!("({})", names.join(", "))
-}
-
-/// Reads one.
-///
-/// # Errors
-/// When the database fails or the row can't be read.
-pub async fn load(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    id: &str,
-) -> Result<Option<Event>, StoreError> {
-    let row = sqlx::query(
-        "select id, type, object, created, body, request, idempotency_key, noun, basis from event \
-         where merchant = $1 and livemode = $2 and id = $3",
-    )
-    .bind(scope.merchant.as_str())
-    .bind(scope.mode())
-    .bind(id)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut events = vec![decode(&row)?];
-    complete(connection, scope, &mut events).await?;
-    Ok(events.pop())
-}
-
-/// Puts the whole aggregate into events that have only what is different from another one's.
-async fn complete(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    events: &mut [Event],
-) -> Result<(), StoreError> {
-    let basis = |event: &Event| match &event.data {
-        Data::Kept(kept) => kept.basis,
-        Data::Shown(_) => None,
-    };
-    let mut wanted: Vec<i64> = events.iter().filter_map(basis).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let mut whole: BTreeMap<i64, String> = BTreeMap::new();
-    for sorts in wanted.chunks(ROWS_MAX) {
-        let places: Vec<String> = (0..sorts.len()).map(|n| format!("${}", n + 3)).collect();
-        let sql = format!(
-            "select sort, body from event where merchant = $1 and livemode = $2 and sort in ({})",
-            places.join(", ")
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(scope.merchant.as_str())
-            .bind(scope.mode());
-        for sort in sorts {
-            query = query.bind(*sort);
-        }
-        for row in query.fetch_all(&mut *connection).await? {
-            whole.insert(row.try_get("sort")?, row.try_get("body")?);
-        }
-    }
+    let (mut slot, mut writes) = (Slot::default(), Writes::new(scope));
     for event in events {
-        let Data::Kept(kept) = &mut event.data else {
-            continue;
-        };
-        let Some(basis) = kept.basis.take() else {
-            continue;
-        };
-        let unreadable = |reason: &str| StoreError::Unreadable {
-            kind: "event",
-            id: event.id.to_string(),
-            reason: reason.to_owned(),
-        };
-        let basis = whole
-            .get(&basis)
-            .ok_or_else(|| unreadable("its basis is gone"))?;
-        kept.body = joined(basis, &kept.body).map_err(|error| unreadable(&error.to_string()))?;
+        writes.tell(slot.place(store, told), event);
     }
-    Ok(())
+    writes.write(store, connection).await
 }
 
 /// The body of an event with the whole aggregate, from its basis' and its own.
@@ -293,114 +326,5 @@ fn joined(basis: &str, own: &str) -> Result<String, serde_json::Error> {
     Ok(body.to_string())
 }
 
-/// Which events a list is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// Types, at most [`KINDS_MAX`]; a `*` at the end stands for anything. None means all.
-    pub kinds: Vec<String>,
-    /// The first second.
-    pub from: i64,
-    /// The first second after it.
-    pub until: i64,
-}
-
-/// The most types of one [`Filter`].
-pub const KINDS_MAX: usize = 20;
-
-/// Reads a part of the list within a filter, newest first, and whether there is more.
-///
-/// # Errors
-/// When the database fails or a row can't be read.
-pub async fn search(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    page: &PageRequest,
-    filter: &Filter,
-) -> Result<(Vec<Event>, bool), StoreError> {
-    let limit = page.limit.clamp(1, PageRequest::LIMIT_MAX) as usize;
-    let newer = page.ending_before.is_some();
-    let cursor = page.ending_before.as_ref().or(page.starting_after.as_ref());
-    // Only placeholders depend on the filter. `sort` counts microseconds of `created`.
-    let kinds = filter.kinds.iter().take(KINDS_MAX);
-    let conditions: Vec<String> = kinds
-        .clone()
-        .enumerate()
-        .map(|(index, kind)| match kind.ends_with('*') {
-            true => format!("type like ${} escape '!'", index + 7),
-            false => format!("type = ${}", index + 7),
-        })
-        .collect();
-    let of_kinds = match conditions.is_empty() {
-        true => String::new(),
-        false => format!(" and ({})", conditions.join(" or ")),
-    };
-    let (beyond, order) = match newer {
-        false => ("($3 = '' or sort < (", "desc"),
-        true => ("($3 <> '' and sort > (", "asc"),
-    };
-    let sql = format!(
-        "select id, type, object, created, body, request, idempotency_key, noun, basis from event \
-         where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 and {beyond}\
-         select sort from event where merchant = $1 and livemode = $2 and id = $3)){of_kinds} \
-         order by sort {order} limit cast($4 as bigint)"
-    );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(scope.merchant.as_str())
-        .bind(scope.mode())
-        .bind(cursor.cloned().unwrap_or_default())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
-        .bind(filter.from.saturating_mul(1_000_000))
-        .bind(filter.until.saturating_mul(1_000_000));
-    for kind in kinds {
-        let pattern = kind.strip_suffix('*').map(|start| {
-            let literal = start
-                .replace('!', "!!")
-                .replace('_', "!_")
-                .replace('%', "!%");
-            format!("{literal}%")
-        });
-        query = query.bind(pattern.unwrap_or_else(|| kind.clone()));
-    }
-    let rows = query.fetch_all(&mut *connection).await?;
-    let more = rows.len() > limit;
-    let mut events = rows
-        .iter()
-        .take(limit)
-        .map(decode)
-        .collect::<Result<Vec<_>, _>>()?;
-    if newer {
-        events.reverse();
-    }
-    complete(connection, scope, &mut events).await?;
-    Ok((events, more))
-}
-
-fn decode(row: &AnyRow) -> Result<Event, StoreError> {
-    let id: String = row.try_get("id")?;
-    Ok(Event {
-        id: EventId::parse(&id).map_err(|error| StoreError::Unreadable {
-            kind: "event",
-            id: id.clone(),
-            reason: error.to_string(),
-        })?,
-        kind: row.try_get("type")?,
-        object: row.try_get("object")?,
-        created: Timestamp(row.try_get("created")?),
-        told: Timestamp(row.try_get("created")?),
-        data: match row.try_get::<Option<String>, _>("noun")? {
-            None => Data::Shown(row.try_get("body")?),
-            Some(noun) => Data::Kept(Kept {
-                noun,
-                basis: row.try_get("basis")?,
-                body: row.try_get("body")?,
-            }),
-        },
-        cause: match row.try_get::<Option<String>, _>("request")? {
-            Some(request) => Some(Cause {
-                request,
-                idempotency_key: row.try_get("idempotency_key")?,
-            }),
-            None => None,
-        },
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use perennial::calendar::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::document::{self, AnyQuery, Column, Document, Stored};
-use super::{Scope, Store, StoreError};
+use super::{Scope, Store, StoreError, event};
 
 /// How many rows one statement writes: the largest of these that fits, again and again.
 const SIZES: [usize; 8] = [64, 32, 16, 8, 4, 3, 2, 1];
@@ -86,6 +86,8 @@ pub struct Writes {
     places: HashMap<(&'static str, String), usize>,
     added: Vec<(&'static Table, Vec<Vec<Column>>)>,
     statements: Vec<Statement>,
+    /// What is told, with its places in lists.
+    events: Vec<(i64, event::Entry)>,
 }
 
 impl Writes {
@@ -98,20 +100,24 @@ impl Writes {
             places: HashMap::new(),
             added: Vec::new(),
             statements: Vec::new(),
+            events: Vec::new(),
         }
     }
 
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.added.is_empty() && self.statements.is_empty()
+        self.rows.is_empty()
+            && self.added.is_empty()
+            && self.statements.is_empty()
+            && self.events.is_empty()
     }
 
     /// How many rows will be written.
     #[must_use]
     pub fn len(&self) -> usize {
         let added: usize = self.added.iter().map(|(_, rows)| rows.len()).sum();
-        self.rows.len() + added + self.statements.len()
+        self.rows.len() + added + self.statements.len() + self.events.len()
     }
 
     /// A new document, and its place in lists.
@@ -191,6 +197,11 @@ impl Writes {
         });
     }
 
+    /// An event, at its place in lists.
+    pub fn tell(&mut self, place: i64, event: event::Entry) {
+        self.events.push((place, event));
+    }
+
     /// Takes in what another decision of the same merchant and mode writes after this.
     pub fn absorb(&mut self, other: Self) {
         for row in other.rows {
@@ -207,6 +218,7 @@ impl Writes {
             }
         }
         self.statements.extend(other.statements);
+        self.events.extend(other.events);
     }
 
     fn push(&mut self, row: Row) {
@@ -241,10 +253,12 @@ impl Writes {
     /// [`StoreError::Conflict`] when a row changed since it was read, [`StoreError::Exists`] when a
     /// key is taken; the transaction must not be kept then.
     pub async fn write(
-        self,
+        mut self,
         store: &Store,
         connection: &mut AnyConnection,
     ) -> Result<(), StoreError> {
+        let events = std::mem::take(&mut self.events);
+        event::group(&mut self, events);
         let mut pen = Pen {
             store,
             connection,

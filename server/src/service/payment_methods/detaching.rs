@@ -126,7 +126,7 @@ impl Engine {
             told.push(self.event("customer.subscription.updated", object, previous));
         }
         document::update_many(connection, scope, &mut paid).await?;
-        Ok(event::append_many(&self.store, connection, scope, &told).await?)
+        Ok(event::append(&self.store, connection, scope, self.real_now(), told).await?)
     }
 }
 

@@ -233,7 +233,7 @@ async fn nothing_secret_is_kept() {
         let visit = open(&house, &link).await.unwrap();
         let mut read = house.world.engine.store.read().await.unwrap();
         let sql = "select hash as text from portal_key union all select body from portal_session \
-                   union all select body from event";
+                   union all select body from event_group";
         let rows = sqlx::query(sql).fetch_all(&mut *read).await.unwrap();
         assert!(rows.len() >= 4);
         for row in rows {
