@@ -230,7 +230,8 @@ impl Engine {
         for shard in busy {
             let mut after = Cursor::default();
             while left > 0 && !run.broken() {
-                let wanted = left.min(BATCH_ROWS);
+                let wanted =
+                    left.min(std::env::var("PR").map_or(BATCH_ROWS, |n| n.parse().unwrap()));
                 let mut connection = self.store.read().await?;
                 let sql = &kind.sql;
                 let rows =
@@ -315,7 +316,9 @@ impl<'a> Run<'a> {
 
     /// Starts a batch as soon as it may.
     async fn start(&mut self, scope: Scope, rows: Vec<DueRow>) {
-        while self.batches.len() >= BATCHES_AT_ONCE {
+        while self.batches.len()
+            >= std::env::var("PB").map_or(BATCHES_AT_ONCE, |n| n.parse().unwrap())
+        {
             self.land().await;
         }
         let engine = self.engine.clone();

@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
+use super::writes::Writes;
 use super::{Scope, Store, StoreError, due, patch};
 use perennial::calendar::Timestamp;
 
@@ -185,59 +186,6 @@ pub async fn insert<T: Document>(
     }
 }
 
-/// Writes several new ones in one statement.
-///
-/// # Errors
-/// [`StoreError::Exists`] when a key or a unique column is taken; none is written then.
-pub async fn insert_many<T: Document>(
-    store: &Store,
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    values: Vec<T>,
-    now: Timestamp,
-) -> Result<Vec<Stored<T>>, StoreError> {
-    let Some(first) = values.first() else {
-        return Ok(Vec::new());
-    };
-    let sql = insert_many_sql::<T>(first.columns().len(), values.len());
-    let rows: Vec<Stored<T>> = values
-        .into_iter()
-        .map(|value| Stored {
-            value,
-            revision: 1,
-            sort: store.sort(now),
-        })
-        .collect();
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(scope.merchant.as_str())
-        .bind(scope.mode());
-    for row in &rows {
-        query = query
-            .bind(row.value.key().to_owned())
-            .bind(row.sort)
-            .bind(encode(&row.value)?);
-        query = bind_columns(query, &row.value);
-    }
-    match query.execute(connection).await {
-        Ok(_) => Ok(rows),
-        Err(error) => Err(not_inserted(error, T::KIND, &keys(&rows))),
-    }
-}
-
-/// The statement of [`insert_many`]: `$1` merchant, `$2` livemode, then for each row its id, sort, body
-/// and columns.
-fn insert_many_sql<T: Document>(columns: usize, rows: usize) -> String {
-    let width = columns + 3;
-    let row = |row: usize| {
-        let (id, rest) = (3 + row * width, 4 + row * width..3 + (row + 1) * width);
-        let rest: Vec<String> = rest.map(|number| format!("${number}")).collect();
-        format!("($1, $2, ${id}, 1, {})", rest.join(", "))
-    };
-    let values: Vec<String> = (0..rows).map(row).collect();
-    let head = T::INSERT.split(" values ").next().unwrap_or_default();
-    format!("{head} values {}", values.join(", "))
-}
-
 /// Why rows of a kind were not written.
 pub(super) fn not_inserted(error: sqlx::Error, kind: &'static str, id: &str) -> StoreError {
     let id = id.to_owned();
@@ -247,12 +195,6 @@ pub(super) fn not_inserted(error: sqlx::Error, kind: &'static str, id: &str) -> 
         error if is_unique(&error) => StoreError::Exists { kind, id },
         error => error.into(),
     }
-}
-
-/// The keys of several, for an error.
-fn keys<T: Document>(rows: &[Stored<T>]) -> String {
-    let keys: Vec<&str> = rows.iter().map(|row| row.value.key()).collect();
-    keys.join(", ")
 }
 
 fn constraint(error: &sqlx::Error) -> Option<&str> {
@@ -290,74 +232,21 @@ pub async fn update<T: Document>(
     Ok(())
 }
 
-/// Saves several that were read before, in one statement, and counts their revisions up.
+/// Saves several that were read before, with few statements, and counts their revisions up.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when one of the rows changed since; the transaction must not be kept then.
 pub async fn update_many<T: Document>(
+    store: &Store,
     connection: &mut AnyConnection,
     scope: &Scope,
     rows: &mut [Stored<T>],
 ) -> Result<(), StoreError> {
-    let Some(first) = rows.first() else {
-        return Ok(());
-    };
-    let sql = update_many_sql::<T>(&first.value.columns(), rows.len());
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(scope.merchant.as_str())
-        .bind(scope.mode());
-    for row in &*rows {
-        query = query
-            .bind(row.value.key().to_owned())
-            .bind(row.revision)
-            .bind(encode(&row.value)?);
-        query = bind_columns(query, &row.value);
-    }
-    let done = query.execute(connection).await?;
-    if done.rows_affected() != rows.len() as u64 {
-        return Err(StoreError::Conflict {
-            kind: T::KIND,
-            id: keys(rows),
-        });
-    }
+    let mut writes = Writes::new(scope);
     for row in rows {
-        row.revision += 1;
+        writes.update(row, None)?;
     }
-    Ok(())
-}
-
-/// The statement of [`update_many`]: `$1` merchant, `$2` livemode, then for each row its id, revision,
-/// body and columns. Casts tell Postgres the types that it can't see from a list of values.
-fn update_many_sql<T: Document>(columns: &[Column], rows: usize) -> String {
-    let own = columns.iter().map(|column| match column {
-        Column::Text(_) => "text",
-        Column::Number(_) => "bigint",
-    });
-    let kinds: Vec<&str> = ["text", "bigint", "text"].into_iter().chain(own).collect();
-    let row = |row: usize| {
-        let cells = kinds.iter().enumerate().map(|(place, kind)| {
-            let number = 3 + row * kinds.len() + place;
-            format!("cast(${number} as {kind})")
-        });
-        format!("({})", cells.collect::<Vec<_>>().join(", "))
-    };
-    let values: Vec<String> = (0..rows).map(row).collect();
-    let names: Vec<String> = (0..kinds.len()).map(|n| format!("new_{n}")).collect();
-    // What one row's statement sets from its placeholders, this one sets from the list.
-    let mut set = T::UPDATE
-        .split(" where ")
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    for place in 2..kinds.len() {
-        set = set.replace(&format!("${}", place + 3), &format!("changed.new_{place}"));
-    }
-    format!(
-        "with changed ({}) as (values {}) {set} from changed \
-         where merchant = $1 and livemode = $2 and id = changed.new_0 and revision = changed.new_1",
-        names.join(", "),
-        values.join(", ")
-    )
+    writes.write(store, connection).await
 }
 
 /// Deletes one that was read before.
@@ -381,39 +270,6 @@ pub async fn delete<T: Document>(
         return Err(StoreError::Conflict {
             kind: T::KIND,
             id: stored.value.key().to_owned(),
-        });
-    }
-    Ok(())
-}
-
-/// Deletes several that were read before, in one statement.
-///
-/// # Errors
-/// [`StoreError::Conflict`] when one of the rows changed since; the transaction must not be kept then.
-pub async fn delete_many<T: Document>(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    rows: &[Stored<T>],
-) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let row = |row: usize| format!("(id = ${} and revision = ${})", 3 + row * 2, 4 + row * 2);
-    let these: Vec<String> = (0..rows.len()).map(row).collect();
-    let sql = T::SELECT
-        .replace("select body, revision, sort from", "delete from")
-        .replace("id = $3", &format!("({})", these.join(" or ")));
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(scope.merchant.as_str())
-        .bind(scope.mode());
-    for row in rows {
-        query = query.bind(row.value.key()).bind(row.revision);
-    }
-    let done = query.execute(connection).await?;
-    if done.rows_affected() != rows.len() as u64 {
-        return Err(StoreError::Conflict {
-            kind: T::KIND,
-            id: keys(rows),
         });
     }
     Ok(())

@@ -47,13 +47,42 @@ fn field(inner: &str, start: usize, colon: Option<usize>, end: usize) -> Option<
     Some((inner.get(start..colon)?, inner.get(colon + 1..end)?))
 }
 
-/// The fields of `to` that `from` has otherwise, with their values in `to`, as a JSON object; null for
-/// those that `to` leaves out. `None` when there are none.
+/// The elements of a compact JSON array, as text. `None` for any other text.
+fn elements(array: &str) -> Option<Vec<&str>> {
+    let inner = array.strip_prefix('[')?.strip_suffix(']')?;
+    let (bytes, mut elements) = (inner.as_bytes(), Vec::new());
+    let (mut start, mut depth, mut at) = (0, 0_u32, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = after_text(bytes, at + 1),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                elements.push(inner.get(start..at)?);
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    if !inner.is_empty() {
+        elements.push(inner.get(start..)?);
+    }
+    Some(elements)
+}
+
+/// The field of a patch that has the patches of fields which changed in part. No field of ours has an
+/// empty name.
+const WITHIN: &str = "";
+
+/// The fields of `to` that `from` has otherwise, as a JSON object: with their values in `to`, null for
+/// those that `to` leaves out, and under [`WITHIN`] a patch of those of which a part is the same.
+/// `None` when there are none.
 #[must_use]
 pub fn changes(from: &str, to: &str) -> Option<String> {
     let (from, to) = (fields(from), fields(to));
-    let mut text = String::new();
-    let mut note = |name: &str, value: &str| {
+    let (mut text, mut within) = (String::new(), String::new());
+    let note = |text: &mut String, name: &str, value: &str| {
         text.push(if text.is_empty() { '{' } else { ',' });
         text.push_str(name);
         text.push(':');
@@ -72,21 +101,61 @@ pub fn changes(from: &str, to: &str) -> Option<String> {
                 .find(|(own, _)| own == name)
                 .map(|(_, was)| *was),
         };
-        if was != Some(*value) {
-            note(name, value);
+        if was == Some(*value) {
+            continue;
+        }
+        match was.and_then(|was| within_value(was, value)) {
+            Some(patch) => note(&mut within, name, &patch),
+            None => note(&mut text, name, value),
         }
     }
     for (name, value) in &from {
         let gone = !to.iter().any(|(own, _)| own == name);
         if gone && *value != "null" {
-            note(name, "null");
+            note(&mut text, name, "null");
         }
+    }
+    if !within.is_empty() {
+        within.push('}');
+        note(&mut text, "\"\"", &within);
     }
     if text.is_empty() {
         return None;
     }
     text.push('}');
     Some(text)
+}
+
+/// A patch from one value to another, where both are objects, or arrays of the same length whose
+/// elements that differ are; `None` where the value itself is shorter, or it is neither.
+fn within_value(from: &str, to: &str) -> Option<String> {
+    let patch = match to.as_bytes().first()? {
+        b'{' if from.starts_with('{') => {
+            // Such a name would be taken for what it is not.
+            let strange =
+                |fields: Vec<(&str, &str)>| fields.iter().any(|(name, _)| *name == "\"\"");
+            if strange(fields(from)) || strange(fields(to)) {
+                return None;
+            }
+            changes(from, to)?
+        }
+        b'[' => {
+            let (from, to) = (elements(from)?, elements(to)?);
+            if from.len() != to.len() {
+                return None;
+            }
+            let mut patch = String::new();
+            let pairs = from.iter().zip(&to).enumerate();
+            for (index, (from, to)) in pairs.filter(|(_, (from, to))| from != to) {
+                patch.push(if patch.is_empty() { '{' } else { ',' });
+                patch.push_str(&format!("\"{index}\":{}", within_value(from, to)?));
+            }
+            patch.push('}');
+            patch
+        }
+        _ => return None,
+    };
+    (patch.len() < to.len()).then_some(patch)
 }
 
 /// A compact JSON object without its fields that are null: readers take a missing one for the same.
@@ -114,11 +183,36 @@ pub fn without_nulls(object: String) -> String {
 /// Makes the changes that [`changes`] found. Null takes a field away.
 pub fn apply(object: &mut Map<String, Value>, changes: Map<String, Value>) {
     for (name, value) in changes {
-        if value.is_null() {
+        if name == WITHIN {
+            let Value::Object(within) = value else {
+                continue;
+            };
+            for (name, patch) in within {
+                if let Some(own) = object.get_mut(&name) {
+                    apply_within(own, patch);
+                }
+            }
+        } else if value.is_null() {
             object.remove(&name);
         } else {
             object.insert(name, value);
         }
+    }
+}
+
+fn apply_within(own: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else { return };
+    match own {
+        Value::Object(own) => apply(own, patch),
+        Value::Array(own) => {
+            for (index, patch) in patch {
+                let index = index.parse::<usize>().ok();
+                if let Some(own) = index.and_then(|index| own.get_mut(index)) {
+                    apply_within(own, patch);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -154,7 +248,33 @@ mod tests {
             .prop_map(|map| map.into_iter().collect())
     }
 
+    /// Changes some leaves, so that much stays the same.
+    fn touched(value: Value, touch: &mut impl FnMut() -> bool) -> Value {
+        match value {
+            Value::Array(own) => own.into_iter().map(|one| touched(one, touch)).collect(),
+            Value::Object(own) => {
+                let own = own.into_iter();
+                Value::Object(own.map(|(name, one)| (name, touched(one, touch))).collect())
+            }
+            leaf if touch() => json!([leaf, "touched"]),
+            leaf => leaf,
+        }
+    }
+
     proptest! {
+        #[test]
+        fn changes_within_lead_there_too(from in objects(), seed: u64) {
+            let mut bits = seed;
+            let mut touch = || { bits = bits.rotate_left(1); bits & 1 == 1 };
+            let to = map(touched(Value::Object(from.clone()), &mut touch));
+            let (a, b) = (Value::Object(from.clone()), Value::Object(to.clone()));
+            let patch = changes(&a.to_string(), &b.to_string());
+            let patch: Value = serde_json::from_str(&patch.unwrap_or_else(|| "{}".to_owned())).unwrap();
+            let mut changed = from;
+            apply(&mut changed, map(patch));
+            prop_assert_eq!(changed, to);
+        }
+
         #[test]
         fn changes_lead_from_one_state_to_the_other(from in objects(), to in objects()) {
             let (a, b) = (Value::Object(from.clone()), Value::Object(to.clone()));
@@ -180,6 +300,12 @@ mod tests {
             r#"{"paid":null,"status":"open","number":null}"#
         );
         assert_eq!(changes(from, from), None);
+        let before = r#"{"id":"sub_1","items":[{"id":"si_1","price":{"id":"price_1"},"period":{"start":1,"end":2}}]}"#;
+        let after = r#"{"id":"sub_1","items":[{"id":"si_1","price":{"id":"price_1"},"period":{"start":2,"end":3}}]}"#;
+        assert_eq!(
+            changes(before, after).unwrap(),
+            r#"{"":{"items":{"0":{"period":{"start":2,"end":3}}}}}"#
+        );
         assert_eq!(
             without_nulls(from.to_owned()),
             r#"{"id":"in_1","lines":[{"a":"},{"}],"status":"open"}"#

@@ -10,7 +10,7 @@ use perennial::id::{CustomerId, MerchantId};
 use sqlx::Connection;
 
 use super::document::{self, PageRequest};
-use super::{Scope, Store, StoreError, key, nouns};
+use super::{Scope, Store, StoreError, key, nouns, writes};
 use crate::clock::{Entropy, Ids, SystemEntropy};
 use crate::merchant::Merchant;
 
@@ -380,12 +380,20 @@ async fn many_rows_are_saved_together_or_not_at_all() {
         };
         let people = ["Ada", "Bob", "Cleo"].map(customer);
         let mut tx = store.begin().await.unwrap();
-        let made = document::insert_many(&store, tx.connection(), &scope, people.to_vec(), NOW);
-        let mut rows = made.await.unwrap();
+        let mut writes = writes::Writes::new(&scope);
+        let made = people
+            .iter()
+            .map(|own| writes.insert(&store, own.clone(), NOW));
+        let mut rows: Vec<_> = made.map(Result::unwrap).collect();
+        writes.write(&store, tx.connection()).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = store.begin().await.unwrap();
         let twice = vec![customer("Dora"), people[0].clone()];
-        let refused = document::insert_many(&store, tx.connection(), &scope, twice, NOW).await;
+        let mut writes = writes::Writes::new(&scope);
+        for own in twice {
+            writes.insert(&store, own, NOW).unwrap();
+        }
+        let refused = writes.write(&store, tx.connection()).await;
         assert!(
             matches!(refused, Err(StoreError::Exists { .. })),
             "{refused:?}"
@@ -401,13 +409,13 @@ async fn many_rows_are_saved_together_or_not_at_all() {
             row.email = email;
         }
         let mut tx = store.begin().await.unwrap();
-        document::update_many(tx.connection(), &other, &mut rows.clone())
+        document::update_many(&store, tx.connection(), &other, &mut rows.clone())
             .await
             .expect_err("of another mode");
-        document::update_many(tx.connection(), &scope, &mut rows)
+        document::update_many(&store, tx.connection(), &scope, &mut rows)
             .await
             .unwrap();
-        document::update_many::<Customer>(tx.connection(), &scope, &mut [])
+        document::update_many::<Customer>(&store, tx.connection(), &scope, &mut [])
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -429,7 +437,7 @@ async fn many_rows_are_saved_together_or_not_at_all() {
         // One that somebody else changed meanwhile keeps all of them from being saved.
         let mut mixed = vec![rows[0].clone(), stale[1].clone()];
         let mut tx = store.begin().await.unwrap();
-        let refused = document::update_many(tx.connection(), &scope, &mut mixed).await;
+        let refused = document::update_many(&store, tx.connection(), &scope, &mut mixed).await;
         assert!(refused.unwrap_err().is_conflict());
         drop(tx);
         let mut read = store.read().await.unwrap();
@@ -438,13 +446,15 @@ async fn many_rows_are_saved_together_or_not_at_all() {
         drop(read);
 
         let mut tx = store.begin().await.unwrap();
-        let refused = document::delete_many(tx.connection(), &scope, &stale).await;
+        let mut writes = writes::Writes::new(&scope);
+        stale.iter().for_each(|row| writes.delete(row));
+        let refused = writes.write(&store, tx.connection()).await;
         assert!(refused.unwrap_err().is_conflict());
         drop(tx);
         let mut tx = store.begin().await.unwrap();
-        document::delete_many(tx.connection(), &scope, &rows[1..])
-            .await
-            .unwrap();
+        let mut writes = writes::Writes::new(&scope);
+        rows[1..].iter().for_each(|row| writes.delete(row));
+        writes.write(&store, tx.connection()).await.unwrap();
         tx.commit().await.unwrap();
         let mut read = store.read().await.unwrap();
         let page = PageRequest::first(10);

@@ -223,7 +223,7 @@ impl Engine {
                     for price in &mut other {
                         price.product_name.clone_from(&product.name);
                     }
-                    document::update_many(&mut *connection, scope, &mut other).await?;
+                    document::update_many(&self.store, &mut *connection, scope, &mut other).await?;
                     tx.commit().await?;
                     Ok(found)
                 })

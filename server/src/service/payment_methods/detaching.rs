@@ -125,7 +125,7 @@ impl Engine {
             let previous = rendering::previous_attributes(&before, &object);
             told.push(self.event("customer.subscription.updated", object, previous));
         }
-        document::update_many(connection, scope, &mut paid).await?;
+        document::update_many(&self.store, connection, scope, &mut paid).await?;
         Ok(event::append(&self.store, connection, scope, self.real_now(), told).await?)
     }
 }
