@@ -19,3 +19,8 @@ pub mod simulate;
 pub mod store;
 pub mod web;
 pub mod work;
+
+/// Renewal runs make and drop many small values on several threads; the system's allocator gives their
+/// memory back and asks for it again all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -120,6 +120,9 @@ const ONES_AT_ONCE: usize = 8;
 const FAILURE_SECONDS_MIN: i64 = 60;
 /// The longest pause, in seconds.
 const FAILURE_SECONDS_MAX: i64 = 6 * 3_600;
+/// Rows of a sweep after which the database looks at its statistics again, at first; then after each
+/// four times as many.
+const STATISTICS_ROWS: usize = 1_024;
 /// Failures that a sweep knows of beforehand; what is beyond stays noted until it is tried again.
 const FAILURES_KNOWN_MAX: i64 = 10_000;
 
@@ -230,8 +233,7 @@ impl Engine {
         for shard in busy {
             let mut after = Cursor::default();
             while left > 0 && !run.broken() {
-                let wanted =
-                    left.min(std::env::var("PR").map_or(BATCH_ROWS, |n| n.parse().unwrap()));
+                let wanted = left.min(BATCH_ROWS);
                 let mut connection = self.store.read().await?;
                 let sql = &kind.sql;
                 let rows =
@@ -288,6 +290,8 @@ struct Run<'a> {
     batches: JoinSet<Vec<Done>>,
     flights: HashMap<Id, Flight>,
     swept: Swept,
+    /// How many rows must be done before the statistics are refreshed.
+    statistics_at: usize,
     outage: Option<Refused>,
 }
 
@@ -306,6 +310,7 @@ impl<'a> Run<'a> {
             batches: JoinSet::new(),
             flights: HashMap::new(),
             swept: Swept::default(),
+            statistics_at: STATISTICS_ROWS,
             outage: None,
         }
     }
@@ -316,9 +321,7 @@ impl<'a> Run<'a> {
 
     /// Starts a batch as soon as it may.
     async fn start(&mut self, scope: Scope, rows: Vec<DueRow>) {
-        while self.batches.len()
-            >= std::env::var("PB").map_or(BATCHES_AT_ONCE, |n| n.parse().unwrap())
-        {
+        while self.batches.len() >= BATCHES_AT_ONCE {
             self.land().await;
         }
         let engine = self.engine.clone();
@@ -410,6 +413,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        self.refresh_statistics().await;
         if failed.is_empty() && mended.is_empty() {
             return;
         }
@@ -417,6 +421,18 @@ impl<'a> Run<'a> {
         let noted = failure::note(&self.engine.store, kind, &failed, &mended).await;
         if let Err(error) = noted {
             tracing::error!(kind, %error, "what failed could not be set aside");
+        }
+    }
+
+    /// Lets the database see how its tables have grown, so that it goes on to find rows by their keys:
+    /// a run adds more in seconds than its own housekeeping looks at in minutes.
+    async fn refresh_statistics(&mut self) {
+        if self.kind.many.is_none() || self.swept.done < self.statistics_at {
+            return;
+        }
+        self.statistics_at = self.statistics_at.saturating_mul(4);
+        if let Err(error) = self.engine.store.refresh_statistics().await {
+            tracing::warn!(%error, "the database's statistics could not be refreshed");
         }
     }
 
