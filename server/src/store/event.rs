@@ -182,7 +182,8 @@ fn place_in(scope: &Scope, id: &str) -> Option<i64> {
 /// What sets the ids of one merchant and mode apart from those of others.
 fn mark(scope: &Scope) -> u64 {
     let bits = scope.merchant.bits().unwrap_or_default();
-    let [high, low] = [bits >> 64, bits].map(|half| (half & u128::from(u64::MAX)) as u64);
+    let halves = [bits >> 64, bits & u128::from(u64::MAX)];
+    let [high, low] = halves.map(|half| u64::try_from(half).unwrap_or_default());
     (high ^ low.rotate_left(17)).wrapping_mul(2) | u64::from(scope.livemode)
 }
 

@@ -33,7 +33,8 @@ async fn whole(store: &Store, scope: &Scope, filter: &Filter, limit: u32) -> Vec
     let (mut page, mut all) = (PageRequest::first(limit), Vec::new());
     loop {
         let (part, more) = search(&mut read, scope, &page, filter).await.unwrap();
-        assert_eq!(part.len() as u32 == limit || !more, true, "a part is full");
+        let full = u32::try_from(part.len()).unwrap() == limit;
+        assert!(full || !more, "a part is full");
         all.extend(part);
         if !more {
             break;
