@@ -96,7 +96,7 @@ async fn add(mut call: Call) -> Result<Value, Problem> {
             let item: Option<InvoiceItemId> = p.id("invoice_item", "invoiceitem");
             match item {
                 Some(item) => AddedLine::Item(item, p.name_of("invoice_item")),
-                None => AddedLine::New(line(p)),
+                None => AddedLine::New(Box::new(line(p))),
             }
         });
         p.required("lines", lines).unwrap_or_default()

@@ -46,7 +46,7 @@ impl Engine {
             LinesChange::Add(lines) => lines
                 .iter()
                 .filter_map(|own| match own {
-                    AddedLine::New(input) => Some(input),
+                    AddedLine::New(input) => Some(input.as_ref()),
                     AddedLine::Item(..) => None,
                 })
                 .collect(),

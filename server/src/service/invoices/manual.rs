@@ -542,5 +542,5 @@ pub enum AddedLine {
     /// The item that waits.
     Item(perennial::id::InvoiceItemId, String),
     /// A new line.
-    New(LineInput),
+    New(Box<LineInput>),
 }

@@ -37,7 +37,7 @@ pub(super) async fn drafted(world: &World, customer: &CustomerId, minor: i64) ->
         description: Some(Some("By hand".to_owned())),
         ..LineInput::default()
     };
-    let change = LinesChange::Add(vec![AddedLine::New(line)]);
+    let change = LinesChange::Add(vec![AddedLine::New(Box::new(line))]);
     engine.change_lines(scope, &id, change).await.unwrap();
     id
 }

@@ -60,7 +60,7 @@ async fn a_revision_replaces_what_it_revises_and_gives_its_credit_back() {
             (draft.totals, draft.amount_due_minor),
             (first.totals, 3_500)
         );
-        let more = LinesChange::Add(vec![AddedLine::New(by_hand(1_000))]);
+        let more = LinesChange::Add(vec![AddedLine::New(Box::new(by_hand(1_000)))]);
         engine.change_lines(scope, &draft.id, more).await.unwrap();
         // A draft replaces nothing yet.
         assert_eq!(
@@ -216,7 +216,7 @@ async fn who_pays_no_tax_pays_none_on_any_path() {
                 rest,
             };
             let draft = engine.create_invoice(scope, new).await.unwrap();
-            let more = LinesChange::Add(vec![AddedLine::New(by_hand(300))]);
+            let more = LinesChange::Add(vec![AddedLine::New(Box::new(by_hand(300)))]);
             engine.change_lines(scope, &draft.id, more).await.unwrap();
             engine.finalize_invoice(scope, &draft.id).await.unwrap();
             let revision = revise(&world, &draft.id).await.unwrap();
