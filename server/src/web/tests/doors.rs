@@ -221,7 +221,7 @@ async fn every_server_function_refuses_strangers() {
              invoice={invoice}&payment_method=pm_1&method=pm_1&number=4242424242424242&\
              expiry=12/34&cvc=123&name=Ada&make_default=true&feedback=&comment=&after=&kind=eu_vat&\
              value=DE123456789&email=&phone=&line1=&line2=&city=&state=&postal_code=&country=&\
-             receipts=true&path=/portal"
+             receipts=true&path=/portal&wish=allow&until=0&due_minor=0&code="
         );
         // Found as the server finds them, so that a new one is asked too.
         let functions: Vec<_> = leptos::server_fn::axum::server_fn_paths().collect();
