@@ -343,10 +343,14 @@ async fn prepare_sqlite(
     connection: &mut AnyConnection,
     only_reads: bool,
 ) -> Result<(), sqlx::Error> {
-    for pragma in [
+    if !only_reads {
         // Of a new file only: an invoice and its like fit into a page several times, and a renewal run
         // writes half as many.
-        "pragma page_size = 8192",
+        sqlx::query("pragma page_size = 8192")
+            .execute(&mut *connection)
+            .await?;
+    }
+    for pragma in [
         "pragma journal_mode = wal",
         "pragma synchronous = full",
         "pragma foreign_keys = on",

@@ -76,7 +76,7 @@ fn elements(array: &str) -> Option<Vec<&str>> {
 const WITHIN: &str = "";
 
 /// The fields of `to` that `from` has otherwise, as a JSON object: with their values in `to`, null for
-/// those that `to` leaves out, and under [`WITHIN`] a patch of those of which a part is the same.
+/// those that `to` leaves out, and under the empty name a patch of those of which a part is the same.
 /// `None` when there are none.
 #[must_use]
 pub fn changes(from: &str, to: &str) -> Option<String> {

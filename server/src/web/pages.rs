@@ -1,6 +1,6 @@
 //! The app's pages and their server functions, in the same context.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use app::port::Portal;
 use app::portal::part::Part;
@@ -29,11 +29,16 @@ const FUNCTION_ERROR: HeaderName = HeaderName::from_static("serverfnerror");
 /// A refusal is short.
 const REFUSAL_BYTES_MAX: usize = 16 * 1024;
 
-/// Readies what pages are rendered with. Must run before the first one, inside the runtime.
+/// Readies what pages are rendered with, once for the process. Must run before the first one, inside
+/// the runtime.
 pub fn prepare() {
     // The list itself is not needed: the app's own router knows its paths. Making it starts the
     // executor that rendering waits on, and finds a page that can't be rendered before a reader does.
-    let _ = leptos_axum::generate_route_list(app::App);
+    // While it is made, whatever a page asks for anywhere in the process waits for ever (leptos 4773).
+    static READY: OnceLock<()> = OnceLock::new();
+    READY.get_or_init(|| {
+        let _ = leptos_axum::generate_route_list(app::App);
+    });
 }
 
 /// Renders the page at the request's path, or the one that says that there is none.
