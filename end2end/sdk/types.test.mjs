@@ -145,7 +145,8 @@ test('every object has the shape that the SDK declares', async (t) => {
 
   const events = (await call('GET', '/v1/events?limit=100')).data;
   const shown = {
-    coupon: ['Coupons', 'Coupon'], customer: ['Customers', 'Customer'], invoice: ['Invoices', 'Invoice'],
+    coupon: ['Coupons', 'Coupon'], customer: ['Customers', 'Customer'], discount: ['Discounts', 'Discount'],
+    invoice: ['Invoices', 'Invoice'],
     invoice_payment: ['InvoicePayments', 'InvoicePayment'],
     payment_intent: ['PaymentIntents', 'PaymentIntent'], payment_method: ['PaymentMethods', 'PaymentMethod'],
     price: ['Prices', 'Price'], product: ['Products', 'Product'], setup_intent: ['SetupIntents', 'SetupIntent'],
