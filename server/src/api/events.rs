@@ -10,8 +10,6 @@ use crate::rendering;
 use crate::store::event::{self, Filter};
 
 const URL: &str = "/v1/events";
-/// The most types of one filter (Stripe: 20).
-const TYPES_MAX: usize = 20;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -33,7 +31,7 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
     let (page, filter) = call.read(|p| {
         let created = paging::created(p);
         let kind = p.text("type");
-        let kinds = p.texts("types", TYPES_MAX);
+        let kinds = p.texts("types", event::KINDS_MAX);
         if kind.is_some() && kinds.is_some() {
             let message = "You may only specify one of these parameters: type, types.";
             p.refuse("types", message);

@@ -1,6 +1,6 @@
 //! Finding events: by id, and in lists by time and type.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -29,7 +29,7 @@ pub struct Filter {
     pub until: i64,
 }
 
-/// The most types of one [`Filter`].
+/// The most types of one [`Filter`] (Stripe: 20).
 pub const KINDS_MAX: usize = 20;
 
 /// Reads one.
@@ -84,7 +84,8 @@ async fn at_places(
     groups.sort_unstable();
     groups.dedup();
     let found = in_groups(connection, scope, &groups).await?;
-    let found = found.into_iter().filter(|(own, _)| places.contains(own));
+    let wanted: HashSet<&i64> = places.iter().collect();
+    let found = found.into_iter().filter(|(own, _)| wanted.contains(own));
     Ok(found.collect())
 }
 
@@ -295,19 +296,19 @@ async fn groups(
         .bind(wanted.saturating_add(GROUPS_SPARE));
     let kinds = kinds.unwrap_or_default().iter();
     let query = kinds.fold(query, |query, kind| query.bind(kind.clone()));
-    let (mut groups, mut sure) = (BTreeMap::new(), 0);
+    let (mut groups, mut sure) = (BTreeSet::new(), 0);
     for row in query.fetch_all(connection).await? {
         let (sort, events): (i64, i64) = (row.try_get("sort")?, row.try_get("events")?);
-        if sure >= wanted && !groups.contains_key(&sort) {
+        if sure >= wanted && !groups.contains(&sort) {
             break;
         }
-        groups.insert(sort, ());
+        groups.insert(sort);
         // Of a group on the edge it is not known how many of its events are within.
         if sort >= bounds.from && sort.saturating_add(SLOT) <= bounds.until {
             sure = sure.saturating_add(events);
         }
     }
-    Ok(groups.into_keys().collect())
+    Ok(groups.into_iter().collect())
 }
 
 /// A statement that binds `$1` merchant and `$2` livemode first.
