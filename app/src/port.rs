@@ -287,8 +287,8 @@ pub struct DiscountRow {
 /// A change that waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduledRow {
-    /// When it happens.
-    pub at: Timestamp,
+    /// When it happens; `None` for a paused subscription that goes on when somebody says so: then.
+    pub at: Option<Timestamp>,
     /// The items after it.
     pub items: Vec<ItemRow>,
     /// What each period costs then.

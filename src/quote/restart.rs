@@ -113,6 +113,7 @@ pub fn give_trial(
         };
         item.billed.clear();
     }
+    next.put_off_change(trial_end);
     let mut made = unpriced(next, at);
     made.terms.anchor_reset = made.subscription.billing_cycle_anchor != own.billing_cycle_anchor;
     let mut free = Vec::new();

@@ -211,6 +211,16 @@ impl Subscription {
         Ok(())
     }
 
+    /// The period whose end a customer's change waits for ends at another moment now. (A phase of a
+    /// merchant's schedule keeps its date.)
+    pub(crate) fn put_off_change(&mut self, to: Timestamp) {
+        if let Some(change) = &mut self.scheduled_change
+            && change.phase.is_none()
+        {
+            change.at = to;
+        }
+    }
+
     /// Takes back a change that waits.
     ///
     /// # Errors
@@ -265,6 +275,7 @@ impl Subscription {
             item.current_period.start = item.current_period.start.min(now);
             item.current_period.end = now;
         }
+        self.put_off_change(now);
         Ok(())
     }
 }

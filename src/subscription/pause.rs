@@ -4,9 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::change::replace_items;
 use super::renew::taken_up;
 use super::state::Event;
-use super::{Item, ProrationBehavior, Renewed, Status, Subscription, SubscriptionError, Usage};
+use super::{
+    Item, ProrationBehavior, Renewed, ScheduledChange, Status, Subscription, SubscriptionError,
+    Usage,
+};
 use crate::calendar::{Period, Timestamp};
 use crate::customer::Customer;
 use crate::discount::Discount;
@@ -57,6 +61,9 @@ pub struct Resuming {
     pub billing_cycle_anchor: Timestamp,
     /// The newest invoice before.
     pub latest_invoice: Option<InvoiceId>,
+    /// The change that waited in the pause.
+    #[serde(default)]
+    pub scheduled_change: Option<ScheduledChange>,
 }
 
 /// From when unused time is given back in a pause: Stripe's `bill_for[unused_time_from]`.
@@ -118,7 +125,10 @@ impl Default for ResumeTerms {
 
 impl Subscription {
     /// Stands still from `at` on. What was paid beyond is given back and usage is billed, as `terms`
-    /// say; in a trial there is nothing to give back.
+    /// say; in a trial there is nothing to give back. A change that waits for the period's end is
+    /// kept: what the customer agreed on holds for the next period that starts.
+    /// A subscription under a merchant's schedule can't be paused directly, as at Stripe ("Cannot
+    /// pause subscriptions with attached schedules").
     ///
     /// # Errors
     /// When its status or a merchant's schedule does not allow it, `resumes_at` is not in the future,
@@ -145,7 +155,6 @@ impl Subscription {
         }
         lines.extend(self.given_back(customer, terms.unused_time_from, at, ids)?);
         next.status = next.status.transition(Event::Pause)?;
-        next.scheduled_change = None;
         next.paused = Some(Paused {
             reason: PauseReason::PauseRequested,
             at,
@@ -278,6 +287,7 @@ impl Subscription {
             lines.extend(paid.unused_time(customer, now, ids)?);
         }
         let credited = !lines.is_empty();
+        next.make_waiting_change(terms, now);
         next.bill_rest(customer, terms, now, &mut lines, ids)?;
         let waits = terms.keeps_anchor
             && terms.proration_behavior == ProrationBehavior::CreateProrations
@@ -307,6 +317,22 @@ impl Subscription {
         }
         *self = next;
         Ok((renewed, left))
+    }
+
+    /// Makes the change that waited for a period's end where the pause outlived that period, or where
+    /// new periods start now: the customer asked for the next period on other terms, and this is it.
+    /// Where the anchor stays and the end is still to come, it goes on waiting for it. A change that
+    /// can't be made any more is dropped, as it is at a renewal.
+    fn make_waiting_change(&mut self, terms: ResumeTerms, now: Timestamp) {
+        let due = |change: &mut ScheduledChange| {
+            change.phase.is_none() && (!terms.keeps_anchor || change.at <= now)
+        };
+        let Some(change) = self.scheduled_change.take_if(due) else {
+            return;
+        };
+        if let Ok(items) = replace_items(self, &change.items, now) {
+            self.items = items;
+        }
     }
 
     /// Notes that a pause ends at `at`.
@@ -385,6 +411,7 @@ impl Subscription {
                 items: before.items.clone(),
                 billing_cycle_anchor: before.billing_cycle_anchor,
                 latest_invoice: before.latest_invoice.clone(),
+                scheduled_change: before.scheduled_change.clone(),
             }),
             ..paused.clone()
         });
@@ -418,6 +445,10 @@ impl Subscription {
             paused.resumes_at = None;
             self.items = before.items;
             self.billing_cycle_anchor = before.billing_cycle_anchor;
+            let phase = |change: &ScheduledChange| change.phase.is_some();
+            if !self.scheduled_change.as_ref().is_some_and(phase) {
+                self.scheduled_change = before.scheduled_change;
+            }
         }
     }
 }

@@ -101,12 +101,14 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
             .first()
             .and_then(|item| item.cadence)
             .map(|cadence| words.every(cadence));
-        let text = words.home_planned_text(
-            &words.money(planned.recurring),
-            &words.date_near(planned.at, now),
-            &say::items(words, &planned.items),
-            &rhythm.unwrap_or_default(),
-        );
+        let (amount, rhythm) = (words.money(planned.recurring), rhythm.unwrap_or_default());
+        let items = say::items(words, &planned.items);
+        let text = match planned.at {
+            Some(at) => {
+                words.home_planned_text(&amount, &words.date_near(at, now), &items, &rhythm)
+            }
+            None => words.home_planned_after_pause(&amount, &items, &rhythm),
+        };
         view! { <Fact name=words.home_planned()>{text}</Fact> }
     });
     let usage: Vec<_> = subscription

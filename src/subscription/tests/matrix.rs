@@ -6,6 +6,7 @@ use crate::customer::Customer;
 use crate::fixture::{customer, day, price, simple, yearly};
 use crate::id::{InvoiceItemId, SubscriptionItemId};
 use crate::invoice::{Invoice, InvoiceItem, Line, LineKind};
+use crate::portal::ScheduleCondition;
 use crate::quote::{Applied, ChangeContext, Counter, apply, fit_to_end, give_trial, restart};
 use crate::subscription::{
     Anchor, BillingMode, CancelNow, Cancellation, Creation, Due, Event, ItemChange, ItemExtras,
@@ -18,6 +19,7 @@ use crate::subscription::{
 enum Act {
     Dearer,
     Cheaper,
+    CheaperLater,
     SeatsUp,
     SeatsDown,
     AddOn,
@@ -44,14 +46,15 @@ enum Act {
 }
 
 use Act::{
-    AddOn, Cheaper, Collect, Dearer, EndLater, EndNow, EndSoon, EndTrial, EndWithPeriod, FailToPay,
+    AddOn, Cheaper, CheaperLater, Collect, Dearer, EndLater, EndNow, EndSoon, EndTrial, EndWithPeriod, FailToPay,
     GiveTrial, Keep, Pause, PauseForNothing, PauseOnInvoice, PauseUntil, Pay, RemoveAddOn, Restart,
     Resume, ResumeUnchanged, SeatsDown, SeatsUp, StopCollecting, ToYears,
 };
 
-const ACTS: [Act; 25] = [
+const ACTS: [Act; 26] = [
     Dearer,
     Cheaper,
+    CheaperLater,
     SeatsUp,
     SeatsDown,
     AddOn,
@@ -256,7 +259,7 @@ impl Life {
         let seats = self.own.items[0].quantity;
         Ok(match act {
             Dearer => self.set("m2", 1_999, Some(seats)),
-            Cheaper => self.set("m0", 333, Some(seats)),
+            Cheaper | CheaperLater => self.set("m0", 333, Some(seats)),
             SeatsUp | SeatsDown => vec![ItemChange::Set {
                 item: self.own.items[0].id.clone(),
                 price: None,
@@ -288,11 +291,16 @@ impl Life {
         let mut next = self.own.clone();
         let soon = |days| at.add_days(days).unwrap();
         match act {
-            Dearer | Cheaper | SeatsUp | SeatsDown | AddOn | RemoveAddOn | ToYears => {
+            Dearer | Cheaper | CheaperLater | SeatsUp | SeatsDown | AddOn | RemoveAddOn
+            | ToYears => {
                 let wishes = self.wishes(act)?;
                 let mut ids = self.ids;
                 let context = self.context();
-                let made = apply(&context, &wishes, behavior, &[], at, &mut ids)?;
+                let waits: &[ScheduleCondition] = match act {
+                    CheaperLater => &[ScheduleCondition::DecreasingItemAmount],
+                    _ => &[],
+                };
+                let made = apply(&context, &wishes, behavior, waits, at, &mut ids)?;
                 self.ids = ids;
                 self.take(made);
             }
@@ -421,6 +429,10 @@ impl Life {
         }
         if own.status == Status::Trialing {
             assert!(own.trial_end > Some(now));
+        }
+        if own.status != Status::Paused && !own.status.is_final() {
+            let waits = own.scheduled_change.as_ref();
+            assert!(waits.is_none_or(|change| change.at > now), "late");
         }
         if own.status.is_billing() {
             for item in &own.items {

@@ -18,7 +18,7 @@ use perennial::portal::Features;
 use perennial::pricing::{Pricing, TiersMode};
 use perennial::quote::{recurring, upcoming_with};
 use perennial::subscription::{
-    Item, PauseReason, Status, Subscription, SubscriptionError, Usage, items_after,
+    Item, PauseReason, ScheduledChange, Status, Subscription, SubscriptionError, Usage, items_after,
 };
 
 use super::Refused;
@@ -215,11 +215,24 @@ impl Facts<'_> {
         after.items = items_after(subscription, change).map_err(unshowable)?;
         let each = recurring(&after, self.customer, change.at).map_err(unshowable)?;
         Ok(Some(ScheduledRow {
-            at: change.at,
+            at: happens_at(subscription, change),
             items: items(&after.items, self.products)?,
             recurring: Money::new(each, subscription.currency),
         }))
     }
+}
+
+/// When a change happens that waits: in a pause with the period that starts after it, unless there is
+/// trial left then.
+fn happens_at(own: &Subscription, change: &ScheduledChange) -> Option<Timestamp> {
+    if own.status != Status::Paused {
+        return Some(change.at);
+    }
+    let goes_on = super::pausing::resumes_at(own)?;
+    Some(match own.trial_end {
+        Some(end) if end > goes_on => change.at,
+        _ => goes_on,
+    })
 }
 
 /// What pays a subscription: its own method, else the customer's default.

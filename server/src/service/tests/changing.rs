@@ -7,12 +7,15 @@ use perennial::id::{CustomerId, SubscriptionId, SubscriptionItemId};
 use perennial::invoice::{BillingReason, InvoiceStatus, LineKind};
 use perennial::portal::ScheduleCondition;
 use perennial::quote::{QUOTE_SECONDS, Quote};
-use perennial::subscription::{ItemChange, ProrationBehavior, Status};
+use perennial::subscription::{
+    ItemChange, ProrationBehavior, ResumeTerms, Status, UnusedTimeFrom,
+};
 
 use super::world::{World, after, at};
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
 use crate::service::payments::PaymentResult;
+use crate::service::subscriptions::{Pause, Resume, ResumePayment};
 use crate::service::updates::{EndAt, SubscriptionUpdate, TrialEnd, UpdateItem};
 use crate::store::document::Stored;
 use crate::store::tests::both;
@@ -291,6 +294,110 @@ async fn a_downgrade_waits_for_the_end_of_the_period() {
             (invoice.totals.total_minor, invoice.status),
             (1_400, InvoiceStatus::Paid)
         );
+    })
+    .await;
+}
+
+/// How long a pause lasts, how it ends, whether the change is made then, and what is billed at once
+/// (of 2,800 for 28 days, with the unused fourteen given back as 1,400 on the same invoice).
+const PAUSES: [(i64, bool, bool, Option<i64>); 4] = [
+    // In the period that was paid: new periods start, on the new terms.
+    (4, false, true, Some(0)),
+    // The old period goes on, and the change waits for its end as before.
+    (4, true, false, None),
+    // The pause outlived the period.
+    (40, false, true, Some(0)),
+    (40, true, true, None),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_change_outlives_a_pause() {
+    for (days, keeps_anchor, made, billed) in PAUSES {
+        both(|store| async move {
+            let half = Half::new(store).await;
+            let (engine, scope) = (&half.world.engine, &half.world.scope);
+            let conditions = [ScheduleCondition::DecreasingItemAmount];
+            let wish = half.to(&half.cheap);
+            let quote = engine.quote_change(scope, &half.id, wish, NOW, &conditions);
+            let quote = quote.await.unwrap();
+            engine.confirm_quote(scope, &quote.id, true).await.unwrap();
+            let paused = engine.pause_subscription(scope, &half.id, Pause::default());
+            let paused = paused.await.unwrap();
+            assert!(paused.scheduled_change.is_some() && paused.schedule.is_some());
+            half.world
+                .live_until(after(at(2026, 2, 14), days * 24 * HOUR))
+                .await;
+            let still = half.world.find_subscription(&half.id).await;
+            assert_eq!(still.items[0].price.id, paused.items[0].price.id);
+            let resume = Resume {
+                terms: ResumeTerms {
+                    keeps_anchor,
+                    proration_behavior: LATER,
+                },
+                ..Resume::default()
+            };
+            let on = engine.resume_subscription(scope, &half.id, resume).await;
+            let on = on.unwrap();
+            assert_eq!(on.status, Status::Active);
+            assert_eq!(on.items[0].price.id == half.cheap.id, made);
+            assert_eq!(on.scheduled_change.is_none(), made);
+            assert_eq!(on.schedule.is_none(), made);
+            let newest = half.world.latest(&half.id).await;
+            if let Some(total) = billed {
+                assert_eq!(newest.totals.total_minor, total, "1,400 less 1,400");
+            }
+            half.world.live_until(at(2026, 6, 20)).await;
+            let now = half.world.find_subscription(&half.id).await;
+            assert_eq!(now.items[0].price.id, half.cheap.id);
+            let newest = half.world.latest(&half.id).await;
+            assert_eq!(newest.totals.total_minor, 1_400);
+            let audit = engine.audit(scope).await.unwrap();
+            assert!(audit.exceptions.is_empty(), "{:?}", audit.exceptions);
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumption_that_is_never_paid_leaves_the_change_waiting() {
+    both(|store| async move {
+        let half = Half::new(store).await;
+        let (engine, scope) = (&half.world.engine, &half.world.scope);
+        let conditions = [ScheduleCondition::DecreasingItemAmount];
+        let wish = half.to(&half.cheap);
+        let quote = engine.quote_change(scope, &half.id, wish, NOW, &conditions);
+        let quote = quote.await.unwrap();
+        engine.confirm_quote(scope, &quote.id, true).await.unwrap();
+        let pause = Pause {
+            unused_time_from: UnusedTimeFrom::None,
+            ..Pause::default()
+        };
+        engine
+            .pause_subscription(scope, &half.id, pause)
+            .await
+            .unwrap();
+        half.world.live_until(at(2026, 4, 1)).await;
+        half.world
+            .card(&half.customer, "pm_card_chargeCustomerFail")
+            .await;
+        let resume = Resume {
+            payment: ResumePayment::OnSuccess,
+            ..Resume::default()
+        };
+        let waits = engine.resume_subscription(scope, &half.id, resume).await;
+        assert_eq!(waits.unwrap().status, Status::Paused);
+        let billed = half.world.latest(&half.id).await;
+        assert_eq!(billed.totals.total_minor, 1_400, "on the new terms");
+        half.world.live_until(at(2026, 4, 3)).await;
+        let still = half.world.find_subscription(&half.id).await;
+        assert_eq!(still.status, Status::Paused);
+        assert!(still.resumption().is_none() && still.scheduled_change.is_some());
+        assert_ne!(still.items[0].price.id, half.cheap.id);
+        half.world.card(&half.customer, "pm_card_visa").await;
+        let on = engine.resume_subscription(scope, &half.id, Resume::default());
+        let on = on.await.unwrap();
+        assert_eq!(on.items[0].price.id, half.cheap.id);
+        assert_eq!((on.status, &on.schedule), (Status::Active, &None));
     })
     .await;
 }

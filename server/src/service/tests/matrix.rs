@@ -7,8 +7,9 @@
 use perennial::calendar::{Cadence, Timestamp};
 use perennial::catalog::Price;
 use perennial::id::{CustomerId, SubscriptionId};
+use perennial::portal::ScheduleCondition;
 use perennial::subscription::{
-    BillingMode, MissingPaymentMethod, PauseBehavior, PauseCollection, ProrationBehavior,
+    BillingMode, ItemChange, MissingPaymentMethod, PauseBehavior, PauseCollection, ProrationBehavior,
     ResumeTerms, Status, Subscription, UnusedTimeFrom,
 };
 
@@ -42,6 +43,7 @@ enum Act {
     EndNowOnInvoice,
     Dearer,
     DearerOncePaid,
+    FewerLater,
     SeatsUp,
     SeatsDown,
     AddOn,
@@ -58,12 +60,12 @@ enum Act {
 
 use Act::{
     AddOn, Collect, Dearer, DearerOncePaid, EndLater, EndNow, EndNowOnInvoice, EndSoon, EndTrial,
-    EndWithPeriod, FailingCard, GiveTrial, GoodCard, Keep, PauseAndCredit, PauseForNothing,
+    EndWithPeriod, FailingCard, FewerLater, GiveTrial, GoodCard, Keep, PauseAndCredit, PauseForNothing,
     PauseOnInvoice, PauseUntil, Restart, Resume as GoOn, ResumeOncePaid, ResumeUnchanged,
     SeatsDown, SeatsUp, StopCollecting, VoidNewest, Wait,
 };
 
-const ACTS: [Act; 27] = [
+const ACTS: [Act; 28] = [
     PauseAndCredit,
     PauseOnInvoice,
     PauseForNothing,
@@ -79,6 +81,7 @@ const ACTS: [Act; 27] = [
     EndNowOnInvoice,
     Dearer,
     DearerOncePaid,
+    FewerLater,
     SeatsUp,
     SeatsDown,
     AddOn,
@@ -208,6 +211,20 @@ impl Town {
                     allowed(life, engine.void_invoice(scope, newest).await);
                 }
             }
+            FewerLater => {
+                let own = self.world.find_subscription(id).await;
+                let wish = vec![ItemChange::Set {
+                    item: own.items[0].id.clone(),
+                    price: None,
+                    quantity: Some(1),
+                }];
+                let waits = [ScheduleCondition::DecreasingItemAmount];
+                let quote = engine.quote_change(scope, id, wish, life.behavior, &waits);
+                match quote.await {
+                    Ok(quote) => allowed(life, engine.confirm_quote(scope, &quote.id, true).await),
+                    refused => allowed(life, refused),
+                }
+            }
             Wait => {}
             _ => {
                 let update = self.update(life, act, now).await;
@@ -334,6 +351,14 @@ fn insane(own: &Subscription, now: Timestamp) -> Option<&'static str> {
                     .cancel_at
                     .is_none_or(|end| own.items.iter().all(|item| item.current_period.end <= end)),
             "a period beyond the end",
+        ),
+        (
+            own.status == Status::Paused
+                || own
+                    .scheduled_change
+                    .as_ref()
+                    .is_none_or(|change| change.at > now),
+            "a change that should have been made",
         ),
         (
             own.pending_update
