@@ -159,6 +159,8 @@ fn time_once(
     for pair in moments.windows(2) {
         let [start, end] = pair else { continue };
         open.retain(|(_, own)| own.line.period.end > *start);
+        // Before its first line, an item that was added for free in mid-period was not there.
+        let begun = waiting.len() < lines.len();
         while let Some(next) = waiting.peek().and_then(|index| lines.get(*index))
             && next.1.line.period.start <= *start
         {
@@ -173,7 +175,8 @@ fn time_once(
             Some(invoices) => Some(Fault::Twice(invoices)),
             None if open.is_empty() && !paused(&still, period) => {
                 let last = waiting.peek().is_none();
-                missed(subscription, item, period, last).then_some(Fault::Never)
+                let begun = begun || item.is_none_or(|item| item.created <= *start);
+                (begun && missed(subscription, item, period, last)).then_some(Fault::Never)
             }
             None => None,
         };

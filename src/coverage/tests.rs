@@ -188,3 +188,20 @@ fn a_pause_explains_its_own_time_only() {
     paused.stood_still = vec![still(31, 59)];
     assert_eq!(faults_of(paused, &rows, 120), [(59, 90, false)]);
 }
+
+#[test]
+fn an_item_that_came_for_free_is_not_missed_in_the_period_it_came_in() {
+    use BillingReason::SubscriptionCycle;
+    let mut own = subscription();
+    // It stood still in December, went on with the year, and the item came on the 20th.
+    own.stood_still = vec![Period {
+        start: at(-10),
+        end: at(0),
+    }];
+    let rows = [(LineKind::Recurring, 31, 59, SubscriptionCycle, false)];
+    own.items[0].created = at(20);
+    assert_eq!(faults_of(own.clone(), &rows, 59), []);
+    // Had it been there, it would have been missed.
+    own.items[0].created = at(-20);
+    assert_eq!(faults_of(own, &rows, 59), [(0, 31, false)]);
+}
