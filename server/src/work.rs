@@ -28,6 +28,11 @@ const PAUSE_MILLIS: u64 = 1_000;
 const SWEEP_MAX: u32 = 8_192;
 /// How often what is over is forgotten, in seconds.
 const PRUNE_SECONDS: i64 = 3_600;
+/// How often all usage is compared with alerts and thresholds, in seconds; in between only that of
+/// customers who used something lately.
+const LOOK_SECONDS: i64 = 86_400;
+/// How far back lately goes, in seconds: rounds come every [`PRUNE_SECONDS`], or somewhat later.
+const LATELY_SECONDS: i64 = 3 * PRUNE_SECONDS;
 /// How long a quote is kept after its end, in seconds: somebody may still look at it.
 const QUOTE_KEPT_SECONDS: i64 = 7 * 86_400;
 
@@ -51,7 +56,7 @@ async fn run_due(engine: Engine, stop: watch::Receiver<bool>) {
 
 async fn run_share(engine: &Engine, share: &Share, mut stop: watch::Receiver<bool>) {
     let bell = Arc::clone(&engine.due);
-    let mut pruned_at = Timestamp(i64::MIN);
+    let mut rounds = Rounds::default();
     let shards = share.take().await;
     match engine.settle_outstanding_of(SWEEP_MAX, Some(&shards)).await {
         Ok(0) => {}
@@ -65,7 +70,7 @@ async fn run_share(engine: &Engine, share: &Share, mut stop: watch::Receiver<boo
     }
     while !*stop.borrow() {
         let shards = share.take().await;
-        let nap = sweep(engine, &shards, &mut pruned_at).await;
+        let nap = sweep(engine, &shards, &mut rounds).await;
         share.rest();
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
@@ -82,12 +87,47 @@ async fn rung(bell: &tokio::sync::Notify) {
     bell.notified().await;
 }
 
+/// When the rounds of upkeep were made.
+#[derive(Default)]
+struct Rounds {
+    pruned_at: Option<Timestamp>,
+    looked_at: Option<Timestamp>,
+}
+
+impl Rounds {
+    /// Whether it is time for a round of upkeep; it begins then.
+    fn begins(&mut self, now: Timestamp) -> bool {
+        let due = self
+            .pruned_at
+            .is_none_or(|at| now.0.saturating_sub(at.0) >= PRUNE_SECONDS);
+        if due {
+            self.pruned_at = Some(now);
+        }
+        due
+    }
+
+    /// Since when usage is compared with alerts and thresholds; `None` for all of it. That is when the
+    /// process starts, because another may have died long ago with news of usage, and once a day,
+    /// because usage may be reported late.
+    fn looks_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let lately = Timestamp(now.0.saturating_sub(LATELY_SECONDS));
+        let all = self.looked_at?;
+        (now.0.saturating_sub(all.0) < LOOK_SECONDS).then_some(lately)
+    }
+
+    /// Notes that usage was looked at.
+    fn looked(&mut self, now: Timestamp, since: Option<Timestamp>) {
+        if since.is_none() {
+            self.looked_at = Some(now);
+        }
+    }
+}
+
 /// Does what is due, and says how long to sleep.
-async fn sweep(engine: &Engine, shards: &[i64], pruned_at: &mut Timestamp) -> Duration {
+async fn sweep(engine: &Engine, shards: &[i64], rounds: &mut Rounds) -> Duration {
     let now = engine.now();
     let longest = Duration::from_secs(SLEEP_SECONDS_MAX);
-    if now.0.saturating_sub(pruned_at.0) >= PRUNE_SECONDS {
-        *pruned_at = now;
+    if rounds.begins(now) {
         if let Err(error) = engine.count_retries().await {
             tracing::error!(%error, "outcomes of retries could not be counted");
         }
@@ -97,9 +137,16 @@ async fn sweep(engine: &Engine, shards: &[i64], pruned_at: &mut Timestamp) -> Du
         if let Err(error) = engine.settle_usage().await {
             tracing::error!(%error, "old usage could not be settled");
         }
-        // Also when it starts: another process may have died with news of usage.
-        if let Err(error) = engine.look_at_all_usage().await {
-            tracing::error!(%error, "usage could not be compared with all alerts");
+        let since = rounds.looks_since(now);
+        let mut looked = engine.look_at_all_usage(since).await;
+        if looked.is_ok() {
+            looked = engine.look_at_all_thresholds(since).await;
+        }
+        match looked {
+            Ok(_) => rounds.looked(now, since),
+            Err(error) => {
+                tracing::error!(%error, "usage could not be compared with all alerts and thresholds");
+            }
         }
         if let Err(error) = engine.forget_usage().await {
             tracing::error!(%error, "old events of usage could not be forgotten");

@@ -1,17 +1,19 @@
 //! Which customers' usage may reach a threshold.
 
+use perennial::calendar::Timestamp;
 use perennial::subscription::Subscription;
+use perennial::usage::HOUR_SECONDS;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::document::Column;
 use super::writes::Table;
-use super::{Scope, StoreError};
+use super::{Scope, StoreError, key};
 
 /// Customers that one statement asks for.
 const CUSTOMERS_MAX: usize = 64;
 
-/// Subscriptions with thresholds. Rows are only added: one without a threshold any more is found to
-/// have none when it is looked at.
+/// Subscriptions with thresholds. Rows are added when a threshold is; one without a threshold any more
+/// is found to have none when it is looked at, and one that is over is forgotten then.
 pub static TABLE: Table = Table {
     name: "subscription_threshold",
     columns: &["customer", "subscription"],
@@ -63,4 +65,76 @@ pub async fn watched(
         }
     }
     Ok(found)
+}
+
+/// A place among the subscriptions with thresholds of all merchants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    merchant: String,
+    livemode: i64,
+    customer: String,
+    subscription: String,
+}
+
+/// Subscriptions of all merchants that may have a threshold and whose customers used something since
+/// a moment (the hour that it lies in counts whole), after a place, at most `limit`, each with its place.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn used_since(
+    connection: &mut AnyConnection,
+    after: &Place,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<(Scope, String, Place)>, StoreError> {
+    let rows = sqlx::query(
+        "select s.merchant, s.livemode, s.customer, s.subscription from subscription_threshold s \
+         where (s.merchant > $1 or (s.merchant = $1 and (s.livemode > $2 or (s.livemode = $2 \
+              and (s.customer > $3 or (s.customer = $3 and s.subscription > $4)))))) \
+         and exists (select 1 from meter_account a, meter_total t where a.merchant = s.merchant \
+              and a.livemode = s.livemode and a.customer = s.customer and t.merchant = a.merchant \
+              and t.livemode = a.livemode and t.account = a.account and t.step = $5 and t.start >= $6) \
+         order by s.merchant, s.livemode, s.customer, s.subscription limit cast($7 as bigint)",
+    )
+    .bind(after.merchant.clone())
+    .bind(after.livemode)
+    .bind(after.customer.clone())
+    .bind(after.subscription.clone())
+    .bind(HOUR_SECONDS)
+    .bind(since.0.saturating_sub(HOUR_SECONDS - 1))
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let read = |row| {
+        let place = Place {
+            merchant: Row::try_get(row, "merchant")?,
+            livemode: Row::try_get(row, "livemode")?,
+            customer: Row::try_get(row, "customer")?,
+            subscription: Row::try_get(row, "subscription")?,
+        };
+        Ok((key::scope(row)?, place.subscription.clone(), place))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Forgets a subscription that is over: it can't reach a threshold any more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    own: &Subscription,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "delete from subscription_threshold \
+         where merchant = $1 and livemode = $2 and customer = $3 and subscription = $4",
+    )
+    .bind(scope.merchant.as_str())
+    .bind(scope.mode())
+    .bind(own.customer.as_str())
+    .bind(own.id.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -46,9 +46,10 @@ enum Act {
 }
 
 use Act::{
-    AddOn, Cheaper, CheaperLater, Collect, Dearer, EndLater, EndNow, EndSoon, EndTrial, EndWithPeriod, FailToPay,
-    GiveTrial, Keep, Pause, PauseForNothing, PauseOnInvoice, PauseUntil, Pay, RemoveAddOn, Restart,
-    Resume, ResumeUnchanged, SeatsDown, SeatsUp, StopCollecting, ToYears,
+    AddOn, Cheaper, CheaperLater, Collect, Dearer, EndLater, EndNow, EndSoon, EndTrial,
+    EndWithPeriod, FailToPay, GiveTrial, Keep, Pause, PauseForNothing, PauseOnInvoice, PauseUntil,
+    Pay, RemoveAddOn, Restart, Resume, ResumeUnchanged, SeatsDown, SeatsUp, StopCollecting,
+    ToYears,
 };
 
 const ACTS: [Act; 26] = [

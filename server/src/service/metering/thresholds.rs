@@ -1,7 +1,7 @@
 //! Thresholds: usage that is billed before its period ends, because enough has come together.
 //!
-//! A worker looks whenever usage came in. What it misses by dying in between is billed with the next
-//! usage that comes, or at the end of the period: nothing is lost by being late.
+//! A worker looks whenever usage came in. What it misses by dying in between is found when the next one
+//! starts, and once an hour (`watching.rs`).
 
 use perennial::calendar::Period;
 use perennial::id::{InvoiceId, SubscriptionId};
@@ -69,7 +69,13 @@ impl Engine {
         id: &SubscriptionId,
     ) -> Result<(), Refused> {
         let own: Stored<Subscription> = self.find(scope, id.as_str()).await?;
-        if !own.is_watched() || own.status.is_final() {
+        if own.status.is_final() {
+            let mut tx = self.store.begin().await?;
+            threshold::forget(tx.connection(), scope, &own).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
+        if !own.is_watched() {
             return Ok(());
         }
         let engine = match &own.test_clock {

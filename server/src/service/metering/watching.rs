@@ -1,17 +1,20 @@
-//! What makes up for a process that died between keeping usage and looking at its alerts, and what
-//! forgets events that nobody needs any more.
+//! What makes up for a process that died between keeping usage and looking at its alerts and thresholds,
+//! and what forgets events that nobody needs any more.
 
-use perennial::id::CustomerId;
+use perennial::calendar::Timestamp;
+use perennial::id::{CustomerId, MeterId, SubscriptionId};
 use perennial::usage::{Alert, EVENT_AGE_SECONDS_MAX};
 
 use crate::service::{Engine, Refused};
 use crate::store::document::Stored;
-use crate::store::{Scope, usage};
+use crate::store::{Scope, threshold, usage};
 
 /// Customers of a meter that are looked at together.
 const TOGETHER: usize = 500;
 /// Alerts that are read together.
 const ALERTS_TOGETHER: i64 = 100;
+/// Subscriptions with thresholds that are found together.
+const THRESHOLDS_TOGETHER: i64 = 500;
 /// How old an event is at least when it is forgotten, in seconds: the longest period is three years, and
 /// its usage may change for 35 days after its end. Running totals stay.
 pub const EVENT_KEPT_SECONDS: i64 = 3 * 366 * 86_400 + EVENT_AGE_SECONDS_MAX + 31 * 86_400;
@@ -19,12 +22,15 @@ pub const EVENT_KEPT_SECONDS: i64 = 3 * 366 * 86_400 + EVENT_AGE_SECONDS_MAX + 3
 const ACCOUNTS_TOGETHER: i64 = 2_000;
 
 impl Engine {
-    /// Compares all usage with all alerts, for a worker, when it starts and once an hour: news of usage
+    /// Compares usage with all alerts, for a worker, when it starts and once an hour: news of usage
     /// are kept in memory only, and a process may have died with some. What was told is not told again.
+    /// With `since`, only customers who used something since then are looked at. Answers with how many
+    /// were.
     ///
     /// # Errors
     /// When the database is out of reach.
-    pub async fn look_at_all_usage(&self) -> Result<usize, Refused> {
+    pub async fn look_at_all_usage(&self, since: Option<Timestamp>) -> Result<usize, Refused> {
+        let since = since.unwrap_or(Timestamp(0));
         let mut after = usage::AlertPlace::default();
         let mut looked = 0;
         loop {
@@ -35,32 +41,89 @@ impl Engine {
                 return Ok(looked);
             };
             after = last.clone();
-            for (scope, alert, _) in &found {
-                looked += self.look_at(scope, alert).await?;
+            let mut meters: Vec<(Scope, MeterId, Vec<Stored<Alert>>)> = Vec::new();
+            for (scope, alert, _) in found {
+                let known = meters
+                    .iter_mut()
+                    .find(|(own, meter, _)| *own == scope && *meter == alert.meter);
+                match known {
+                    Some((_, _, alerts)) => alerts.push(alert),
+                    None => meters.push((scope, alert.meter.clone(), vec![alert])),
+                }
+            }
+            for (scope, meter, alerts) in &meters {
+                looked += self.look_at(scope, meter, alerts, since).await?;
             }
         }
     }
 
-    async fn look_at(&self, scope: &Scope, alert: &Stored<Alert>) -> Result<usize, Refused> {
-        if let Some(only) = &alert.customer {
-            self.compare(scope, alert, &[only.as_str()]).await?;
-            return Ok(1);
-        }
+    /// Compares alerts of one meter: its customers are found once for all of them.
+    async fn look_at(
+        &self,
+        scope: &Scope,
+        meter: &MeterId,
+        alerts: &[Stored<Alert>],
+        since: Timestamp,
+    ) -> Result<usize, Refused> {
         let (mut after, mut looked) = (String::new(), 0);
+        for alert in alerts {
+            if let Some(only) = &alert.customer {
+                self.compare(scope, alert, &[only.as_str()]).await?;
+                looked += 1;
+            }
+        }
+        if alerts.iter().all(|alert| alert.customer.is_some()) {
+            return Ok(looked);
+        }
         loop {
             let mut read = self.store.read().await?;
-            let meter = alert.meter.as_str();
-            let found = usage::customers_after(&mut read, scope, meter, &after, TOGETHER).await?;
+            let meter = meter.as_str();
+            let found =
+                usage::customers_after(&mut read, scope, meter, &after, since, TOGETHER).await?;
             drop(read);
             let Some(last) = found.last() else {
                 return Ok(looked);
             };
             after.clone_from(last);
-            looked += found.len();
             let names = found.iter().map(String::as_str);
             let known = names.filter(|name| CustomerId::parse(name).is_ok());
             let known: Vec<&str> = known.collect();
-            self.compare(scope, alert, &known).await?;
+            for alert in alerts.iter().filter(|alert| alert.customer.is_none()) {
+                looked += found.len();
+                self.compare(scope, alert, &known).await?;
+            }
+        }
+    }
+
+    /// Bills subscriptions that have reached a threshold while nobody looked, as
+    /// [`Engine::look_at_all_usage`] does with alerts. Answers with how many were looked at.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn look_at_all_thresholds(&self, since: Option<Timestamp>) -> Result<usize, Refused> {
+        let since = since.unwrap_or(Timestamp(0));
+        let mut after = threshold::Place::default();
+        let mut looked = 0;
+        loop {
+            let mut read = self.store.read().await?;
+            let found =
+                threshold::used_since(&mut read, &after, since, THRESHOLDS_TOGETHER).await?;
+            drop(read);
+            let Some((_, _, last)) = found.last() else {
+                return Ok(looked);
+            };
+            after = last.clone();
+            looked += found.len();
+            for (scope, id, _) in &found {
+                let Ok(id) = SubscriptionId::parse(id) else {
+                    continue;
+                };
+                match self.bill_at_threshold(scope, &id).await {
+                    Ok(()) => {}
+                    Err(error) if error.is_outage() => return Err(error),
+                    Err(error) => tracing::error!(%id, %error, "usage could not be billed early"),
+                }
+            }
         }
     }
 

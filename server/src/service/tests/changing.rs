@@ -7,9 +7,7 @@ use perennial::id::{CustomerId, SubscriptionId, SubscriptionItemId};
 use perennial::invoice::{BillingReason, InvoiceStatus, LineKind};
 use perennial::portal::ScheduleCondition;
 use perennial::quote::{QUOTE_SECONDS, Quote};
-use perennial::subscription::{
-    ItemChange, ProrationBehavior, ResumeTerms, Status, UnusedTimeFrom,
-};
+use perennial::subscription::{ItemChange, ProrationBehavior, ResumeTerms, Status, UnusedTimeFrom};
 
 use super::world::{World, after, at};
 use crate::gateway::sandbox::Fault;

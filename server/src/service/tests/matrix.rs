@@ -9,8 +9,8 @@ use perennial::catalog::Price;
 use perennial::id::{CustomerId, SubscriptionId};
 use perennial::portal::ScheduleCondition;
 use perennial::subscription::{
-    BillingMode, ItemChange, MissingPaymentMethod, PauseBehavior, PauseCollection, ProrationBehavior,
-    ResumeTerms, Status, Subscription, UnusedTimeFrom,
+    BillingMode, ItemChange, MissingPaymentMethod, PauseBehavior, PauseCollection,
+    ProrationBehavior, ResumeTerms, Status, Subscription, UnusedTimeFrom,
 };
 
 use super::world::{START, World, after};
@@ -60,9 +60,9 @@ enum Act {
 
 use Act::{
     AddOn, Collect, Dearer, DearerOncePaid, EndLater, EndNow, EndNowOnInvoice, EndSoon, EndTrial,
-    EndWithPeriod, FailingCard, FewerLater, GiveTrial, GoodCard, Keep, PauseAndCredit, PauseForNothing,
-    PauseOnInvoice, PauseUntil, Restart, Resume as GoOn, ResumeOncePaid, ResumeUnchanged,
-    SeatsDown, SeatsUp, StopCollecting, VoidNewest, Wait,
+    EndWithPeriod, FailingCard, FewerLater, GiveTrial, GoodCard, Keep, PauseAndCredit,
+    PauseForNothing, PauseOnInvoice, PauseUntil, Restart, Resume as GoOn, ResumeOncePaid,
+    ResumeUnchanged, SeatsDown, SeatsUp, StopCollecting, VoidNewest, Wait,
 };
 
 const ACTS: [Act; 28] = [

@@ -1,6 +1,7 @@
 //! Looking through all alerts and accounts, page by page, and forgetting old events.
 
-use perennial::usage::Alert;
+use perennial::calendar::Timestamp;
+use perennial::usage::{Alert, HOUR_SECONDS};
 use sqlx::{AnyConnection, Row};
 
 use crate::store::document::{self, Stored};
@@ -54,7 +55,8 @@ pub async fn active_alerts(
     rows.iter().map(read).collect()
 }
 
-/// The customers of a meter after one of them, in order, at most `limit`.
+/// The customers of a meter after one of them who used something since a moment, in order, at most
+/// `limit`. The hour that the moment lies in counts whole.
 ///
 /// # Errors
 /// When the database fails.
@@ -63,16 +65,25 @@ pub async fn customers_after(
     scope: &Scope,
     meter: &str,
     after: &str,
+    since: Timestamp,
     limit: usize,
 ) -> Result<Vec<String>, StoreError> {
+    // Different values are noted by their newest appearance; everything else adds up by the hour.
     let rows = sqlx::query(
-        "select customer from meter_account where merchant = $1 and livemode = $2 and meter = $3 \
-         and customer > $4 order by customer limit cast($5 as bigint)",
+        "select customer from meter_account a \
+         where merchant = $1 and livemode = $2 and meter = $3 and customer > $4 \
+         and (exists (select 1 from meter_total t where t.merchant = a.merchant \
+              and t.livemode = a.livemode and t.account = a.account and t.step = $5 and t.start >= $6) \
+         or exists (select 1 from meter_mark m where m.merchant = a.merchant \
+              and m.livemode = a.livemode and m.account = a.account and m.seen >= $6)) \
+         order by customer limit cast($7 as bigint)",
     )
     .bind(scope.merchant.as_str())
     .bind(scope.mode())
     .bind(meter)
     .bind(after)
+    .bind(HOUR_SECONDS)
+    .bind(since.0.saturating_sub(HOUR_SECONDS - 1))
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;

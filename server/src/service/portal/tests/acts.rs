@@ -209,7 +209,10 @@ async fn a_waiting_change_and_its_undo() {
         assert_eq!(settled, Settled::Scheduled { at: end });
         let card = portal.home(&viewer).await.unwrap().subscriptions.remove(0);
         let scheduled = card.scheduled.unwrap();
-        assert_eq!((scheduled.at, scheduled.recurring.minor), (Some(end), 2_000));
+        assert_eq!(
+            (scheduled.at, scheduled.recurring.minor),
+            (Some(end), 2_000)
+        );
         assert_eq!(card.next_payment.unwrap().amount.minor, 2_000);
         assert!(card.may.undo_change);
         portal.undo_change(&viewer, &id).await.unwrap();
