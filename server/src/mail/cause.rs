@@ -354,6 +354,12 @@ impl Note<'_> {
             (true, false) if alive => wanted.push(self.once(Kind::CancellationUndone)),
             _ => {}
         }
+        let rests = |own: &Subscription| own.pause_collection.is_some();
+        match (rests(was), rests(own)) {
+            (false, true) if alive => wanted.push(self.once(Kind::CollectionPaused)),
+            (true, false) if alive => wanted.push(self.once(Kind::CollectionResumed)),
+            _ => {}
+        }
         wanted
     }
 

@@ -5,10 +5,14 @@ use std::fmt::Write as _;
 
 use perennial::theme::{Appearance, Font, Mode, Palette, Rgb};
 
-use super::letter::{Bill, Frame, Letter};
+use super::letter::{Frame, Letter, Tone};
+
+mod card;
 
 /// The widest a letter gets, in pixels.
 const WIDTH_PX: u32 = 560;
+/// How often nothing stands behind the preview, so that lists of mails don't fill it up with what follows.
+const PREVIEW_FILL: usize = 60;
 
 /// The whole document.
 pub(super) fn document(letter: &Letter, frame: &Frame<'_>) -> String {
@@ -29,8 +33,14 @@ pub(super) fn document(letter: &Letter, frame: &Frame<'_>) -> String {
     );
     let _ = writeln!(
         html,
-        "<div style=\"display:none;max-height:0;overflow:hidden\" aria-hidden=\"true\">{}</div>",
-        escaped(&letter.preview)
+        "<div style=\"display:none;max-height:0;overflow:hidden\" aria-hidden=\"true\">{}{}</div>",
+        escaped(&letter.preview),
+        "&#847;&zwnj;&nbsp;".repeat(PREVIEW_FILL)
+    );
+    // Old Outlook knows no widest width.
+    let _ = writeln!(
+        html,
+        "<!--[if mso]><table role=\"presentation\" align=\"center\" width=\"{WIDTH_PX}\"><tr><td><![endif]-->"
     );
     let _ = writeln!(
         html,
@@ -42,9 +52,9 @@ pub(super) fn document(letter: &Letter, frame: &Frame<'_>) -> String {
         look.light.text,
     );
     head(&mut html, frame, &look);
-    card(&mut html, letter, frame, &look);
+    card::write(&mut html, letter, frame, &look);
     foot(&mut html, letter, frame, &look);
-    html.push_str("</div>\n</body>\n</html>\n");
+    html.push_str("</div>\n<!--[if mso]></td></tr></table><![endif]-->\n</body>\n</html>\n");
     html
 }
 
@@ -71,7 +81,8 @@ impl Look {
             ":root{{color-scheme:{schemes};supported-color-schemes:{schemes}}}\
              a{{text-underline-offset:2px}}.button:hover{{background:{}!important}}\
              .night{{display:none}}\
-             @media(max-width:480px){{.card{{padding:24px 20px 8px!important}}}}",
+             @media(max-width:480px){{.inner{{padding:24px 20px 24px!important}}\
+             .button{{display:block!important;text-align:center}}}}",
             light.action_hover
         );
         if theme.appearance == Appearance::Auto {
@@ -108,11 +119,28 @@ fn night(dark: &Palette) -> String {
     let _ = write!(
         rules,
         ".button{{background:{}!important;color:{}!important}}.button:hover{{background:{}!important}}\
-         .accent{{background:{}!important}}.day{{display:none!important}}\
+         .accent{{background:{}!important}}.badge{{background:{}!important;color:{}!important}}.day{{display:none!important}}\
          .night{{display:inline-block!important}}",
-        dark.action, dark.on_action, dark.action_hover, dark.accent,
+        dark.action, dark.on_action, dark.action_hover, dark.accent, dark.action, dark.on_action,
     );
+    for tone in Tone::ALL {
+        let (name, text, ground) = hue(tone, dark);
+        let _ = write!(
+            rules,
+            ".{name}{{background:{ground}!important;color:{text}!important}}"
+        );
+    }
     rules
+}
+
+/// How a tone is called in the sheet, its text and its ground.
+fn hue(tone: Tone, colours: &Palette) -> (&'static str, Rgb, Rgb) {
+    match tone {
+        Tone::Calm => ("calm", colours.info, colours.info_surface),
+        Tone::Good => ("good", colours.positive, colours.positive_surface),
+        Tone::Careful => ("careful", colours.caution, colours.caution_surface),
+        Tone::Urgent => ("urgent", colours.danger, colours.danger_surface),
+    }
 }
 
 /// Typefaces that readers have; nothing is loaded from anywhere.
@@ -148,17 +176,33 @@ fn head(html: &mut String, frame: &Frame<'_>, look: &Look) {
             let only = night.filter(|_| theme.appearance == Appearance::Dark);
             logo(html, frame, &only.unwrap_or(day), "", "inline-block");
         }
-        (None, _) => {
-            let _ = write!(
-                html,
-                "<span class=\"text\" style=\"font-size:18px;font-weight:700;letter-spacing:-0.01em;\
-                 color:{}\">{}</span>",
-                look.light.text,
-                escaped(frame.merchant)
-            );
-        }
+        (None, _) => name(html, frame, look),
     }
     html.push_str("</div>\n");
+}
+
+/// The first letter of a name in the brand's colour, and the name.
+fn name(html: &mut String, frame: &Frame<'_>, look: &Look) {
+    let first = frame.merchant.chars().find(|c| c.is_alphanumeric());
+    let (light, radius) = (&look.light, look.radius_px.min(8));
+    if let Some(first) = first {
+        let _ = write!(
+            html,
+            "<span class=\"badge\" aria-hidden=\"true\" style=\"display:inline-block;width:32px;height:32px;\
+             line-height:32px;border-radius:{radius}px;background:{};color:{};text-align:center;\
+             font-size:17px;font-weight:700;vertical-align:middle;margin-inline-end:10px\">{}</span>",
+            light.action,
+            light.on_action,
+            escaped(&first.to_uppercase().to_string())
+        );
+    }
+    let _ = write!(
+        html,
+        "<span class=\"text\" style=\"font-size:18px;font-weight:700;letter-spacing:-0.01em;\
+         vertical-align:middle;overflow-wrap:anywhere;color:{}\">{}</span>",
+        light.text,
+        escaped(frame.merchant)
+    );
 }
 
 fn logo(html: &mut String, frame: &Frame<'_>, url: &str, class: &str, display: &str) {
@@ -181,146 +225,6 @@ fn picture(frame: &Frame<'_>, logo: &str) -> Option<String> {
         Some(path) => format!("{}/{path}", frame.origin),
         None => logo.to_owned(),
     })
-}
-
-/// What the letter says.
-fn card(html: &mut String, letter: &Letter, frame: &Frame<'_>, look: &Look) {
-    let light = &look.light;
-    let radius = look.radius_px;
-    let _ = write!(
-        html,
-        "<div class=\"card\" style=\"background:{};border:1px solid {};border-radius:{}px;\
-         padding:36px 36px 20px\">\n\
-         <div class=\"accent\" style=\"width:40px;height:4px;border-radius:2px;background:{};\
-         margin:0 0 20px;font-size:0;line-height:0\" aria-hidden=\"true\"></div>\n\
-         <h1 style=\"margin:0 0 16px;font-size:24px;line-height:1.25;font-weight:700;\
-         letter-spacing:-0.015em;color:{}\">{}</h1>\n",
-        light.surface_raised,
-        light.line,
-        radius + radius / 2,
-        light.accent,
-        light.text,
-        escaped(&letter.title),
-    );
-    paragraph(html, &letter.greeting);
-    for text in &letter.paragraphs {
-        paragraph(html, text);
-    }
-    if let (Some(action), Some(url)) = (&letter.action, frame.open_url) {
-        button(html, action, url, light, radius);
-    }
-    facts(html, letter, light);
-    if let Some(bill) = &letter.bill {
-        table(html, letter, bill, light);
-    }
-    for text in &letter.closing {
-        paragraph(html, text);
-    }
-    if let Some(email) = frame.support_email {
-        let text = escaped(&letter.words.letter_write_us(email));
-        let link = format!(
-            "<a class=\"link\" href=\"mailto:{}\" style=\"color:{}\">{}</a>",
-            escaped(email),
-            light.link,
-            isolated(email)
-        );
-        let _ = writeln!(
-            html,
-            "<p style=\"margin:20px 0 0\">{}</p>",
-            text.replacen(&escaped(email), &link, 1)
-        );
-    }
-    html.push_str("</div>\n");
-}
-
-fn paragraph(html: &mut String, text: &str) {
-    let _ = writeln!(html, "<p style=\"margin:0 0 14px\">{}</p>", escaped(text));
-}
-
-/// A link that looks like a button, also where backgrounds are not shown.
-fn button(html: &mut String, text: &str, url: &str, colours: &Palette, radius_px: u8) {
-    let _ = writeln!(
-        html,
-        "<p style=\"margin:24px 0 26px\"><a class=\"button\" href=\"{}\" style=\"display:inline-block;\
-         background:{};color:{};border-radius:{radius_px}px;padding:13px 24px;font-weight:600;\
-         text-decoration:none;line-height:1.3\">{}</a></p>",
-        escaped(url),
-        colours.action,
-        colours.on_action,
-        escaped(text)
-    );
-}
-
-/// Names and values: a table with a heading for each row.
-fn facts(html: &mut String, letter: &Letter, colours: &Palette) {
-    if letter.facts.is_empty() {
-        return;
-    }
-    html.push_str("<table style=\"width:100%;border-collapse:collapse;margin:8px 0 20px\">\n");
-    for (name, value) in &letter.facts {
-        let _ = writeln!(
-            html,
-            "<tr><th scope=\"row\" class=\"line quiet\" style=\"{};font-weight:400;padding-inline-end:16px;\
-             white-space:nowrap;color:{}\">{}</th>\
-             <td class=\"line\" style=\"{};text-align:end;font-weight:600\">{}</td></tr>",
-            cell(colours.line),
-            colours.text_quiet,
-            escaped(name),
-            cell(colours.line),
-            isolated(value)
-        );
-    }
-    html.push_str("</table>\n");
-}
-
-/// The style of a cell.
-fn cell(line: Rgb) -> String {
-    format!(
-        "border-top:1px solid {line};padding:9px 0;text-align:start;vertical-align:top;font-size:15px"
-    )
-}
-
-/// The lines of an invoice and its sums.
-fn table(html: &mut String, letter: &Letter, bill: &Bill, colours: &Palette) {
-    let words = letter.words;
-    let (line, quiet) = (colours.line, colours.text_quiet);
-    let _ = writeln!(
-        html,
-        "<table style=\"width:100%;border-collapse:collapse;margin:8px 0 20px\">\n<thead><tr>\
-         <th scope=\"col\" class=\"quiet\" style=\"padding:0 0 6px;text-align:start;font-size:13px;\
-         font-weight:400;color:{quiet}\">{}</th><th scope=\"col\" class=\"quiet\" \
-         style=\"padding:0 0 6px;text-align:end;font-size:13px;font-weight:400;color:{quiet}\">{}</th>\
-         </tr></thead>\n<tbody>",
-        escaped(words.document_description()),
-        escaped(words.document_amount())
-    );
-    let mut row = |style: &str, name: &str, amount: &str| {
-        let _ = writeln!(
-            html,
-            "<tr><th scope=\"row\" class=\"line\" style=\"{};padding-inline-end:16px;{style}\">{}</th>\
-             <td class=\"line\" style=\"{};text-align:end;white-space:nowrap;\
-             font-variant-numeric:tabular-nums;{style}\">{}</td></tr>",
-            cell(line),
-            isolated(name),
-            cell(line),
-            isolated(amount)
-        );
-    };
-    for (what, amount) in &bill.lines {
-        row("font-weight:400", what, amount);
-    }
-    if let Some(more) = &bill.more {
-        row("font-weight:400", more, "");
-    }
-    for (name, amount, heavy) in &bill.sums {
-        let style = if *heavy {
-            "font-weight:700"
-        } else {
-            "font-weight:400"
-        };
-        row(style, name, amount);
-    }
-    html.push_str("</tbody></table>\n");
 }
 
 /// Who sends it, why, and how to stop it.

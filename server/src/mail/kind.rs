@@ -36,6 +36,10 @@ pub enum Kind {
     SubscriptionPaused,
     /// Goes on after a pause.
     SubscriptionResumed,
+    /// Payments rest for a time.
+    CollectionPaused,
+    /// Payments go on after that.
+    CollectionResumed,
     /// Money went back.
     Refunded,
 }
@@ -89,7 +93,7 @@ impl Switch {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Receipt,
         Self::PaymentFailed,
         Self::ActionRequired,
@@ -104,6 +108,8 @@ impl Kind {
         Self::SubscriptionEnded,
         Self::SubscriptionPaused,
         Self::SubscriptionResumed,
+        Self::CollectionPaused,
+        Self::CollectionResumed,
         Self::Refunded,
     ];
 
@@ -125,6 +131,8 @@ impl Kind {
             Self::SubscriptionEnded => "subscription_ended",
             Self::SubscriptionPaused => "subscription_paused",
             Self::SubscriptionResumed => "subscription_resumed",
+            Self::CollectionPaused => "collection_paused",
+            Self::CollectionResumed => "collection_resumed",
             Self::Refunded => "refunded",
         }
     }

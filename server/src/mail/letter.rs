@@ -12,8 +12,12 @@ pub struct Letter {
     pub subject: String,
     /// What a list of mails shows beside the subject.
     pub preview: String,
+    /// What kind of news it is, in a word or two.
+    pub mark: Mark,
     /// The heading.
     pub title: String,
+    /// The amount that it is all about.
+    pub sum: Option<Sum>,
     /// To whom.
     pub greeting: String,
     /// What happened and what to do.
@@ -28,11 +32,58 @@ pub struct Letter {
     pub closing: Vec<String>,
 }
 
+/// What kind of news a mail brings: a word, and the colour that goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// How urgent it is.
+    pub tone: Tone,
+    /// The word.
+    pub text: &'static str,
+}
+
+/// How urgent a mail is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// To know, nothing more.
+    Calm,
+    /// Good news.
+    Good,
+    /// Something to think of.
+    Careful,
+    /// Something to do.
+    Urgent,
+}
+
+impl Tone {
+    /// Every tone.
+    pub(super) const ALL: [Self; 4] = [Self::Calm, Self::Good, Self::Careful, Self::Urgent];
+}
+
+/// An amount, and what there is to say of it in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// How much.
+    pub amount: String,
+    /// When, or for what.
+    pub note: Option<String>,
+}
+
+/// A line of an invoice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BillLine {
+    /// What was bought.
+    pub what: String,
+    /// From when to when.
+    pub period: Option<String>,
+    /// For how much.
+    pub amount: String,
+}
+
 /// The lines of an invoice and its sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bill {
-    /// Descriptions and amounts.
-    pub lines: Vec<(String, String)>,
+    /// What was bought.
+    pub lines: Vec<BillLine>,
     /// What is left out, where lines are.
     pub more: Option<String>,
     /// Sums: names, amounts, and whether it is one that matters most.

@@ -5,7 +5,14 @@ use super::letter::{Bill, Frame, Letter};
 /// The whole text. Lines are as long as what they say; programs wrap them.
 pub(super) fn document(letter: &Letter, frame: &Frame<'_>) -> String {
     let words = letter.words;
-    let mut parts = vec![letter.title.clone(), letter.greeting.clone()];
+    let mut parts = vec![letter.title.clone()];
+    if let Some(sum) = &letter.sum {
+        parts.push(match &sum.note {
+            Some(note) => words.format_join(&sum.amount, note),
+            None => sum.amount.clone(),
+        });
+    }
+    parts.push(letter.greeting.clone());
     parts.extend(letter.paragraphs.iter().cloned());
     if let (Some(action), Some(url)) = (&letter.action, frame.open_url) {
         parts.push(format!("{action}\n{url}"));
@@ -40,7 +47,10 @@ pub(super) fn document(letter: &Letter, frame: &Frame<'_>) -> String {
 
 fn bill_text(bill: &Bill) -> String {
     let bought = bill.lines.iter();
-    let bought = bought.map(|(what, amount)| format!("{what}  {amount}"));
+    let bought = bought.map(|line| match &line.period {
+        Some(period) => format!("{}: {}\n  {period}", line.what, line.amount),
+        None => format!("{}: {}", line.what, line.amount),
+    });
     let sums = bill.sums.iter();
     let sums = sums.map(|(name, amount, _)| format!("{name}: {amount}"));
     lines(bought.chain(bill.more.clone()).chain(sums))

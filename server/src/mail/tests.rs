@@ -3,7 +3,7 @@
 use app::locale::Locale;
 use perennial::theme::{Rgb, Theme};
 
-use super::letter::{Bill, Frame, Letter};
+use super::letter::{Bill, BillLine, Frame, Letter, Mark, Sum, Tone};
 use super::reading::Read;
 use super::{Kind, envelope, html};
 
@@ -13,13 +13,25 @@ fn letter(locale: Locale, name: &str) -> Letter {
         words,
         subject: words.letter_failed_subject("€20.00", name),
         preview: words.letter_failed_title().to_owned(),
+        mark: Mark {
+            tone: Tone::Urgent,
+            text: words.letter_mark_failed(),
+        },
         title: words.letter_failed_title().to_owned(),
+        sum: Some(Sum {
+            amount: "€20.00".to_owned(),
+            note: Some(words.letter_sum_invoice(name)),
+        }),
         greeting: words.letter_hello(name),
         paragraphs: vec![words.letter_failed_text("€20.00", name)],
         action: Some(words.letter_pay("€20.00")),
         facts: vec![(words.letter_fact_invoice(), name.to_owned())],
         bill: Some(Bill {
-            lines: vec![(name.to_owned(), "€20.00".to_owned())],
+            lines: vec![BillLine {
+                what: name.to_owned(),
+                period: Some(name.to_owned()),
+                amount: "€20.00".to_owned(),
+            }],
             more: Some(words.letter_more_lines(3)),
             sums: vec![(words.document_total().to_owned(), "€20.00".to_owned(), true)],
         }),

@@ -4,18 +4,17 @@ use app::locale::{Day, Words};
 use app::ui::brand_name;
 use perennial::calendar::Timestamp;
 use perennial::customer::Customer;
-use perennial::invoice::Invoice;
+use perennial::invoice::{Invoice, LineKind};
 use perennial::money::Money;
 use perennial::payment::{Card, Decline};
 use perennial::quote::Upcoming;
-use perennial::subscription::{
-    CancellationReason, CollectionMethod, Item, MissingPaymentMethod, PauseReason, Status,
-    Subscription,
-};
+use perennial::subscription::{Item, PauseCollection, Status, Subscription};
 
-use super::letter::{Bill, Letter};
+use super::letter::{Bill, BillLine, Letter, Mark, Sum, Tone};
 use crate::document::table::describe;
 use crate::document::totals;
+
+mod subscription;
 
 /// The most lines of an invoice that a mail repeats; the rest stands in the document.
 const LINES_MAX: usize = 8;
@@ -63,6 +62,10 @@ pub enum Occasion<'a> {
     SubscriptionPaused(&'a Subscription),
     /// It goes on.
     SubscriptionResumed(&'a Subscription, Option<&'a Upcoming>),
+    /// Payments rest, and in which way.
+    CollectionPaused(&'a Subscription, PauseCollection),
+    /// Payments go on.
+    CollectionResumed(&'a Subscription, Option<&'a Upcoming>),
     /// Money went back.
     Refunded(Money, Option<&'a Invoice>),
 }
@@ -103,18 +106,28 @@ impl Writer<'_> {
             Occasion::SubscriptionEnded(subscription) => self.ended(subscription),
             Occasion::SubscriptionPaused(subscription) => self.paused(subscription),
             Occasion::SubscriptionResumed(subscription, next) => self.resumed(subscription, *next),
+            Occasion::CollectionPaused(own, pause) => self.rests(own, *pause),
+            Occasion::CollectionResumed(own, next) => self.collects(own, *next),
             Occasion::Refunded(amount, invoice) => self.refunded(*amount, *invoice),
         }
     }
 
-    fn letter(&self, subject: String, title: impl Into<String>, text: String) -> Letter {
+    fn letter(
+        &self,
+        mark: Mark,
+        subject: String,
+        title: impl Into<String>,
+        text: String,
+    ) -> Letter {
         let words = self.words;
         let name = self.customer.name.as_deref().map(str::trim);
         Letter {
             words,
             subject: one_line(&subject),
             preview: text.clone(),
+            mark,
             title: title.into(),
+            sum: None,
             greeting: match name.filter(|name| !name.is_empty()) {
                 Some(name) => words.letter_hello(name),
                 None => words.letter_hello_nobody().to_owned(),
@@ -131,17 +144,17 @@ impl Writer<'_> {
         let words = self.words;
         let amount = words.money(Money::new(invoice.amount_paid_minor, invoice.currency));
         let mut letter = self.letter(
+            mark(Tone::Good, words.letter_mark_paid()),
             words.letter_receipt_subject(&amount, self.merchant),
             words.letter_receipt_title(),
             words.letter_receipt_text(&amount),
         );
+        let note = invoice
+            .paid_at
+            .map(|at| words.letter_sum_on(&words.date(at)));
+        letter.sum = Some(Sum { amount, note });
         letter.action = Some(words.letter_see_invoice().to_owned());
         letter.facts.extend(numbered(words, invoice));
-        if let Some(at) = invoice.paid_at {
-            letter
-                .facts
-                .push((words.letter_fact_paid_on(), words.date(at)));
-        }
         if let Some(card) = card {
             let label = words.letter_fact_paid_with();
             letter.facts.push((label, card_name(words, card)));
@@ -158,7 +171,8 @@ impl Writer<'_> {
             None => words.letter_failed_text(&amount, number),
         };
         let subject = words.letter_failed_subject(&amount, self.merchant);
-        let mut letter = self.letter(subject, words.letter_failed_title(), text);
+        let urgent = mark(Tone::Urgent, words.letter_mark_failed());
+        let mut letter = self.letter(urgent, subject, words.letter_failed_title(), text);
         let reason = invoice.last_payment_error.as_ref();
         letter
             .paragraphs
@@ -171,8 +185,11 @@ impl Writer<'_> {
             None => words.letter_failed_last().to_owned(),
         });
         letter.action = Some(words.letter_pay(&amount));
-        letter.facts.extend(numbered(words, invoice));
-        letter.facts.push((words.letter_fact_amount(), amount));
+        letter.sum = Some(about(words, amount, invoice));
+        if let Some(card) = card {
+            let label = words.letter_fact_card();
+            letter.facts.push((label, card_name(words, card)));
+        }
         if let Some(at) = retry {
             letter
                 .facts
@@ -185,6 +202,7 @@ impl Writer<'_> {
         let words = self.words;
         let (amount, number) = (open_amount(words, invoice), number(invoice));
         let mut letter = self.letter(
+            mark(Tone::Urgent, words.letter_mark_action()),
             words.letter_action_subject(&amount, self.merchant),
             words.letter_action_title(),
             words.letter_action_text(&amount, number),
@@ -192,22 +210,24 @@ impl Writer<'_> {
         let last = words.letter_action_last().to_owned();
         letter.paragraphs.push(last);
         letter.action = Some(words.letter_confirm().to_owned());
-        letter.facts.extend(numbered(words, invoice));
-        letter.facts.push((words.letter_fact_amount(), amount));
+        letter.sum = Some(about(words, amount, invoice));
         letter
     }
 
     fn to_pay(self, invoice: &Invoice) -> Letter {
         let words = self.words;
         let (amount, number) = (open_amount(words, invoice), number(invoice));
-        let title = words.letter_topay_title(&amount);
+        let calm = mark(Tone::Calm, words.letter_mark_invoice());
+        let title = words.letter_topay_title(self.merchant);
         let mut letter = match invoice.due_date.map(|due| words.date(due)) {
             Some(due) => self.letter(
+                calm,
                 words.letter_topay_subject(&amount, &due, self.merchant, number),
                 title,
                 words.letter_topay_text(&due),
             ),
             None => self.letter(
+                calm,
                 words.letter_topay_subject_now(&amount, self.merchant, number),
                 title,
                 words.letter_topay_text_now().to_owned(),
@@ -223,20 +243,24 @@ impl Writer<'_> {
         let (amount, number) = (open_amount(words, invoice), number(invoice));
         let due = invoice.due_date.map(|due| words.date(due));
         let overdue = invoice.next_payment_attempt.is_none();
+        let late = mark(Tone::Urgent, words.letter_mark_overdue());
         let mut letter = match (due, overdue) {
             (Some(due), true) => self.letter(
+                late,
                 words.letter_overdue_subject(self.merchant, number),
-                words.letter_overdue_title(&amount),
+                words.letter_overdue_title(),
                 words.letter_overdue_text(&due, number),
             ),
             (Some(due), false) => self.letter(
+                mark(Tone::Careful, words.letter_mark_reminder()),
                 words.letter_due_subject(&due, self.merchant, number),
-                words.letter_due_title(&amount, &due),
+                words.letter_due_title(),
                 words.letter_due_text(number),
             ),
             (None, _) => self.letter(
+                late,
                 words.letter_overdue_subject(self.merchant, number),
-                words.letter_overdue_title(&amount),
+                words.letter_overdue_title(),
                 words.letter_due_text(number),
             ),
         };
@@ -248,170 +272,25 @@ impl Writer<'_> {
     fn payable(&self, letter: &mut Letter, invoice: &Invoice, amount: String) {
         let words = self.words;
         letter.action = Some(words.letter_pay(&amount));
+        let due = invoice.due_date;
+        let note = due.map(|due| words.letter_sum_due(&words.date(due)));
+        letter.sum = Some(Sum { amount, note });
         letter.facts.extend(numbered(words, invoice));
-        if let Some(due) = invoice.due_date {
-            letter
-                .facts
-                .push((words.letter_fact_due(), words.date(due)));
-        }
-        letter.facts.push((words.letter_fact_amount(), amount));
     }
 
     fn card_expiring(&self, card: &Card, pays: &[&Subscription]) -> Letter {
         let words = self.words;
-        let month = month_of(words, card);
+        let (name, month) = (card_name(words, card), month_of(words, card));
         let items: Vec<String> = pays.iter().map(|own| held(words, own)).collect();
         let mut letter = self.letter(
+            mark(Tone::Careful, words.letter_mark_card()),
             words.letter_card_subject(self.merchant, &month),
             words.letter_card_title(),
-            words.letter_card_text(&card_name(words, card), &items.join(" + "), &month),
+            words.letter_card_text(&name, &items.join(" + "), &month),
         );
         letter.action = Some(words.letter_card_new().to_owned());
-        letter
-    }
-
-    fn trial(&self, own: &Subscription, next: Option<&Upcoming>, payable: bool) -> Letter {
-        let words = self.words;
-        let items = held(words, own);
-        let end = own.trial_end.map(|end| words.date(end)).unwrap_or_default();
-        let then = match next.map(|next| cost(words, next)) {
-            Some(Some(amount)) => words.letter_trial_then(&amount, &items),
-            _ => words.letter_trial_then_usage(&items),
-        };
-        let missing = own.trial_missing_payment_method;
-        let automatic = own.collection_method == CollectionMethod::ChargeAutomatically;
-        let bills = payable || !automatic || missing == MissingPaymentMethod::CreateInvoice;
-        let first = match missing {
-            _ if bills => then,
-            MissingPaymentMethod::Pause => words.letter_trial_no_card_pauses().to_owned(),
-            _ => words.letter_trial_no_card_ends().to_owned(),
-        };
-        let subject = words.letter_trial_subject(&end, &items);
-        let mut letter = self.letter(subject, words.letter_trial_title(&end), first);
-        let action = match payable || !automatic {
-            true => words.letter_see_subscription(),
-            false => words.attention_add_card(),
-        };
-        letter.action = Some(action.to_owned());
-        if bills {
-            let leave = words.letter_trial_leave().to_owned();
-            letter.paragraphs.push(leave);
-            if !payable && automatic {
-                let missing = words.letter_trial_no_card().to_owned();
-                letter.paragraphs.push(missing);
-            }
-            self.next_payment(&mut letter, next);
-        }
-        letter
-    }
-
-    fn renewal(&self, own: &Subscription, next: &Upcoming) -> Letter {
-        let words = self.words;
-        let (items, date) = (held(words, own), words.date(next.at));
-        let text = match cost(words, next) {
-            Some(amount) => words.letter_renewal_text(&amount, &items),
-            None => words.letter_renewal_text_usage(&items),
-        };
-        let subject = words.letter_renewal_subject(&date, &items, self.merchant);
-        let mut letter = self.letter(subject, words.letter_renewal_title(&date), text);
-        let leave = words.letter_renewal_leave().to_owned();
-        letter.paragraphs.push(leave);
-        letter.action = Some(words.letter_see_subscription().to_owned());
-        self.next_payment(&mut letter, Some(next));
-        letter
-    }
-
-    fn changed(&self, own: &Subscription, next: Option<&Upcoming>) -> Letter {
-        let words = self.words;
-        let items = held(words, own);
-        let mut letter = self.letter(
-            words.letter_changed_subject(&items, self.merchant),
-            words.letter_changed_title(),
-            words.letter_changed_text(&items),
-        );
-        letter.action = Some(words.letter_see_subscription().to_owned());
-        self.next_payment(&mut letter, next);
-        self.unexpected(&mut letter);
-        letter
-    }
-
-    fn ending(&self, own: &Subscription, at: Timestamp) -> Letter {
-        let words = self.words;
-        let (items, date) = (held(words, own), words.date(at));
-        let mut letter = self.letter(
-            words.letter_ending_subject(&date, &items),
-            words.letter_ending_title(&date),
-            words.letter_ending_text(&items),
-        );
-        let mind = words.letter_ending_mind().to_owned();
-        letter.paragraphs.push(mind);
-        letter.action = Some(words.letter_keep().to_owned());
-        letter.facts.push((words.letter_fact_ends(), date));
-        self.unexpected(&mut letter);
-        letter
-    }
-
-    fn kept(&self, own: &Subscription, next: Option<&Upcoming>) -> Letter {
-        let words = self.words;
-        let items = held(words, own);
-        let mut letter = self.letter(
-            words.letter_kept_subject(&items),
-            words.letter_kept_title(),
-            words.letter_kept_text(&items),
-        );
-        letter.action = Some(words.letter_see_subscription().to_owned());
-        self.next_payment(&mut letter, next);
-        self.unexpected(&mut letter);
-        letter
-    }
-
-    fn ended(&self, own: &Subscription) -> Letter {
-        let words = self.words;
-        let items = held(words, own);
-        let at = own.ended_at.or(own.canceled_at);
-        let date = at.map(|at| words.date(at)).unwrap_or_default();
-        let reason = own.cancellation.as_ref().and_then(|why| why.reason);
-        let text = match reason {
-            Some(CancellationReason::PaymentFailed) => words.letter_ended_unpaid(&date, &items),
-            _ => words.letter_ended_text(&date, &items),
-        };
-        let subject = words.letter_ended_subject(&items);
-        let mut letter = self.letter(subject, words.letter_ended_title(), text);
-        letter.action = Some(words.letter_see_invoices().to_owned());
-        let back = words.letter_ended_back().to_owned();
-        letter.closing.push(back);
-        letter
-    }
-
-    fn paused(&self, own: &Subscription) -> Letter {
-        let words = self.words;
-        let items = held(words, own);
-        let mut letter = self.letter(
-            words.letter_paused_subject(&items),
-            words.letter_paused_title(),
-            words.letter_paused_text(&items),
-        );
-        let reason = own.paused.as_ref().map(|pause| pause.reason);
-        if reason == Some(PauseReason::TrialEndWithoutPaymentMethod) {
-            let card = words.letter_paused_card().to_owned();
-            letter.paragraphs.push(card);
-            letter.action = Some(words.attention_add_card().to_owned());
-        } else {
-            letter.action = Some(words.letter_see_subscription().to_owned());
-        }
-        letter
-    }
-
-    fn resumed(&self, own: &Subscription, next: Option<&Upcoming>) -> Letter {
-        let words = self.words;
-        let items = held(words, own);
-        let mut letter = self.letter(
-            words.letter_resumed_subject(&items),
-            words.letter_resumed_title(),
-            words.letter_resumed_text(&items),
-        );
-        letter.action = Some(words.letter_see_subscription().to_owned());
-        self.next_payment(&mut letter, next);
+        letter.facts.push((words.letter_fact_card(), name));
+        letter.facts.push((words.letter_fact_expires(), month));
         letter
     }
 
@@ -419,45 +298,29 @@ impl Writer<'_> {
         let words = self.words;
         let amount = words.money(amount);
         let mut letter = self.letter(
+            mark(Tone::Good, words.letter_mark_refund()),
             words.letter_refund_subject(&amount, self.merchant),
-            words.letter_refund_title(&amount),
+            words.letter_refund_title(),
             words.letter_refund_text().to_owned(),
         );
-        if let Some(invoice) = invoice {
-            letter.facts.extend(numbered(words, invoice));
-            letter.action = Some(words.letter_see_invoice().to_owned());
-        }
+        letter.sum = Some(match invoice {
+            Some(invoice) => about(words, amount, invoice),
+            None => Sum { amount, note: None },
+        });
+        letter.action = invoice.map(|_| words.letter_see_invoice().to_owned());
         letter
-    }
-
-    fn next_payment(&self, letter: &mut Letter, next: Option<&Upcoming>) {
-        let words = self.words;
-        let Some(next) = next else { return };
-        let date = words.date(next.at);
-        let label = words.letter_fact_next_payment();
-        if let Some(amount) = cost(words, next) {
-            let value = words.format_join(&format!("{amount},"), &date);
-            letter.facts.push((label, value));
-        }
-    }
-
-    /// What to do about a change that somebody else made.
-    fn unexpected(&self, letter: &mut Letter) {
-        if self.answerable {
-            let text = self.words.letter_not_you().to_owned();
-            letter.closing.push(text);
-        }
     }
 }
 
-/// What a payment comes to; `None` for one that only usage decides.
-fn cost(words: Words, next: &Upcoming) -> Option<String> {
-    let amount = words.money(Money::new(next.due_minor(), next.invoice.currency));
-    match (next.plus_usage, next.due_minor()) {
-        (true, 0) => None,
-        (true, _) => Some(words.format_join(&amount, words.home_plus_usage())),
-        (false, _) => Some(amount),
-    }
+fn mark(tone: Tone, text: &'static str) -> Mark {
+    Mark { tone, text }
+}
+
+/// An amount of an invoice.
+fn about(words: Words, amount: String, invoice: &Invoice) -> Sum {
+    let number = invoice.number.as_deref();
+    let note = number.map(|number| words.letter_sum_invoice(number));
+    Sum { amount, note }
 }
 
 fn open_amount(words: Words, invoice: &Invoice) -> String {
@@ -488,15 +351,27 @@ fn bill(words: Words, invoice: &Invoice) -> Bill {
             Some(quantity) if quantity > 1 => words.home_items(&what, &words.integer(quantity)),
             _ => what,
         };
-        (what, money(line.amount_minor))
+        let (start, end) = (line.period.start, line.period.end);
+        let lasts = line.kind != LineKind::OneTime && start < end;
+        BillLine {
+            what,
+            period: lasts
+                .then(|| words.document_period(&words.date_short(end), &words.date_short(start))),
+            amount: money(line.amount_minor),
+        }
     });
     let left = u64::try_from(invoice.lines.len() - shown).unwrap_or(u64::MAX);
     // What says nothing new is left to the document.
     let total = money(invoice.totals.total_minor);
     let subtotal = words.document_subtotal();
     let settled = invoice.amount_remaining_minor() == 0;
-    let sums = totals::rows(invoice, words).into_iter().filter(|row| {
-        let repeats = row.label == subtotal && row.amount == total;
+    let rows = totals::rows(invoice, words);
+    let untaxed = words.document_excluding_tax();
+    let untaxed = rows.iter().find(|row| row.label == untaxed);
+    let untaxed = untaxed.map(|row| row.amount.clone());
+    let sums = rows.into_iter().filter(|row| {
+        let same = row.amount == total || Some(&row.amount) == untaxed.as_ref();
+        let repeats = row.label == subtotal && same;
         let nothing = row.label == words.document_amount_due() && settled;
         !repeats && !nothing
     });

@@ -13,6 +13,7 @@ use perennial::subscription::{CollectionMethod, Status, Subscription};
 use serde_json::Value;
 
 use super::Post;
+use crate::document::logo::Logo;
 use crate::document::{InvoiceDocument, invoice_pdf};
 use crate::mail::envelope::{Enclosed, EnvelopeError, Outside, message};
 use crate::mail::letter::Frame;
@@ -79,7 +80,9 @@ impl Engine {
             Err(reason) => return Ok(Err(reason)),
         };
         let enclosed = match matter.invoice {
-            Some(invoice) => Some(enclose(invoice, &merchant, words).await?),
+            Some(invoice) => {
+                Some(enclose(invoice, &merchant, self.logo(&merchant.id).await?, words).await?)
+            }
             None => None,
         };
         let links = self.mail_links(post, mail).await?;
@@ -369,6 +372,12 @@ fn occasion<'a>(
         Kind::SubscriptionPaused if own.status != Status::Paused => Err("it goes on already"),
         Kind::SubscriptionPaused => Ok(Occasion::SubscriptionPaused(own)),
         Kind::SubscriptionResumed => Ok(Occasion::SubscriptionResumed(own, next)),
+        Kind::CollectionPaused => {
+            let pause = own.pause_collection.ok_or("payments go on already")?;
+            Ok(Occasion::CollectionPaused(own, pause))
+        }
+        Kind::CollectionResumed if own.pause_collection.is_some() => Err("payments rest again"),
+        Kind::CollectionResumed => Ok(Occasion::CollectionResumed(own, next)),
         _ => Ok(Occasion::SubscriptionChanged(own, next)),
     }
 }
@@ -424,7 +433,12 @@ fn sender_address(merchant: &Merchant, post: &Post) -> String {
 }
 
 /// The document of an invoice, in the reader's language.
-async fn enclose(invoice: Invoice, merchant: &Merchant, words: Words) -> Result<Enclosed, Refused> {
+async fn enclose(
+    invoice: Invoice,
+    merchant: &Merchant,
+    logo: Option<Logo>,
+    words: Words,
+) -> Result<Enclosed, Refused> {
     let number = invoice.number.as_deref().unwrap_or(invoice.id.as_str());
     let plain = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
     let name = format!("{}.pdf", number.chars().filter(plain).collect::<String>());
@@ -438,6 +452,7 @@ async fn enclose(invoice: Invoice, merchant: &Merchant, words: Words) -> Result<
             words,
             brand: theme.brand,
             takes_back: None,
+            logo: logo.as_ref(),
         })
     });
     match made.await {

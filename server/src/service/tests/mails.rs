@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use perennial::calendar::Cadence;
 use perennial::id::CustomerId;
 use perennial::invoice::InvoiceStatus;
+use perennial::subscription::{PauseBehavior, PauseCollection};
 use sqlx::Row as _;
 
 use super::mail_server::{MailServer, Mood};
@@ -18,6 +19,7 @@ use crate::merchant::Merchant;
 use crate::service::mails::Post;
 use crate::service::subscriptions::{Cancel, NewItem, NewSubscription};
 use crate::service::test_clocks::NewTestClock;
+use crate::service::updates::SubscriptionUpdate;
 use crate::store::Store;
 use crate::store::mail as outbox;
 use crate::store::tests::both;
@@ -571,6 +573,49 @@ async fn a_test_clock_brings_its_mail_in_its_time_and_keeps_it_in_the_house() {
         assert_eq!(world.states(Kind::Receipt).await, ["sent"]);
         assert_eq!(server.taken().len(), 0, "made-up lives write to nobody");
         assert_eq!(world.kept().await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_of_collection_is_told_of_once_at_each_end() {
+    both(|store| async move {
+        let world = Postal::new(store).await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        let customer = world.reader(VISA).await;
+        let id = world.subscribe(&customer, &price).await;
+        let rest = async |until: i64| {
+            let update = SubscriptionUpdate {
+                pause_collection: Some(Some(PauseCollection {
+                    behavior: PauseBehavior::KeepAsDraft,
+                    resumes_at: Some(after(START, until * DAY)),
+                })),
+                ..SubscriptionUpdate::default()
+            };
+            let (engine, scope) = (&world.engine, &world.scope);
+            engine
+                .update_subscription(scope, &id, update)
+                .await
+                .unwrap();
+        };
+        rest(60).await;
+        // Another end of the same pause is no other pause.
+        rest(70).await;
+        while world.send().await > 0 {}
+        assert_eq!(world.states(Kind::CollectionPaused).await, ["sent"]);
+        let mail = world.kept().await.pop().unwrap();
+        assert_eq!(mail.header("Subject"), "Payments for Pro are paused");
+        assert!(mail.plain.contains("until 11 April 2026"), "{}", mail.plain);
+        assert!(mail.plain.contains("may be collected later"));
+        world.live_until(at(2026, 4, 13)).await;
+        while world.send().await > 0 {}
+        assert_eq!(world.states(Kind::CollectionResumed).await, ["sent"]);
+        assert_eq!(world.states(Kind::CollectionPaused).await, ["sent"]);
+        let kept = world.kept().await;
+        let told = kept
+            .iter()
+            .filter(|mail| mail.header("Subject") == "Payments for Pro go on");
+        assert_eq!(told.count(), 1);
     })
     .await;
 }
