@@ -6,7 +6,13 @@ use std::{
 };
 
 /// Where types that travel are defined, from the app's folder.
-const ROOMS: [&str; 4] = ["../src", "src/port.rs", "src/refusal.rs", "src/portal"];
+const ROOMS: [&str; 5] = [
+    "../src",
+    "src/port.rs",
+    "src/port",
+    "src/refusal.rs",
+    "src/portal",
+];
 
 /// Writes the constant that every message begins with: it differs as soon as a definition does.
 pub fn generate(root: &Path) -> Result<String, String> {

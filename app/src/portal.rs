@@ -20,6 +20,8 @@ pub mod part;
 pub mod pause;
 pub mod payment_methods;
 pub mod refused;
+#[cfg(feature = "ssr")]
+pub mod retyped;
 pub mod say;
 pub mod subscription;
 

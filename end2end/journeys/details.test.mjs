@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkAccessible } from '../harness.mjs';
 import { assertTidy, openShop, requestsDuring, WAYS } from './shop.mjs';
 import { say } from './words.mjs';
 
@@ -62,6 +63,9 @@ for (const { way, options } of WAYS) {
     await page.locator('#value').fill('DE12');
     await add.click();
     assert.ok((await faultOf(page, 'value')).includes(say('fault.tax_id')));
+    // What was typed stands there still, with or without scripts.
+    assert.equal(await page.locator('#value').inputValue(), 'DE12');
+    assert.equal(await page.locator('#kind').inputValue(), 'eu_vat:DE');
     assert.deepEqual((await customerOf(who)).tax_ids.data, []);
 
     await open();
@@ -120,9 +124,35 @@ test('the server finds the same faults, without JavaScript', async (t) => {
     await page.locator(`#${field}`).fill(text);
     await saveButton(page).click();
     assert.ok((await faultOf(page, field)).includes(say(says)), `${field} ${text}`);
+    assert.equal(await page.locator(`#${field}`).inputValue(), text, 'what was typed is lost');
+    await page.goto(`${shop.server.url}${PATH}`);
   }
   assert.deepEqual((await customerOf(who)).address, ADDRESS);
 });
+
+for (const { way, options } of WAYS.slice(1)) {
+  test(`a refused form comes back as it was typed, once, ${way}`, async (t) => {
+    const who = await shop.customer({ customer: { address: ADDRESS } });
+    const page = await shop.visit(who, { t, path: PATH, ...options });
+    const typed = {
+      name: 'Ada & "Söhne" <b>', phone: '12', line1: '1 Rue de l’Église', line2: '= 50 %', city: '北京', postal_code: '7500',
+    };
+    await page.locator('#country').selectOption('FR');
+    for (const [field, text] of Object.entries(typed)) await page.locator(`#${field}`).fill(text);
+    await saveButton(page).click();
+    assert.ok((await faultOf(page, 'postal_code')).includes(say('fault.postal_code')));
+    for (const [field, text] of Object.entries(typed)) assert.equal(await page.locator(`#${field}`).inputValue(), text);
+    assert.equal(await page.locator('#country').inputValue(), 'FR');
+    assert.ok(!decodeURIComponent(page.url()).includes('Ada'), 'what was typed stands in the address');
+    await checkAccessible(page);
+    assert.deepEqual((await customerOf(who)).address, ADDRESS);
+    // Whoever comes again finds what is kept.
+    await page.goto(`${shop.server.url}${PATH}`);
+    assert.equal(await page.locator('#city').inputValue(), ADDRESS.city);
+    assert.deepEqual((await page.context().cookies()).map((cookie) => cookie.name).filter((name) => /typed/.test(name)), []);
+    assertTidy(page, { refused: [422] });
+  });
+}
 
 test('an address has the parts of its country, in its order; what was typed stays', async (t) => {
   const page = await shop.visit(await shop.customer({ customer: { address: ADDRESS } }), { t, path: PATH });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccessible } from '../harness.mjs';
-import { assertTidy, openShop, WAYS } from './shop.mjs';
+import { assertTidy, openShop, ready, WAYS } from './shop.mjs';
 import { say } from './words.mjs';
 
 const shop = openShop();
@@ -113,6 +113,26 @@ test('what belongs to another customer is not there', async (t) => {
   }
   const pdf = await page.request.get(`${shop.server.url}/portal/invoices/${invoice.id}/pdf`);
   assert.equal(pdf.status(), 404);
+});
+
+test('an address with an id that can be none leads nowhere, by a link as by itself', async (t) => {
+  const page = await shop.visit(await shop.customer(), { t });
+  for (const path of ['/portal/invoices/x', '/portal/subscriptions/in_1/change', '/portal/subscriptions/%20/cancel', '/portal/subscriptions/x/resume']) {
+    const answer = await page.goto(`${shop.server.url}${path}`);
+    assert.equal(answer.status(), 404, path);
+    await page.getByRole('heading', { level: 1, name: say('refused.not_found') }).waitFor();
+    await page.goto(`${shop.server.url}/portal`);
+    await ready(page);
+    await page.evaluate((href) => {
+      const link = document.createElement('a');
+      Object.assign(link, { href, textContent: 'nowhere' });
+      document.querySelector('main').append(link);
+      link.click();
+    }, path);
+    await page.waitForURL((url) => url.pathname === path);
+    await page.getByRole('heading', { level: 1, name: say('refused.not_found') }).waitFor();
+  }
+  assertTidy(page, { refused: [404, 422] });
 });
 
 test('after signing out the portal is closed', async (t) => {

@@ -47,6 +47,46 @@ for (const { way, options } of WAYS) {
   });
 }
 
+for (const { way, options } of WAYS) {
+  test(`a customer comes back with a code, ${way}`, async (t) => {
+    const { stripe } = shop;
+    const { id: coupon } = await stripe.coupons.create({ percent_off: 25, name: 'Welcome back', duration: 'once' });
+    const code = `BACK${way.replace(/\W/g, '').toUpperCase()}`;
+    await stripe.promotionCodes.create({ code, promotion: { type: 'coupon', coupon } });
+    const who = await shop.customer();
+    await stripe.subscriptions.pause(who.subscription.id);
+    // Without what was given back for the pause, going on costs a whole month.
+    for (const { id } of (await stripe.invoiceItems.list({ customer: who.id, pending: true })).data) await stripe.invoiceItems.del(id);
+    const page = await shop.visit(who, { t, path: `/portal/subscriptions/${who.subscription.id}/resume`, ...options });
+    const field = page.getByLabel(say('change.code'), { exact: true });
+    const apply = async (typed) => {
+      if (!(await field.isVisible())) await page.getByText(say('change.code_add'), { exact: true }).click();
+      await field.fill(typed);
+      const tried = new RegExp(`[?&]code=${typed}`);
+      await Promise.all([page.waitForURL(tried), page.getByRole('button', { name: say('change.code_apply') }).click()]);
+      await ready(page);
+    };
+    await apply('NOSUCH');
+    await page.locator('.field .error').filter({ hasText: say('change.code_unknown') }).waitFor();
+    assert.equal(await field.inputValue(), 'NOSUCH');
+    await checkAccessible(page);
+    await apply(code);
+    await page.getByRole('status').filter({ hasText: code }).filter({ hasText: say('change.code_once', { off: '25%' }) }).waitFor();
+    await checkAccessible(page);
+    await page.getByRole('link', { name: say('change.code_remove') }).click();
+    await page.getByText(say('change.code_add'), { exact: true }).waitFor();
+    await ready(page);
+    await apply(code);
+    const pay = page.getByRole('button', { name: say('pause.resume_paying', { amount: '€9.00' }) });
+    await arrive(page, '/portal', () => pay.click());
+    await page.getByRole('status').filter({ hasText: say('done.resumed') }).waitFor();
+    assert.equal((await stripe.promotionCodes.list({ code })).data[0].times_redeemed, 1);
+    const [invoice] = (await stripe.invoices.list({ customer: who.id })).data;
+    assert.deepEqual([invoice.status, invoice.amount_paid], ['paid', 900]);
+    assertTidy(page);
+  });
+}
+
 test('where pausing is not allowed, there is no way to it', async (t) => {
   const { id } = await shop.stripe.billingPortal.configurations.create({ features: { invoice_history: { enabled: true } } });
   const who = await shop.customer();

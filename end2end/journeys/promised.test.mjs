@@ -50,6 +50,20 @@ for (const { way, options } of WAYS) {
     assertTidy(page);
   });
 
+  test(`when usage is billed early, ${way}`, async (t) => {
+    const who = await shop.customer({ plan: null });
+    await shop.stripe.subscriptions.create({
+      customer: who.id, items: [{ price: metered.id, billing_thresholds: { usage_gte: 5_000 } }],
+      billing_thresholds: { amount_gte: 50_000 },
+    });
+    const page = await shop.visit(who, { t, ...options });
+    const early = page.locator('.fact', { hasText: say('home.early') });
+    await early.getByText(say('home.early_amount', { amount: '€500.00' })).waitFor();
+    await early.getByText(say('home.early_units', { product: 'API calls', units: '5,000' })).waitFor();
+    await checkAccessible(page);
+    assertTidy(page);
+  });
+
   test(`what was given back of an invoice, ${way}`, async (t) => {
     const who = await shop.customer({ plan: 'team' });
     const { stripe } = shop;

@@ -7,6 +7,7 @@
 
 mod credit_note;
 mod invoice;
+pub mod logo;
 mod paper;
 pub(crate) mod table;
 pub(crate) mod totals;
@@ -42,6 +43,8 @@ pub struct InvoiceDocument<'a> {
     pub words: Words,
     /// The number of the invoice that it takes back, where it is a credit note in an invoice's shape.
     pub takes_back: Option<&'a str>,
+    /// The picture on top in place of the name; none shows the name.
+    pub logo: Option<&'a logo::Logo>,
     /// The colour of the band on top. It carries no text, so any colour is readable.
     pub brand: Rgb,
 }

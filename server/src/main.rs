@@ -157,6 +157,8 @@ async fn update_merchant(
     changes: &MerchantUpdate,
     store: &StoreConfig,
 ) -> Outcome {
+    // Judged before anything changes.
+    let logo = changes.document_logo()?;
     let store = open(store).await?;
     let (engine, _) = serving::engine(store.clone())
         .await
@@ -165,6 +167,10 @@ async fn update_merchant(
         .update_merchant(id, |merchant| changes.apply(merchant))
         .await
         .map_err(|e| e.to_string())?;
+    if let Some(file) = logo {
+        let kept = engine.keep_logo(id, file).await;
+        kept.map_err(|e| e.to_string())?;
+    }
     store.close().await;
     println!("Merchant     {}  {}", merchant.id, merchant.name);
     println!("The portal shows it from the next page on.");

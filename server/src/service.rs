@@ -20,6 +20,7 @@ mod find;
 mod ground;
 pub mod invoices;
 pub mod links;
+mod logos;
 pub mod mails;
 pub mod merchants;
 pub mod metering;

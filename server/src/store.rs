@@ -16,6 +16,7 @@ pub mod key;
 pub mod lease;
 pub mod ledger;
 pub mod listing;
+pub mod logo;
 pub mod mail;
 pub mod nouns;
 pub mod patch;

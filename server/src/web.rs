@@ -17,6 +17,7 @@ mod notice;
 mod packing;
 mod pages;
 mod request;
+mod retyping;
 mod same_origin;
 pub mod style;
 pub mod visit;

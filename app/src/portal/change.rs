@@ -11,6 +11,9 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
+pub(super) use code::ResumeCode;
+#[cfg(feature = "ssr")]
+pub(super) use code::read as read_code;
 pub use review::Review;
 #[cfg(feature = "hydrate")]
 pub(super) use review::preload_quote;

@@ -48,6 +48,10 @@ pub struct DetailsShown {
     pub tax_ids: Vec<(String, String, String)>,
     /// Types of tax number to choose from: Stripe's type and the country, in words, an example.
     pub tax_kinds: Vec<(String, String, String)>,
+    /// What was typed and refused, where no script kept it.
+    pub retyped: Option<DetailsInput>,
+    /// The same for a tax number: its type, its value.
+    pub retyped_tax_id: Option<(String, String)>,
 }
 
 /// Loads the billing details.
@@ -60,6 +64,7 @@ pub async fn load_details() -> Result<DetailsShown, Refusal> {
     let details = portal.details(&viewer).await?;
     let locale = words().locale();
     let address = details.address.as_ref();
+    use super::retyped::Retyped;
     let lines = address.map(|address| crate::country::lines(locale, address));
     let countries = crate::country::all(locale);
     let country = address.and_then(|address| address.country.as_deref());
@@ -70,7 +75,30 @@ pub async fn load_details() -> Result<DetailsShown, Refusal> {
             .collect(),
         tax_ids: tax_ids::shown(locale, &details.tax_ids),
         tax_kinds: tax_ids::kinds(locale, country.unwrap_or_default()),
+        retyped: retyped_details(),
+        retyped_tax_id: Retyped::of::<AddTaxId>().map(|typed| {
+            let field = |name| typed.field(name, tax_ids::CHARACTERS_MAX);
+            (field("kind"), field("value"))
+        }),
         details,
+    })
+}
+
+/// What was typed and refused, where no script kept it.
+#[cfg(feature = "ssr")]
+fn retyped_details() -> Option<DetailsInput> {
+    let typed = super::retyped::Retyped::of::<SaveDetails>()?;
+    let field = |name: &str| typed.field(name, check::characters_max(name));
+    Some(DetailsInput {
+        name: field("name"),
+        email: field("email"),
+        phone: field("phone"),
+        line1: field("line1"),
+        line2: field("line2"),
+        city: field("city"),
+        state: field("state"),
+        postal_code: field("postal_code"),
+        country: field("country"),
     })
 }
 
@@ -285,6 +313,9 @@ fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
     let faults = Faults::new(refusal);
     let details = shown.details.clone();
     let known = StoredValue::new(details.clone());
+    let stands = shown
+        .retyped
+        .unwrap_or_else(|| DetailsInput::of(&shown.details));
     let left = move |input: Input| {
         let found = known.with_value(|known| check(&read(), known));
         let rule = found.into_iter().find(|(other, _)| *other == input);
@@ -312,7 +343,6 @@ fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
         CustomerField::Address,
     ];
     let fixed: Vec<_> = fixed.into_iter().filter(|field| !may(*field)).collect();
-    let own = |text: &Option<String>| text.clone().unwrap_or_default();
     let optional = move |label: &str| words.details_optional(label);
     let line = move |input, id, label: String, kind, autocomplete, value| {
         text_input(Line {
@@ -331,20 +361,25 @@ fn Form(shown: DetailsShown, acts: Acts) -> impl IntoView {
     };
     let contact =
         may(CustomerField::Name) || may(CustomerField::Email) || may(CustomerField::Phone);
-    let address = details.address.clone().unwrap_or_default();
+    let DetailsInput {
+        name,
+        email: mail,
+        phone,
+        ..
+    } = stands.clone();
     view! {
         <ActForm act=acts.save class=CLASS>
             {(!fixed.is_empty()).then(|| view! { <Fixed details=details.clone() address=shown.address_lines.clone() only=fixed /> })}
             {contact.then(|| view! {
                 <Section title=words.details_contact()>
-                    {may(CustomerField::Name).then(|| line(Input::Name, "name", optional(words.details_name()), "text", "name", own(&details.name)))}
-                    {may(CustomerField::Email).then(|| line(Input::Email, "email", email, "email", "email", own(&details.email)))}
-                    {may(CustomerField::Phone).then(|| line(Input::Phone, "phone", optional(words.details_phone()), "tel", "tel", own(&details.phone)))}
+                    {may(CustomerField::Name).then(|| line(Input::Name, "name", optional(words.details_name()), "text", "name", name))}
+                    {may(CustomerField::Email).then(|| line(Input::Email, "email", email, "email", "email", mail))}
+                    {may(CustomerField::Phone).then(|| line(Input::Phone, "phone", optional(words.details_phone()), "tel", "tel", phone))}
                 </Section>
             })}
             {may(CustomerField::Address).then(|| view! {
                 <Section title=words.home_address()>
-                    <AddressFields address=address countries=shown.countries.clone() faults=faults left=left />
+                    <AddressFields stands=stands countries=shown.countries.clone() faults=faults left=left />
                 </Section>
             })}
             <div>

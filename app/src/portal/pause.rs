@@ -2,8 +2,8 @@
 
 use super::{
     act::{Act, ActForm, Done},
-    change::subscription_of_path,
-    loaded::{Arrived, Loaded, Shown, load},
+    change::{ResumeCode, subscription_of_path},
+    loaded::{Arrived, Loaded, Question, Shown, load},
     method::Method,
     outcome::Outcome,
     say,
@@ -18,9 +18,13 @@ use crate::{
     wire::Packed,
 };
 use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
 use perennial::id::SubscriptionId;
 use stylers_macro::style_sheet;
 use wasm_split_helpers::wasm_split;
+
+#[cfg(feature = "ssr")]
+use super::change::read_code;
 
 const CLASS: &str = concat!("pause ", style_sheet!("app/src/portal/pause.css"));
 
@@ -45,9 +49,13 @@ pub async fn load_pause(
 pub async fn load_resume(
     /// Of which subscription.
     subscription: SubscriptionId,
+    /// A promotion code, as typed.
+    #[server(default)]
+    code: String,
 ) -> Result<ResumePage, Refusal> {
     let (portal, viewer) = crate::viewer::signed_in()?;
-    portal.resume_page(&viewer, &subscription).await
+    let code = read_code(code);
+    portal.resume_page(&viewer, &subscription, code).await
 }
 
 /// Lets a subscription stand still.
@@ -79,11 +87,16 @@ pub async fn resume(
     subscription: SubscriptionId,
     /// The amount that was shown, in minor units.
     due_minor: i64,
+    /// The promotion code that it was shown with, as typed.
+    #[server(default)]
+    code: String,
 ) -> Done {
     use super::outcome::{Notice, go_on, leave};
     use crate::port::Settled;
     let (portal, viewer) = crate::viewer::signed_in()?;
-    match portal.resume(&viewer, &subscription, due_minor).await? {
+    let code = read_code(code);
+    let resumed = portal.resume(&viewer, &subscription, due_minor, code);
+    match resumed.await? {
         Settled::Done { .. } | Settled::Scheduled { .. } => go_on("/portal", Notice::Resumed),
         Settled::Unpaid { invoice, .. } => go_on(
             &format!("/portal/invoices/{invoice}"),
@@ -173,19 +186,36 @@ fn Standstill(page: PausePage) -> impl IntoView {
 /// Before going on.
 #[component]
 pub fn ResumeView() -> impl IntoView {
-    let page = load::<LoadResume>(subscription_of_path());
-    view! { <Loaded resource=page view=resume_shown /> }
+    let query = use_query_map();
+    let params = use_params_map();
+    let page = load::<LoadResume>(move || {
+        let id = params.with(|params| params.get("id")).unwrap_or_default();
+        let code = query.with(|query| query.get("code")).unwrap_or_default();
+        Question::new(vec![("subscription", id), ("code", code)])
+    });
+    let times = StoredValue::new(0_usize);
+    let shown = move |page| {
+        times.update_value(|times| *times += 1);
+        resume_shown(page, times.get_value())
+    };
+    view! { <Loaded resource=page view=shown /> }
 }
 
-/// What it shows.
+/// What it shows; `times` says how often it has been shown.
 #[wasm_split(changing, fallible, preload(preload_resume))]
-pub(super) fn resume_shown(arrived: Arrived<ResumePage>) -> Shown {
+pub(super) fn resume_shown(arrived: Arrived<ResumePage>, times: usize) -> Shown {
     let page = arrived.read()?;
-    Ok(view! { <GoingOn page=page /> }.into_any())
+    let page = view! { <GoingOn page=page again={times > 1} /> };
+    // A view of another type is made anew (see the change page).
+    Ok(if times % 2 == 1 {
+        page.into_any()
+    } else {
+        (page,).into_any()
+    })
 }
 
 #[component]
-fn GoingOn(page: ResumePage) -> impl IntoView {
+fn GoingOn(page: ResumePage, again: bool) -> impl IntoView {
     let words = words();
     let resuming = Act::of::<Resume>();
     let name = say::items(words, &page.subscription.items);
@@ -209,6 +239,11 @@ fn GoingOn(page: ResumePage) -> impl IntoView {
     });
     let rhythm = page.subscription.cadence.map(|every| words.every(every));
     let id = page.subscription.id.to_string();
+    let path = format!("/portal/subscriptions/{id}/resume");
+    let (entered, refusal) = (page.code, resuming.refusal());
+    let codes = page
+        .codes
+        .then(|| view! { <ResumeCode entered=entered path=path refusal=refusal again=again /> });
     view! {
         <Page>
             <PageHeader title=words.home_resume() lead=lead above=("/portal".to_owned(), words.shell_home().to_owned()) />
@@ -230,6 +265,7 @@ fn GoingOn(page: ResumePage) -> impl IntoView {
                     <ActForm act=resuming class=CLASS>
                         <input r#type="hidden" name="subscription" value=id />
                         <input r#type="hidden" name="due_minor" value=page.due.minor.to_string() />
+                        {codes}
                         <div class="acts">
                             <Button kind=ButtonKind::Primary submit=true busy=resuming.pending()>{label}</Button>
                             <LinkButton href="/portal" kind=ButtonKind::Text>{words.action_cancel()}</LinkButton>

@@ -3,7 +3,7 @@
 use super::{act::ActForm, home::Acts, method::Method, say};
 use crate::{
     locale::{Words, words},
-    port::{CommitmentRow, ItemRow, SubscriptionCard, UsagePrice, UsageRow},
+    port::{CommitmentRow, EarlyBilling, ItemRow, SubscriptionCard, UsagePrice, UsageRow},
     ui::{Amount, Badge, Button, ButtonKind, Card, Date, Fact, Facts, Figure, LinkButton},
 };
 use leptos::prelude::*;
@@ -121,7 +121,21 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
         .into_iter()
         .map(|row| view! { <Fact name=words.home_commitment()><Promised row=row now=now /></Fact> })
         .collect();
-    view! { <Facts>{next}{usage}{promised}{method}{discounts}{planned}</Facts> }
+    let early: Vec<_> = subscription
+        .bills_early
+        .into_iter()
+        .map(|mark| {
+            let text = match mark {
+                EarlyBilling::Amount(sum) => words.home_early_amount(&words.money(sum)),
+                EarlyBilling::Units {
+                    product_name,
+                    units,
+                } => words.home_early_units(&words.integer(units), &product_name),
+            };
+            view! { <Fact name=words.home_early()>{text}</Fact> }
+        })
+        .collect();
+    view! { <Facts>{next}{usage}{early}{promised}{method}{discounts}{planned}</Facts> }
 }
 
 /// What was promised to be spent at least, and how far that is. The words say all that the bar does, so it is silent.

@@ -1,10 +1,14 @@
 //! What can be said of a merchant on the command line: its brand, its imprint, who may frame it.
 
+use std::fs::File;
+use std::io::Read as _;
+
 use clap::{Args, ValueEnum};
 use perennial::customer::Address;
 use perennial::id::MerchantId;
 use perennial::theme::{Appearance, Font, Rgb, Theme};
 
+use crate::document::logo::{BYTES_MAX, Logo};
 use crate::mail::{Kind, MailSettings};
 use crate::merchant::{InvoiceNumbering, Merchant};
 use perennial::dunning::{RetryMode, RetryPolicy};
@@ -36,6 +40,10 @@ pub struct MerchantUpdate {
     /// The same for dark ground; empty uses the other
     #[arg(long, value_name = "URL", value_parser = logo)]
     pub logo_dark: Option<String>,
+
+    /// A PNG or JPEG file that is printed on invoices and credit notes in place of the name; empty removes it
+    #[arg(long, value_name = "FILE")]
+    pub document_logo: Option<std::path::PathBuf>,
 
     /// The typeface
     #[arg(long, value_enum)]
@@ -169,6 +177,30 @@ impl MerchantUpdate {
         set_or_clear(&mut address.postal_code, self.postal_code.as_ref());
         set_or_clear(&mut address.country, self.country.as_ref());
         merchant.address = (address != Address::default()).then_some(address);
+    }
+
+    /// The file of the logo for documents, where one is named; nothing in it takes the logo away.
+    ///
+    /// # Errors
+    /// When it can't be read, or no document can have such a file.
+    pub fn document_logo(&self) -> Result<Option<Vec<u8>>, String> {
+        let path = match &self.document_logo {
+            None => return Ok(None),
+            Some(path) if path.as_os_str().is_empty() => return Ok(Some(Vec::new())),
+            Some(path) => path,
+        };
+        let said = |error: String| format!("--document-logo {}: {error}", path.display());
+        // One byte more than may be shows that there are too many, however large the file is.
+        let most = u64::try_from(BYTES_MAX)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        let mut file = Vec::new();
+        File::open(path)
+            .and_then(|opened| opened.take(most).read_to_end(&mut file))
+            .map_err(|error| said(error.to_string()))?;
+        let judged = Logo::read(file.clone());
+        judged.map_err(|error| said(error.to_string()))?;
+        Ok(Some(file))
     }
 
     fn apply_mail(&self, mail: &mut MailSettings) {

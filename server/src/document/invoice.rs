@@ -12,6 +12,7 @@ use perennial::money::Money;
 use perennial::theme::Rgb;
 use std::num::NonZeroU16;
 
+use super::logo::Logo;
 use super::paper::{NodeId, Paper};
 use super::totals::{self, Row};
 use super::typeface::{Style, Typefaces, Weight, han_of, typefaces};
@@ -36,6 +37,9 @@ pub(super) const SIZE: f32 = 9.5;
 pub(super) const SMALL: f32 = 8.0;
 /// Between baselines, as a share of the size.
 pub(super) const LEADING: f32 = 1.45;
+/// The logo's room at the right of the title.
+const LOGO_WIDTH_MAX: f32 = 170.0;
+const LOGO_HEIGHT_MAX: f32 = 36.0;
 /// Between columns.
 pub(super) const GAP: f32 = 18.0;
 
@@ -198,6 +202,11 @@ impl<'a> Sheet<'a> {
         self.put(title, MARGIN, baseline, Align::Left, kind, big);
         let title_width = self.faces.width(kind, big);
 
+        if let Some(logo) = document.logo {
+            self.logo(logo, title_width);
+            self.y = baseline + 22.0;
+            return self.facts();
+        }
         let name = if document.display_name.is_empty() {
             document.seller.name.as_str()
         } else {
@@ -217,6 +226,29 @@ impl<'a> Sheet<'a> {
         }
         self.y = baseline + 22.0;
         self.facts();
+    }
+
+    /// The logo at the right, as large as it may be there.
+    fn logo(&mut self, logo: &Logo, title_width: f32) {
+        let (width_px, height_px) = logo.image().size();
+        let room = (self.right() - MARGIN - title_width - 24.0).clamp(24.0, LOGO_WIDTH_MAX);
+        #[expect(clippy::cast_precision_loss, reason = "at most 3,000 pixels")]
+        let (width, height) = (width_px as f32, height_px as f32);
+        let scale = (room / width).min(LOGO_HEIGHT_MAX / height);
+        let (width, height) = (width * scale, height * scale);
+        let document = self.document;
+        let name = match document.display_name {
+            "" => document.seller.name.as_str(),
+            name => name,
+        };
+        let node = self
+            .paper
+            .node(Some(self.top), Tag::Figure(Some(name.to_owned())));
+        let left = self.right() - width;
+        // Centred on the title's line.
+        let top = TOP + 14.0 - height / 2.0;
+        self.paper
+            .image(node, [left, top, width, height], logo.image());
     }
 
     fn facts(&mut self) {

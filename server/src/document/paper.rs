@@ -7,7 +7,8 @@
 #![expect(clippy::float_arithmetic, reason = "points on paper")]
 
 use krilla::color::rgb;
-use krilla::geom::{PathBuilder, Point, Rect};
+use krilla::geom::{PathBuilder, Point, Rect, Size, Transform};
+use krilla::image::Image;
 use krilla::num::NormalizedF32;
 use krilla::paint::{Fill, Stroke};
 use krilla::surface::Surface;
@@ -60,6 +61,13 @@ enum Shape {
         top: f32,
         width: f32,
         height: f32,
+    },
+    Image {
+        left: f32,
+        top: f32,
+        width: f32,
+        height: f32,
+        image: Image,
     },
 }
 
@@ -121,6 +129,32 @@ impl Paper {
                 colour,
                 number: Some(number),
                 artifact,
+            },
+        );
+    }
+
+    /// A picture that belongs to a node: left, top, width and height.
+    pub(super) fn image(&mut self, node: NodeId, box_: [f32; 4], image: &Image) {
+        let number = self.marks;
+        self.marks += 1;
+        if let Some(node) = self.nodes.get_mut(node.0) {
+            node.children.push(Child::Mark(number));
+        }
+        let [left, top, width, height] = box_;
+        let page = self.page();
+        self.put(
+            page,
+            Mark {
+                shape: Shape::Image {
+                    left,
+                    top,
+                    width,
+                    height,
+                    image: image.clone(),
+                },
+                colour: Rgb(0, 0, 0),
+                number: Some(number),
+                artifact: ArtifactType::Other,
             },
         );
     }
@@ -205,7 +239,7 @@ impl Paper {
                     .map(|piece| piece.text.as_str())
                     .collect(),
             ),
-            Shape::Rect { .. } => None,
+            Shape::Rect { .. } | Shape::Image { .. } => None,
         });
         texts.collect()
     }
@@ -227,7 +261,7 @@ impl Paper {
                     .collect();
                 Some((text, *x, x + shaped.width, *baseline))
             }
-            Shape::Rect { .. } => None,
+            Shape::Rect { .. } | Shape::Image { .. } => None,
         });
         texts.collect()
     }
@@ -298,6 +332,19 @@ impl Mark {
                 }
                 if let Some(path) = path.finish() {
                     surface.draw_path(&path);
+                }
+            }
+            Shape::Image {
+                left,
+                top,
+                width,
+                height,
+                image,
+            } => {
+                if let Some(size) = Size::from_wh(*width, *height) {
+                    surface.push_transform(&Transform::from_translate(*left, *top));
+                    surface.draw_image(image.clone(), size);
+                    surface.pop();
                 }
             }
             Shape::Text {

@@ -18,6 +18,7 @@ use perennial::metadata::Metadata as Keys;
 use perennial::subscription::CollectionMethod;
 use perennial::tax::TaxRate;
 
+use super::logo::Logo;
 use super::*;
 
 /// 2026-11-01 00:00:00 UTC.
@@ -40,6 +41,7 @@ impl Sample {
             words: self.locale.words(),
             brand: Rgb(0x24, 0x5c, 0x4a),
             takes_back: None,
+            logo: None,
         }
     }
 
@@ -409,6 +411,26 @@ fn every_document_keeps_the_standards() {
             std::fs::write(format!("{folder}/{name}.pdf"), &pdf).unwrap();
         }
         assert!(pdf.len() < 400_000, "{name} has {} bytes", pdf.len());
+    }
+}
+
+#[test]
+fn a_logo_stands_in_place_of_the_name() {
+    let logo = Logo::read(logo::tests::png()).unwrap();
+    for (name, sample) in samples() {
+        let plain = sample.document();
+        let document = InvoiceDocument {
+            logo: Some(&logo),
+            ..plain.clone()
+        };
+        let pdf = invoice_pdf(&document).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(pdf.len() > invoice_pdf(&plain).unwrap().len(), "{name}");
+        let mut sheet = Sheet::new(&document).unwrap();
+        sheet.lay_out();
+        let (paper, _) = sheet.into_paper();
+        let first = paper.texts(0);
+        let named = first.iter().filter(|text| *text == plain.display_name);
+        assert!(named.count() <= 1, "{name}: the name stands at the top too");
     }
 }
 

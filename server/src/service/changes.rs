@@ -395,7 +395,7 @@ impl Prepared {
 }
 
 /// The subscription with what a promotion code gives.
-fn promoted(own: &Subscription, discount: &Discount) -> Result<Subscription, Refused> {
+pub(super) fn promoted(own: &Subscription, discount: &Discount) -> Result<Subscription, Refused> {
     with_promotion(own, discount).map_err(|error| refused(&error, "promotion_code"))
 }
 

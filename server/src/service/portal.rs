@@ -262,8 +262,9 @@ impl Portal for PortalService {
         &'a self,
         viewer: &'a Viewer,
         id: &'a SubscriptionId,
+        code: Option<String>,
     ) -> Answer<'a, ResumePage> {
-        ask!(self, viewer, |visitor| visitor.resume_page(id))
+        ask!(self, viewer, |visitor| visitor.resume_page(id, code))
     }
 
     fn resume<'a>(
@@ -271,8 +272,9 @@ impl Portal for PortalService {
         viewer: &'a Viewer,
         id: &'a SubscriptionId,
         due_minor: i64,
+        code: Option<String>,
     ) -> Answer<'a, Settled> {
-        act!(self, viewer, |visitor| visitor.resume(id, due_minor))
+        act!(self, viewer, |visitor| visitor.resume(id, due_minor, code))
     }
 
     fn payment_methods<'a>(&'a self, viewer: &'a Viewer) -> Answer<'a, Vec<PaymentMethodCard>> {

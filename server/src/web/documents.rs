@@ -30,6 +30,7 @@ pub async fn invoice_pdf(
     let Ok(id) = InvoiceId::parse(&id) else {
         return (StatusCode::NOT_FOUND, Notice::NotFound).into_response();
     };
+    let engine = web.engine.clone();
     let portal = PortalService::new(web.engine, Some(seen.clone()));
     let page = match portal.invoice(&viewer(&seen), &id).await {
         Ok(page) => page,
@@ -37,6 +38,13 @@ pub async fn invoice_pdf(
             return (StatusCode::NOT_FOUND, Notice::NotFound).into_response();
         }
         Err(_) => return broken(),
+    };
+    let logo = match engine.logo(&seen.merchant.id).await {
+        Ok(logo) => logo,
+        Err(error) => {
+            tracing::error!(%error, "a merchant's logo can't be loaded");
+            return broken();
+        }
     };
     let theme = seen.merchant.theme.clone();
     let number = page.invoice.number.clone();
@@ -49,6 +57,7 @@ pub async fn invoice_pdf(
             words,
             brand: theme.brand,
             takes_back: None,
+            logo: logo.as_ref(),
         })
     })
     .await

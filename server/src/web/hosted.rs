@@ -17,6 +17,7 @@ use super::documents::{broken, pdf_of};
 use super::notice::{self, Notice};
 use super::request::Setting;
 use super::style::{Brand, name_of};
+use crate::document::logo::Logo;
 use crate::document::{DocumentError, InvoiceDocument, credit_note_pdf, invoice_pdf};
 use crate::service::links::Opened;
 use crate::service::payments::PaymentResult;
@@ -104,11 +105,18 @@ pub async fn pdf(
         Some(note) => note.number.clone(),
         None => opened.invoice.number.clone().unwrap_or_default(),
     };
-    pdf_of(&number, move || lay_out(&opened, words)).await
+    let logo = match web.engine.logo(&opened.merchant.id).await {
+        Ok(logo) => logo,
+        Err(error) => {
+            tracing::error!(%error, "a merchant's logo can't be loaded");
+            return broken();
+        }
+    };
+    pdf_of(&number, move || lay_out(&opened, logo.as_ref(), words)).await
 }
 
 /// The document of a link as PDF.
-fn lay_out(opened: &Opened, words: Words) -> Result<Vec<u8>, DocumentError> {
+fn lay_out(opened: &Opened, logo: Option<&Logo>, words: Words) -> Result<Vec<u8>, DocumentError> {
     let document = InvoiceDocument {
         invoice: &opened.invoice,
         seller: &seller(&opened.merchant),
@@ -116,6 +124,7 @@ fn lay_out(opened: &Opened, words: Words) -> Result<Vec<u8>, DocumentError> {
         words,
         brand: opened.merchant.theme.brand,
         takes_back: None,
+        logo,
     };
     match &opened.note {
         Some(note) => credit_note_pdf(note, &document),

@@ -19,9 +19,10 @@ use leptos_axum::ResponseOptions;
 use super::headers::page_policy;
 use super::notice::Notice;
 use super::request::Setting;
+use super::retyping::{self, Typed};
 use super::style::{Brand, sheet_path};
 use super::visit::{Seen, viewer};
-use super::{Web, assets};
+use super::{FORM_BYTES_MAX, Web, assets};
 use crate::service::portal::PortalService;
 
 /// Where `server_fn` says that its body is an error.
@@ -43,7 +44,19 @@ pub fn prepare() {
 
 /// Renders the page at the request's path, or the one that says that there is none.
 pub async fn show(State(web): State<Web>, request: Request) -> Response {
-    let render = leptos_axum::render_app_async_with_context(context(web), app::shell);
+    let brought = retyping::brought(request.uri().path(), request.headers());
+    let context = context(web);
+    let context = move || {
+        context();
+        let Some((retyped, gone)) = &brought else {
+            return;
+        };
+        provide_context(retyped.clone());
+        if let Some(response) = use_context::<ResponseOptions>() {
+            response.append_header(header::SET_COOKIE, gone.clone());
+        }
+    };
+    let render = leptos_axum::render_app_async_with_context(context, app::shell);
     render(request).await
 }
 
@@ -53,9 +66,20 @@ pub async fn answer_function(State(web): State<Web>, request: Request) -> Respon
     if server_fn::axum::get_server_fn_service(path, method).is_none() {
         return (StatusCode::NOT_FOUND, Notice::NotFound).into_response();
     }
+    let https = web.config.public.is_https();
     let request = with_own_referrer(request, web.config.public.origin());
+    let (parts, body) = request.into_parts();
+    let Ok(form) = axum::body::to_bytes(body, FORM_BYTES_MAX).await else {
+        return (StatusCode::PAYLOAD_TOO_LARGE, Notice::Broken).into_response();
+    };
+    let typed = Typed::of(parts.uri.path(), &parts.headers, &form);
+    let request = Request::from_parts(parts, Body::from(form));
     let answer = leptos_axum::handle_server_fns_with_context(context(web), request).await;
-    with_status(answer.into_response()).await
+    let mut response = with_status(answer.into_response()).await;
+    if let Some(typed) = typed {
+        typed.keep(&mut response, https);
+    }
+    response
 }
 
 /// Without scripts a reader goes back to where they came from: a page of this host, or else the first one.

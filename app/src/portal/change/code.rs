@@ -3,6 +3,7 @@
 use super::{choice::code as rhythm_code, plans::Offer};
 use crate::{
     locale::{Words, words},
+    port::EnteredCode,
     portal::{outcome, say},
     refusal::{CodeFault, Field, Refusal, Rule},
     ui::{Button, ButtonKind, Disclosure, FieldFrame, Glyph, Icon, described_by},
@@ -10,6 +11,7 @@ use crate::{
 use leptos::{ev::KeyboardEvent, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate, params::ParamsMap};
 use perennial::discount::{CODE_CHARS_MAX, Discount, Duration};
+use std::sync::Arc;
 use stylers_macro::style_sheet;
 
 /// The id of the input, and the name that it is sent under.
@@ -17,7 +19,7 @@ const CODE: &str = "code";
 
 /// A code as it was typed; nothing where nothing was.
 #[cfg(feature = "ssr")]
-pub(super) fn read(typed: String) -> Option<String> {
+pub(in crate::portal) fn read(typed: String) -> Option<String> {
     Some(typed)
         .map(|typed| typed.trim().to_owned())
         .filter(|typed| !typed.is_empty())
@@ -92,44 +94,87 @@ pub(super) fn Code(
     /// Whether the page takes its own place: then the reader goes on where they were.
     again: bool,
 ) -> impl IntoView {
+    let chosen = offer.clone();
+    let why = Signal::derive(move || {
+        let said = refusal.with(|refusal| refusal.as_ref().and_then(refused));
+        said.or_else(|| chosen.chosen().code_fault(&chosen.page, &chosen.base))
+    });
+    let allowed = offer.page.rules.promotion_code;
+    let entered = offer.page.code.clone();
+    let here = path.clone();
+    let to: To = Arc::new(move |code| address(&here, &offer, code));
+    allowed.then(|| view! { <CodeEntry entered=entered path=path to=to why=why again=again /> })
+}
+
+/// The code that is entered before a pause ends, or where one can be.
+#[component]
+pub(in crate::portal) fn ResumeCode(
+    /// The code that the page was asked with.
+    entered: Option<EnteredCode>,
+    /// Where the page stands.
+    path: String,
+    /// Why the form was refused.
+    refusal: Signal<Option<Refusal>>,
+    /// Whether the page takes its own place: then the reader goes on where they were.
+    again: bool,
+) -> impl IntoView {
+    let fault = entered
+        .as_ref()
+        .and_then(|entered| entered.gives.as_ref().err().copied());
+    let why = Signal::derive(move || {
+        let said = refusal.with(|refusal| refusal.as_ref().and_then(refused));
+        said.or(fault)
+    });
+    let here = path.clone();
+    let to: To = Arc::new(move |code| {
+        let mut query = ParamsMap::new();
+        if !code.is_empty() {
+            query.insert(CODE, code.to_owned());
+        }
+        format!("{here}{}", query.to_query_string())
+    });
+    view! { <CodeEntry entered=entered path=path to=to why=why again=again /> }
+}
+
+/// The address of the page with another code.
+type To = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// The code that is entered, or where one can be.
+#[component]
+fn CodeEntry(
+    entered: Option<EnteredCode>,
+    path: String,
+    to: To,
+    why: Signal<Option<CodeFault>>,
+    again: bool,
+) -> impl IntoView {
     let words = words();
     if again {
         // Once it stands in the document.
         Effect::new(move |_| request_animation_frame(|| outcome::focus(CODE)));
     }
-    let error = {
-        let offer = offer.clone();
-        Signal::derive(move || {
-            let said = refusal.with(|refusal| refusal.as_ref().and_then(refused));
-            let why = said.or_else(|| offer.chosen().code_fault(&offer.page, &offer.base));
-            why.map(|why| fault(words, why))
-        })
-    };
-    let allowed = offer.page.rules.promotion_code;
-    allowed.then(|| match &offer.page.code {
-        Some(entered) if entered.gives.is_ok() => {
-            let gives = entered.gives.as_ref().ok().map(|given| gives(words, &given.discount));
-            let typed = entered.typed.clone();
-            view! { <Given offer=offer path=path typed=typed gives=gives.unwrap_or_default() error=error /> }.into_any()
+    let error = Signal::derive(move || why.get().map(|why| fault(words, why)));
+    match entered {
+        Some(EnteredCode {
+            typed,
+            gives: Ok(given),
+        }) => {
+            let gives = gives(words, &given.discount);
+            view! { <Given to=to typed=typed gives=gives error=error /> }.into_any()
         }
         entered => {
-            let typed = entered.as_ref().map(|entered| entered.typed.clone());
-            view! { <Entry offer=offer path=path typed=typed.unwrap_or_default() error=error /> }.into_any()
+            let typed = entered.map(|entered| entered.typed);
+            view! { <Entry path=path to=to typed=typed.unwrap_or_default() error=error /> }
+                .into_any()
         }
-    })
+    }
 }
 
 /// A code that gives something.
 #[component]
-fn Given(
-    offer: Offer,
-    path: String,
-    typed: String,
-    gives: String,
-    error: Signal<Option<String>>,
-) -> impl IntoView {
+fn Given(to: To, typed: String, gives: String, error: Signal<Option<String>>) -> impl IntoView {
     let words = words();
-    let without = move || address(&path, &offer, "");
+    let without = move || to("");
     view! {
         <div class=concat!("code ", style_sheet!("app/src/portal/change/code.css"))>
             <input r#type="hidden" name=CODE value=typed.clone() />
@@ -147,16 +192,10 @@ fn Given(
 
 /// Where a code is typed.
 #[component]
-fn Entry(
-    offer: Offer,
-    path: String,
-    typed: String,
-    error: Signal<Option<String>>,
-) -> impl IntoView {
+fn Entry(path: String, to: To, typed: String, error: Signal<Option<String>>) -> impl IntoView {
     let words = words();
     let open = !typed.is_empty() || error.with_untracked(Option::is_some);
     let navigate = use_navigate();
-    let here = path.clone();
     let apply = move || {
         let code = outcome::typed(CODE);
         if code.trim().is_empty() {
@@ -168,7 +207,7 @@ fn Entry(
             scroll: false,
             ..NavigateOptions::default()
         };
-        navigate(&address(&here, &offer, code.trim()), options);
+        navigate(&to(code.trim()), options);
     };
     let by_key = {
         let apply = apply.clone();

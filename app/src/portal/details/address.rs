@@ -3,15 +3,13 @@
 use super::{Line, text_input};
 use crate::{
     locale::{Words, words},
+    port::DetailsInput,
     portal::outcome::Faults,
     refusal::Field as Input,
     ui::{FieldFrame, described_by},
 };
 use leptos::prelude::*;
-use perennial::{
-    address::{CityWord, CodeWord, Layout, Part, StateWord},
-    customer::Address,
-};
+use perennial::address::{CityWord, CodeWord, Layout, Part, StateWord};
 
 /// The parts in the order of a country; those it doesn't have come last, for readers without scripts who choose
 /// another country.
@@ -64,13 +62,13 @@ fn label(words: Words, country: &str, part: Part) -> String {
 /// The fields. Choosing another country arranges them anew, and keeps what was typed.
 #[component]
 pub fn AddressFields(
-    address: Address,
+    stands: DetailsInput,
     countries: Vec<(String, String)>,
     faults: Faults,
     left: impl Fn(Input) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let words = words();
-    let country = RwSignal::new(address.country.clone().unwrap_or_default());
+    let country = RwSignal::new(stands.country.clone());
     let error = faults.of(Input::Country);
     let options: Vec<_> = countries
         .into_iter()
@@ -79,11 +77,9 @@ pub fn AddressFields(
             view! { <option value=code selected=chosen>{name}</option> }
         })
         .collect();
-    let address = StoredValue::new(address);
+    let stands = StoredValue::new(stands);
     let field = move |part: Part| {
-        let own = |of: fn(&Address) -> &Option<String>| {
-            address.with_value(|address| of(address).clone().unwrap_or_default())
-        };
+        let own = |of: fn(&DetailsInput) -> &String| stands.with_value(|stands| of(stands).clone());
         let (input, id, autocomplete, value) = match part {
             Part::Street => (
                 Input::Line1,

@@ -17,6 +17,9 @@ use perennial::{
     tax_id::{self, Checksum},
 };
 
+/// The longest tax number that is typed, and the longest name of a type.
+pub const CHARACTERS_MAX: usize = 64;
+
 /// What is wrong with a tax number as typed. `kind` is Stripe's type, and after a colon the country it was chosen for.
 pub fn check(kind: &str, value: &str) -> Vec<(Input, Rule)> {
     let name = kind.split(':').next().unwrap_or_default();
@@ -118,7 +121,8 @@ pub fn TaxIds(shown: DetailsShown, adding: Act, removing: Act) -> impl IntoView 
             }
         })
         .collect();
-    let form = move |kinds| view! { <Add kinds=kinds adding=adding /> };
+    let stands = shown.retyped_tax_id;
+    let form = move |kinds| view! { <Add kinds=kinds stands=stands.clone().unwrap_or_default() adding=adding /> };
     let kinds = shown.tax_kinds;
     view! {
         <Section title=words.details_tax()>
@@ -136,15 +140,25 @@ pub fn TaxIds(shown: DetailsShown, adding: Act, removing: Act) -> impl IntoView 
 }
 
 #[component]
-fn Add(kinds: Vec<(String, String, String)>, adding: Act) -> impl IntoView {
+fn Add(
+    kinds: Vec<(String, String, String)>,
+    /// What is in the form at first: type and value.
+    stands: (String, String),
+    adding: Act,
+) -> impl IntoView {
     let words = words();
     let faults = Faults::new(adding.refusal());
     let (kind_error, value_error) = (faults.of(Input::TaxIdType), faults.of(Input::TaxIdValue));
-    let first = kinds.first().map(|(_, _, example)| example.clone());
+    let (kind, value) = stands;
+    let first = kinds.iter().find(|(own, ..)| *own == kind);
+    let first = first.or(kinds.first());
+    let first = first.map(|(_, _, example)| example.clone());
     let example = RwSignal::new(first.unwrap_or_default());
     let options: Vec<_> = kinds
         .iter()
-        .map(|(value, text, _)| view! { <option value=value.clone()>{text.clone()}</option> })
+        .map(|(value, text, _)| {
+            view! { <option value=value.clone() selected=*value == kind>{text.clone()}</option> }
+        })
         .collect();
     let kinds = StoredValue::new(kinds);
     let chosen = move |kind: String| {
@@ -189,8 +203,9 @@ fn Add(kinds: Vec<(String, String, String)>, adding: Act) -> impl IntoView {
                     id="value"
                     name="value"
                     r#type="text"
+                    value=value
                     required=true
-                    maxlength="64"
+                    maxlength=CHARACTERS_MAX.to_string()
                     autocomplete="off"
                     autocapitalize="characters"
                     spellcheck="false"

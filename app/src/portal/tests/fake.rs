@@ -484,10 +484,21 @@ impl Portal for Fake {
     fn pause<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId, _: u32) -> Answer<'a, ()> {
         no()
     }
-    fn resume_page<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId) -> Answer<'a, ResumePage> {
+    fn resume_page<'a>(
+        &'a self,
+        _: &'a Viewer,
+        _: &'a SubscriptionId,
+        _: Option<String>,
+    ) -> Answer<'a, ResumePage> {
         no()
     }
-    fn resume<'a>(&'a self, _: &'a Viewer, _: &'a SubscriptionId, _: i64) -> Answer<'a, Settled> {
+    fn resume<'a>(
+        &'a self,
+        _: &'a Viewer,
+        _: &'a SubscriptionId,
+        _: i64,
+        _: Option<String>,
+    ) -> Answer<'a, Settled> {
         no()
     }
     fn make_default<'a>(&'a self, _: &'a Viewer, id: &'a PaymentMethodId) -> Answer<'a, bool> {

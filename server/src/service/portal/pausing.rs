@@ -1,12 +1,13 @@
 //! Standing still and going on, where the merchant's rules allow it.
 
-use app::port::{PauseOption, PausePage, ResumePage, Settled};
+use app::port::{EnteredCode, PauseOption, PausePage, ResumePage, Settled};
 use app::refusal::{Field, Refusal, Rule};
 use perennial::calendar::Timestamp;
+use perennial::discount::Discount;
 use perennial::id::SubscriptionId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::money::Money;
-use perennial::portal::PauseRules;
+use perennial::portal::{PauseRules, UpdateRules};
 use perennial::quote::Counter;
 use perennial::subscription::{ResumeTerms, Subscription};
 
@@ -14,6 +15,7 @@ use super::changing::settled;
 use super::refusing::{No, fault};
 use super::rows::unshowable;
 use super::{Refused, Visitor};
+use crate::service::changes::promoted;
 use crate::service::subscriptions::{Pause, Resume, ResumePayment};
 use crate::store::document::Stored;
 
@@ -78,22 +80,68 @@ impl Visitor {
         Ok(())
     }
 
-    pub(super) async fn resume_page(&self, id: &SubscriptionId) -> Result<ResumePage, No> {
+    /// The rules for promotion codes: those of changing a plan.
+    fn code_rules(&self) -> Option<&UpdateRules> {
+        let rules = self.features().subscription_update.as_ref();
+        rules.filter(|rules| rules.promotion_code)
+    }
+
+    /// What going on would cost, with the promotion code that was typed, if it gives something.
+    pub(super) async fn resume_page(
+        &self,
+        id: &SubscriptionId,
+        code: Option<String>,
+    ) -> Result<ResumePage, No> {
         let (own, card) = self.own_card(id).await?;
         if !card.may.resume {
             return Err(Refusal::WrongState.into());
         }
+        let rules = self.code_rules();
+        let mut entered = match rules {
+            Some(rules) => self.entered(rules, &own, code.clone()).await?,
+            None => None,
+        };
+        let given = match (rules, &entered) {
+            (Some(rules), Some(EnteredCode { gives: Ok(_), .. })) => {
+                self.promotion(rules, &own, &[], code).await
+            }
+            _ => Ok(None),
+        };
+        // What it gives may ask for more than what goes on.
+        let given = match given {
+            Err(No::Refusal(Refusal::Invalid(faults))) => {
+                let why = faults.iter().find_map(|(_, rule)| match rule {
+                    Rule::Code(why) => Some(*why),
+                    _ => None,
+                });
+                if let (Some(entered), Some(why)) = (&mut entered, why) {
+                    entered.gives = Err(why);
+                }
+                None
+            }
+            given => given?,
+        };
         Ok(ResumePage {
             now: self.now,
-            due: self.due_on_resuming(&own).await?,
+            due: self.due_on_resuming(&own, given.as_ref()).await?,
             subscription: card,
+            codes: rules.is_some(),
+            code: entered,
         })
     }
 
     /// What going on now would charge: the very resumption, tried on copies.
-    async fn due_on_resuming(&self, own: &Subscription) -> Result<Money, No> {
+    async fn due_on_resuming(
+        &self,
+        own: &Subscription,
+        given: Option<&Discount>,
+    ) -> Result<Money, No> {
         let pending = self.pending().await?;
-        let (mut next, mut payer) = (own.clone(), self.customer().clone());
+        let mut next = match given {
+            Some(discount) => promoted(own, discount)?,
+            None => own.clone(),
+        };
+        let mut payer = self.customer().clone();
         let mut ids = Counter::default();
         let terms = ResumeTerms::default();
         let (renewed, _) = next
@@ -112,12 +160,22 @@ impl Visitor {
     }
 
     /// Goes on at the amount that the customer was shown, or refuses it as stale.
-    pub(super) async fn resume(&self, id: &SubscriptionId, due_minor: i64) -> Result<Settled, No> {
+    pub(super) async fn resume(
+        &self,
+        id: &SubscriptionId,
+        due_minor: i64,
+        code: Option<String>,
+    ) -> Result<Settled, No> {
         let (own, card) = self.own_card(id).await?;
         if !card.may.resume {
             return Err(Refusal::WrongState.into());
         }
-        let due = self.due_on_resuming(&own).await?;
+        let given = match (self.code_rules(), code) {
+            (_, None) => None,
+            (None, Some(_)) => return Err(Refusal::NotAllowed.into()),
+            (Some(rules), code) => self.promotion(rules, &own, &[], code).await?,
+        };
+        let due = self.due_on_resuming(&own, given.as_ref()).await?;
         if due.minor != due_minor {
             return Err(Refusal::Stale.into());
         }
@@ -131,7 +189,9 @@ impl Visitor {
             ..Resume::default()
         };
         let (engine, scope) = (&self.engine, self.scope());
-        let own = engine.resume_subscription(scope, id, resume).await?;
+        let own = engine
+            .resume_with(scope, id, resume, given.as_ref())
+            .await?;
         let Some(invoice) = own
             .latest_invoice
             .clone()

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use app::port::{
-    CommitmentRow, DiscountRow, InvoiceRow, ItemRow, May, NextPayment, PaymentMethodCard,
-    ScheduledRow, SubscriptionCard, UsagePrice, UsageRow,
+    CommitmentRow, DiscountRow, EarlyBilling, InvoiceRow, ItemRow, May, NextPayment,
+    PaymentMethodCard, ScheduledRow, SubscriptionCard, UsagePrice, UsageRow,
 };
 use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::catalog::Product;
@@ -43,6 +43,22 @@ pub(super) struct Facts<'a> {
     pub open: &'a [Invoice],
     /// What was used of metered items so far.
     pub usage: &'a [Usage],
+}
+
+/// What lets its usage be billed before the period ends, while it is going to be billed at all.
+fn bills_early(own: &Subscription) -> Vec<EarlyBilling> {
+    if own.status.is_final() {
+        return Vec::new();
+    }
+    let sum = own.billing_thresholds.and_then(|marks| marks.amount_gte);
+    let sum = sum.map(|minor| EarlyBilling::Amount(Money::new(minor, own.currency)));
+    let units = own.items.iter().filter_map(|item| {
+        Some(EarlyBilling::Units {
+            units: item.usage_gte?,
+            product_name: item.price.product_name.clone(),
+        })
+    });
+    sum.into_iter().chain(units).collect()
 }
 
 /// The items of a subscription, for one period each.
@@ -125,6 +141,7 @@ impl Facts<'_> {
             }),
             commitments,
             usage: self.used(subscription)?,
+            bills_early: bills_early(subscription),
             payment_method: method.cloned(),
             discounts: self.discounts(subscription),
             scheduled: self.scheduled(subscription)?,

@@ -1,6 +1,7 @@
 //! Standing still and going on: Stripe's paused status.
 
 use perennial::calendar::Timestamp;
+use perennial::discount::Discount;
 use perennial::id::SubscriptionId;
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
 use perennial::payment::PaymentMethod;
@@ -11,7 +12,7 @@ use perennial::usage::ended_spans;
 
 use crate::service::booking::{Booking, Edit};
 use crate::service::books::save_subscription;
-use crate::service::changes::Ground;
+use crate::service::changes::{Ground, promoted};
 use crate::service::find::values;
 use crate::service::invoices::{Collect, Issued, book_issued, book_taken, defect};
 use crate::service::payments::Claim;
@@ -213,8 +214,22 @@ impl Engine {
         id: &SubscriptionId,
         resume: Resume,
     ) -> Result<Stored<Subscription>, Refused> {
+        self.resume_with(scope, id, resume, None).await
+    }
+
+    /// The same, with what a promotion code gives from now on; the code is redeemed.
+    ///
+    /// # Errors
+    /// As [`Engine::resume_subscription`]; [`Refused::Stale`] when the code can't be redeemed any more.
+    pub(crate) async fn resume_with(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        resume: Resume,
+        promotion: Option<&Discount>,
+    ) -> Result<Stored<Subscription>, Refused> {
         let claim = self
-            .retrying(|| self.resume_once(scope, id, resume))
+            .retrying(|| self.resume_once(scope, id, resume, promotion))
             .await?;
         if let Some(claim) = claim {
             self.send(scope, claim).await?;
@@ -240,6 +255,7 @@ impl Engine {
         scope: &Scope,
         id: &SubscriptionId,
         resume: Resume,
+        promotion: Option<&Discount>,
     ) -> Result<Option<Claim>, Refused> {
         let now = self.now();
         let at = resume.proration_date.unwrap_or(now);
@@ -250,6 +266,11 @@ impl Engine {
                 "proration_date",
                 "proration_date must lie in the pause.",
             ));
+        }
+        let mut redeemed = None;
+        if let Some(discount) = promotion {
+            redeemed = Some(self.redeem(scope, &ground, &[], discount).await?);
+            *ground.subscription = promoted(&ground.subscription, discount)?;
         }
         let waiting = values(&ground.pending);
         let own = &mut ground.subscription;
@@ -269,6 +290,9 @@ impl Engine {
         }
         let mut booking = Booking::begin(self, scope).await?;
         booking.insert_all(left).await?;
+        if let Some(mut redeemed) = redeemed {
+            redeemed.write(&mut booking).await?;
+        }
         let mut claim = None;
         if let Some(invoice) = invoice {
             let invoice = booking.insert(invoice).await?;

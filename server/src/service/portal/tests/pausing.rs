@@ -32,7 +32,7 @@ async fn a_pause_gives_back_and_going_on_costs_what_was_said() {
             Some(Refusal::Invalid(vec![(Field::Reason, Rule::Unknown)]))
         );
         assert_eq!(
-            portal.resume_page(&viewer, &id).await.err(),
+            portal.resume_page(&viewer, &id, None).await.err(),
             Some(Refusal::WrongState)
         );
         portal.pause(&viewer, &id, 0).await.unwrap();
@@ -41,12 +41,15 @@ async fn a_pause_gives_back_and_going_on_costs_what_was_said() {
         assert_eq!(card.next_payment, None);
         assert!(card.may.resume && !card.may.pause && !card.may.change);
 
-        let page = portal.resume_page(&viewer, &id).await.unwrap();
+        let page = portal.resume_page(&viewer, &id, None).await.unwrap();
         assert_eq!(page.due.minor, 2_000 - credit);
         let charges = world.charges().await;
-        let stale = portal.resume(&viewer, &id, 2_000).await;
+        let stale = portal.resume(&viewer, &id, 2_000, None).await;
         assert_eq!(stale.err(), Some(Refusal::Stale));
-        let settled = portal.resume(&viewer, &id, page.due.minor).await.unwrap();
+        let settled = portal
+            .resume(&viewer, &id, page.due.minor, None)
+            .await
+            .unwrap();
         assert!(
             matches!(&settled, Settled::Done { charged, .. } if *charged == page.due),
             "{settled:?}"
@@ -54,7 +57,7 @@ async fn a_pause_gives_back_and_going_on_costs_what_was_said() {
         assert_eq!(world.charges().await, charges + 1);
         assert_eq!(world.status(&id).await, Status::Active);
         assert_eq!(
-            portal.resume(&viewer, &id, 0).await.err(),
+            portal.resume(&viewer, &id, 0, None).await.err(),
             Some(Refusal::WrongState)
         );
     })
@@ -88,7 +91,7 @@ async fn who_may_pause_and_who_may_go_on() {
             .await
             .unwrap();
         assert_eq!(
-            closed.resume_page(&stranger, &id).await.err(),
+            closed.resume_page(&stranger, &id, None).await.err(),
             Some(Refusal::WrongState)
         );
         // Without anything to pay with, nothing goes on.
@@ -96,9 +99,14 @@ async fn who_may_pause_and_who_may_go_on() {
         own.value.default_payment_method = None;
         world.update(&mut own).await;
         let (open, viewer) = house.enter(&customer).await;
-        let due = open.resume_page(&viewer, &id).await.unwrap().due.minor;
+        let due = open
+            .resume_page(&viewer, &id, None)
+            .await
+            .unwrap()
+            .due
+            .minor;
         assert_eq!(
-            open.resume(&viewer, &id, due).await.err(),
+            open.resume(&viewer, &id, due, None).await.err(),
             (due > 0).then_some(Refusal::NeedsPaymentMethod)
         );
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::port::{Portal, QuotePage, Wish};
+use app::port::{Portal, QuotePage, Settled, Wish};
 use app::refusal::{CodeFault, Field, Refusal, Rule};
 use perennial::catalog::Price;
 use perennial::currency::Currency;
@@ -11,10 +11,12 @@ use perennial::discount::{Coupon, Discount, Duration, Off, PromotionCode};
 use perennial::id::{CustomerId, DiscountId, SubscriptionId};
 use perennial::money::Money;
 use perennial::portal::{Features, ScheduleCondition};
+use perennial::subscription::UnusedTimeFrom;
 
 use super::house::{House, all_features};
 use crate::service::catalog::{NewCoupon, NewPromotionCode};
-use crate::service::tests::world::after;
+use crate::service::subscriptions::Pause;
+use crate::service::tests::world::{START, after};
 use crate::store::document::Stored;
 use crate::store::tests::both;
 
@@ -372,6 +374,60 @@ async fn the_last_redemption_goes_to_one() {
         assert_eq!(late.err(), Some(Refusal::Stale));
         let own = house.world.find_subscription(&second.3).await;
         assert_eq!(own.items[0].price.id, house.basic.id, "nothing changed");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_lowers_what_going_on_costs() {
+    both(|store| async move {
+        let house = House::new(store).await;
+        let world = &house.world;
+        let made = make(&house, code(&house, coupon(), "BACK").await).await;
+        let (customer, id) = lives(&house).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        // What was paid is not given back: going on costs a whole period.
+        let pause = Pause {
+            unused_time_from: UnusedTimeFrom::None,
+            ..Pause::default()
+        };
+        engine.pause_subscription(scope, &id, pause).await.unwrap();
+        world.clock.advance_to(after(START, 90 * 86_400));
+        let (portal, viewer) = house.enter_under(&customer, with_codes(&house)).await;
+        let plain = portal.resume_page(&viewer, &id, None).await.unwrap();
+        assert!(plain.codes && plain.code.is_none());
+        assert_eq!(plain.due.minor, 2_000);
+        let unknown = Some("NOSUCH".to_owned());
+        let page = portal
+            .resume_page(&viewer, &id, unknown.clone())
+            .await
+            .unwrap();
+        assert_eq!(page.due, plain.due);
+        assert_eq!(page.code.unwrap().gives.err(), Some(CodeFault::Unknown));
+        let refused = portal.resume(&viewer, &id, 2_000, unknown).await;
+        assert_eq!(refused.err(), fault(CodeFault::Unknown));
+
+        let typed = Some("back".to_owned());
+        let page = portal
+            .resume_page(&viewer, &id, typed.clone())
+            .await
+            .unwrap();
+        assert!(page.code.unwrap().gives.is_ok());
+        assert_eq!(page.due.minor, 1_800);
+        // What was shown without the code is not what is charged with it.
+        let stale = portal.resume(&viewer, &id, 2_000, typed.clone()).await;
+        assert_eq!(stale.err(), Some(Refusal::Stale));
+        let settled = portal.resume(&viewer, &id, 1_800, typed).await.unwrap();
+        assert!(
+            matches!(&settled, Settled::Done { charged, .. } if *charged == page.due),
+            "{settled:?}"
+        );
+        let found: Stored<PromotionCode> = engine.find(scope, made.id.as_str()).await.unwrap();
+        assert_eq!(found.times_redeemed, 1);
+        // A merchant who lets nobody enter codes is not asked for one here either.
+        let (closed, stranger) = house.enter(&customer).await;
+        let refused = closed.resume(&stranger, &id, 0, Some("BACK".to_owned()));
+        assert!(refused.await.is_err());
     })
     .await;
 }

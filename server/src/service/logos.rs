@@ -1,0 +1,43 @@
+//! The logo on a merchant's documents.
+
+use perennial::id::MerchantId;
+
+use super::{Engine, Refused};
+use crate::document::logo::Logo;
+use crate::store::logo;
+
+impl Engine {
+    /// Keeps the logo for a merchant's documents; an empty file takes it away.
+    ///
+    /// # Errors
+    /// When the file can't be printed; nothing changes then.
+    pub async fn keep_logo(&self, merchant: &MerchantId, file: Vec<u8>) -> Result<(), Refused> {
+        if !file.is_empty() {
+            Logo::read(file.clone())
+                .map_err(|error| Refused::invalid("document_logo", error.to_string()))?;
+        }
+        let mut tx = self.store.begin().await?;
+        logo::save(tx.connection(), merchant, &file).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The logo for a merchant's documents. One that can't be read any more is none: a document without it is better
+    /// than no document.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn logo(&self, merchant: &MerchantId) -> Result<Option<Logo>, Refused> {
+        let mut read = self.store.read().await?;
+        let Some(file) = logo::load(&mut read, merchant).await? else {
+            return Ok(None);
+        };
+        match Logo::trusted(file) {
+            Ok(logo) => Ok(Some(logo)),
+            Err(error) => {
+                tracing::warn!(%merchant, %error, "a merchant's logo can't be printed");
+                Ok(None)
+            }
+        }
+    }
+}
