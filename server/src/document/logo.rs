@@ -9,6 +9,8 @@ use krilla::page::PageSettings;
 pub const BYTES_MAX: usize = 256 * 1024;
 /// The longest side, in pixels: a logo is at most 6 cm wide on paper.
 const SIDE_PX_MAX: u32 = 3_000;
+/// Whether readers may smooth the pixels: PDF/A forbids it.
+const SMOOTHED: bool = false;
 
 /// Why a file is no logo.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,8 +65,8 @@ impl Logo {
             return Err(LogoError::TooLarge);
         }
         let image = match file.as_slice() {
-            [0x89, b'P', b'N', b'G', ..] => Image::from_png(file.into(), true),
-            [0xff, 0xd8, 0xff, ..] => Image::from_jpeg(file.into(), true),
+            [0x89, b'P', b'N', b'G', ..] => Image::from_png(file.into(), SMOOTHED),
+            [0xff, 0xd8, 0xff, ..] => Image::from_jpeg(file.into(), SMOOTHED),
             _ => return Err(LogoError::Unreadable),
         };
         let logo = Self(image.map_err(|_| LogoError::Unreadable)?);
