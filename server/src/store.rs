@@ -20,6 +20,7 @@ pub mod logo;
 pub mod mail;
 pub mod nouns;
 pub mod patch;
+mod place;
 mod reader;
 pub mod retries;
 pub mod subscription_item;
@@ -28,8 +29,7 @@ pub mod usage;
 mod writer;
 pub mod writes;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial::calendar::Timestamp;
@@ -37,7 +37,8 @@ use perennial::id::MerchantId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyConnection, AnyPool, Connection};
 
-use crate::clock::{Entropy as _, SeededEntropy, SystemEntropy};
+use crate::clock::{Entropy as _, SystemEntropy};
+use place::Places;
 pub use reader::Reading;
 use reader::{Lent, Readers};
 use writer::{Writer, WriterTx};
@@ -49,10 +50,6 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 const POOL_CONNECTIONS_MAX: u32 = 16;
 /// After such a rest, a connection to Postgres is asked whether it still lives before it is used.
 const TRUSTED_REST: Duration = Duration::from_secs(1);
-/// Places for new rows in one second of the clock.
-const MICROS: i64 = 1_000_000;
-/// How many seconds' newest places are remembered: one for each of as many clocks, and a few more.
-const SORT_SECONDS_MAX: usize = 1_024;
 /// How long a request may wait for a connection.
 const ACQUIRE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -128,7 +125,7 @@ impl StoreError {
                 let asked = error
                     .and_then(|e| e.code())
                     .is_some_and(|code| code == "40001" || code == "40P01");
-                asked || error.is_some_and(|e| is_sort_clash(e.constraint()))
+                asked || error.is_some_and(is_sort_clash)
             }
             _ => false,
         }
@@ -136,9 +133,14 @@ impl StoreError {
 }
 
 /// Whether two processes took one place in a list at the same moment: the unique indexes that end
-/// with `sort`. SQLite has one process only and names no constraints.
-fn is_sort_clash(constraint: Option<&str>) -> bool {
-    constraint.is_some_and(|name| name.ends_with("_sort") || SORTS_BY_CUSTOMER.contains(&name))
+/// with `sort`. On SQLite, whose errors name columns, these are a process and the one before it, at
+/// the second of a test clock that stood still meanwhile.
+fn is_sort_clash(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let named = |name: &str| name.ends_with("_sort") || SORTS_BY_CUSTOMER.contains(&name);
+    match error.constraint() {
+        Some(name) => named(name),
+        None => error.is_unique_violation() && error.message().ends_with(".sort"),
+    }
 }
 
 /// Unique indexes with `sort` that are named after what they serve.
@@ -153,19 +155,12 @@ enum Database {
     Postgres(AnyPool),
 }
 
-/// The newest place in each second.
-type Newest = Arc<Mutex<BTreeMap<i64, i64>>>;
-
 /// The database.
 #[derive(Clone)]
 pub struct Store {
     database: Database,
-    /// The newest place in each of the latest seconds that were written at.
-    newest_sorts: Newest,
-    /// The same for slots of several places.
-    newest_slots: Newest,
-    /// Sets this process apart from others that write at the same time.
-    lane: u128,
+    sorts: Arc<Places>,
+    slots: Arc<Places>,
     texts: Arc<writes::Texts>,
 }
 
@@ -179,13 +174,7 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = pool_options().connect(url).await?;
             MIGRATIONS.run(&pool).await?;
-            return Ok(Self {
-                database: Database::Postgres(pool),
-                newest_sorts: Arc::default(),
-                newest_slots: Arc::default(),
-                lane: SystemEntropy.bits(),
-                texts: Arc::default(),
-            });
+            return Ok(Self::over(Database::Postgres(pool)));
         }
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(StoreError::Address(
@@ -204,16 +193,20 @@ impl Store {
         let mut connection = AnyConnection::connect(&url).await?;
         prepare_sqlite(&mut connection, false).await?;
         MIGRATIONS.run(&mut connection).await?;
-        Ok(Self {
-            database: Database::Sqlite {
-                writer: Writer::new(connection),
-                readers: Readers::new(url),
-            },
-            newest_sorts: Arc::default(),
-            newest_slots: Arc::default(),
-            lane: SystemEntropy.bits(),
+        Ok(Self::over(Database::Sqlite {
+            writer: Writer::new(connection),
+            readers: Readers::new(url),
+        }))
+    }
+
+    fn over(database: Database) -> Self {
+        let lane = SystemEntropy.bits();
+        Self {
+            database,
+            sorts: Arc::new(Places::new(1, lane)),
+            slots: Arc::new(Places::new(event::SLOT, lane)),
             texts: Arc::default(),
-        })
+        }
     }
 
     /// A connection to read with. It sees what is committed; it never waits for writers.
@@ -249,44 +242,17 @@ impl Store {
     }
 
     /// A number that sorts a new row after all older ones that this process wrote at the same or an
-    /// earlier second: microseconds, made unique. Clocks tick in seconds, so each process starts
-    /// every second at a place of its own; where two meet all the same, the database refuses one row
-    /// and its writer decides again. Seconds need not come in order: test clocks have their own.
+    /// earlier second: microseconds, made unique.
     #[must_use]
     pub fn sort(&self, now: Timestamp) -> i64 {
-        self.next_place(&self.newest_sorts, now, 1)
+        self.sorts.next(now)
     }
 
-    /// As [`Store::sort`] for `places` new rows at once, which divide a second: the first of places
-    /// that begin at a multiple of that, so that no two overlap.
+    /// As [`Store::sort`] for all places of an [`event::SLOT`] at once: the first of places that
+    /// begin at a multiple of that, so that no two overlap.
     #[must_use]
-    pub fn slot(&self, now: Timestamp, places: i64) -> i64 {
-        self.next_place(&self.newest_slots, now, places.max(1))
-    }
-
-    fn next_place(&self, newest: &Newest, now: Timestamp, step: i64) -> i64 {
-        let second = now.0.saturating_mul(MICROS);
-        let steps = (MICROS / step).max(1).unsigned_abs();
-        let random = SeededEntropy::new(self.lane ^ u128::from(now.0.unsigned_abs())).bits();
-        let place = i64::try_from(random % u128::from(steps)).unwrap_or(0);
-        let first = second.saturating_add(place.saturating_mul(step));
-        let mut newest = newest
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let next = match newest.get(&now.0) {
-            Some(newest) => newest.saturating_add(step),
-            None => {
-                // A second in which very much was written runs over into the next one.
-                let before = newest.get(&now.0.saturating_sub(1)).copied();
-                let over = before.filter(|before| *before >= second);
-                over.map_or(first, |over| over.saturating_add(step))
-            }
-        };
-        newest.insert(now.0, next);
-        if newest.len() > SORT_SECONDS_MAX {
-            newest.pop_first();
-        }
-        next
+    pub fn slot(&self, now: Timestamp) -> i64 {
+        self.slots.next(now)
     }
 
     /// Whether the database answers.

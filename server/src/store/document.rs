@@ -191,16 +191,12 @@ pub(super) fn not_inserted(error: sqlx::Error, kind: &'static str, id: &str) -> 
     let id = id.to_owned();
     match error {
         // A place in a list that another process took at this moment: the next one is free.
-        error if super::is_sort_clash(constraint(&error)) => StoreError::Conflict { kind, id },
+        error if error.as_database_error().is_some_and(super::is_sort_clash) => {
+            StoreError::Conflict { kind, id }
+        }
         error if is_unique(&error) => StoreError::Exists { kind, id },
         error => error.into(),
     }
-}
-
-fn constraint(error: &sqlx::Error) -> Option<&str> {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::constraint)
 }
 
 /// Saves one that was read before, and counts its revision up.

@@ -148,7 +148,7 @@ impl Slot {
     /// of another second.
     pub fn place(&mut self, store: &Store, told: Timestamp) -> i64 {
         if self.next == self.end || self.told != told {
-            let next = store.slot(told, SLOT);
+            let next = store.slot(told);
             *self = Self {
                 told,
                 next,
