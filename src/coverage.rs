@@ -36,7 +36,9 @@ impl Billing<'_> {
             LineKind::Recurring => Some(Effect::BillsAlone),
             LineKind::RemainingTime => Some(Effect::Bills),
             LineKind::UnusedTime if !self.void => Some(Effect::GivesBack),
-            LineKind::UnusedTime | LineKind::Usage | LineKind::OneTime | LineKind::TrueUp => None,
+            // The item was metered then: its time costs nothing.
+            LineKind::Usage => Some(Effect::Explains),
+            LineKind::UnusedTime | LineKind::OneTime | LineKind::TrueUp => None,
         }
     }
 }
@@ -201,7 +203,7 @@ fn cut_by_trials<'a, 'b>(lines: Vec<(Effect, &'a Billing<'b>)>) -> Vec<(Effect, 
     let cut = |period: Period| {
         trials
             .iter()
-            .any(|at| period.start < *at && *at < period.end)
+            .any(|at| period.start <= *at && *at < period.end)
     };
     let told = lines.into_iter().map(|(effect, own)| match effect {
         Effect::BillsAlone if cut(own.line.period) => (Effect::Bills, own),

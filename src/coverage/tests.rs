@@ -146,6 +146,16 @@ fn periods_are_found_billed_twice_or_never() {
             &[],
         ),
         (
+            "a trial in the second in which a period began",
+            &[
+                first,
+                (Trial, 0, 20, SubscriptionUpdate, false),
+                (Recurring, 20, 51, SubscriptionCycle, false),
+            ],
+            51,
+            &[],
+        ),
+        (
             "a renewal twice after a trial",
             &[(Trial, 0, 31, SubscriptionCreate, false), second, second],
             59,
@@ -155,6 +165,18 @@ fn periods_are_found_billed_twice_or_never() {
             "a pause that ended within a period",
             &[first, (Recurring, 45, 76, SubscriptionCycle, false)],
             76,
+            &[],
+        ),
+        // It was metered until then, or its subscription went on from a pause before it was added.
+        ("a first period late", &[third], 90, &[]),
+        (
+            "a metered price, then one by the period",
+            &[
+                first,
+                (LineKind::Usage, 31, 59, SubscriptionCycle, false),
+                third,
+            ],
+            90,
             &[],
         ),
         (

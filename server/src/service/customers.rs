@@ -15,6 +15,8 @@ use perennial::subscription::Subscription;
 use perennial::test_clock::TestClock;
 use sqlx::AnyConnection;
 
+use super::booking::{Booking, Edit};
+use super::books::stop;
 use super::due::invoice_status_name;
 use super::find::found;
 use super::subscriptions::Cancel;
@@ -259,14 +261,45 @@ impl Engine {
                 break;
             }
         }
-        for status in [InvoiceStatus::Open, InvoiceStatus::Uncollectible] {
-            self.give_up_all_payments(scope, id, status).await?;
+        let unpaid = [
+            InvoiceStatus::Draft,
+            InvoiceStatus::Open,
+            InvoiceStatus::Uncollectible,
+        ];
+        for status in unpaid {
+            self.let_rest(scope, id, status).await?;
         }
         Ok(())
     }
 
-    /// Gives up what is out on the customer's invoices in a status, page by page.
-    async fn give_up_all_payments(
+    /// Stops invoices from moving by themselves.
+    async fn stop_all(&self, scope: &Scope, rows: &[Stored<Invoice>]) -> Result<(), Refused> {
+        let moving = rows.iter().filter(|row| row.auto_advance);
+        let ids: Vec<String> = moving.map(|row| row.id.to_string()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.retrying(|| async {
+            let mut connection = self.store.read().await?;
+            let rows: Vec<Stored<Invoice>> =
+                document::load_many(&mut connection, scope, &ids).await?;
+            drop(connection);
+            let mut booking = Booking::begin(self, scope).await?;
+            for row in rows {
+                let mut invoice = Edit::of(row);
+                if matches!(invoice.status, InvoiceStatus::Draft | InvoiceStatus::Open) {
+                    stop(&mut invoice);
+                    booking.save(&mut invoice).await?;
+                }
+            }
+            booking.commit().await
+        })
+        .await
+    }
+
+    /// Whoever has left is charged nothing any more, not for a draft that waits nor by a retry: stops
+    /// the customer's invoices in a status and gives up what is out on them, page by page.
+    async fn let_rest(
         &self,
         scope: &Scope,
         id: &CustomerId,
@@ -280,6 +313,7 @@ impl Engine {
             let found: document::Page<Invoice> =
                 document::list(&mut connection, scope, sql, &page, &filter).await?;
             drop(connection);
+            self.stop_all(scope, &found.rows).await?;
             self.give_up_payments(scope, &found.rows).await?;
             let last = found.rows.last().map(|row| row.id.to_string());
             match last.filter(|_| found.has_more) {

@@ -141,7 +141,13 @@ impl Engine {
             self.own_method(scope, method, &new.customer).await?;
         }
         let (phases, mut choices) = self
-            .phases(scope, &new.customer, start, &new.phases, &[])
+            .phases(
+                scope,
+                (&new.customer, new.billing_mode),
+                start,
+                &new.phases,
+                &[],
+            )
             .await?;
         let mut schedule = Schedule {
             id: SubscriptionScheduleId::new(&mut self.ids()),
@@ -165,8 +171,14 @@ impl Engine {
         };
         if start > now {
             self.check_creation(scope, &schedule).await?;
+            // Whatever else the customer buys until then must be in the currency that is agreed.
+            let mut owner: Edit<Customer> = Edit::of(owner);
+            owner.currency = owner
+                .currency
+                .or(schedule.phases.first().map(|phase| phase.currency));
             let mut booking = Booking::begin(self, scope).await?;
             choices.write(&mut booking).await?;
+            booking.save(&mut owner).await?;
             booking.insert(schedule.clone()).await?;
             booking.commit().await?;
             return Ok(schedule);
@@ -401,7 +413,13 @@ impl Engine {
             .collect();
         let customer = schedule.customer.clone();
         let (mut phases, choices) = self
-            .phases(scope, &customer, start, wanted, &present)
+            .phases(
+                scope,
+                (&customer, schedule.billing_mode),
+                start,
+                wanted,
+                &present,
+            )
             .await?;
         if let (Some(first), Some(running)) = (phases.first_mut(), &running) {
             // What was billed with its beginning is not billed again.

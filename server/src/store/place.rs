@@ -97,7 +97,7 @@ impl Places {
     /// Where a second begins. A forgotten one begins elsewhere when it comes back.
     fn first(&self, now: Timestamp, turn: u64) -> i64 {
         let steps = (MICROS / self.step).max(1).unsigned_abs();
-        let seed = self.lane ^ u128::from(now.0.unsigned_abs()) ^ (u128::from(turn) << 64);
+        let seed = self.lane ^ u128::from(now.0.unsigned_abs()) ^ (u128::from(turn) << 40);
         let place = SeededEntropy::new(seed).bits() % u128::from(steps);
         i64::try_from(place).unwrap_or(0).saturating_mul(self.step)
     }

@@ -8,7 +8,8 @@ use perennial::schedule::{
     Duration, MinimumCommitment, Phase, PhaseAnchor, PhaseDraft, PhaseItem, lay_out,
 };
 use perennial::subscription::{
-    BillingThresholds, CollectionMethod, ITEMS_MAX, ProrationBehavior, QUANTITY_MAX,
+    BillingMode, BillingThresholds, CollectionMethod, ITEMS_MAX, ProrationBehavior, QUANTITY_MAX,
+    SubscriptionError,
 };
 
 use crate::service::added::NewAdded;
@@ -81,21 +82,32 @@ impl PhaseMoment {
 impl Engine {
     /// Finds what phases name and gives them dates from `start` on. Discounts whose coupon is among
     /// `present`, or goes on from the phase before, go on as they are: they are not counted again.
+    /// What a subscription of this mode could not have is refused now: the phase would fail when it
+    /// begins, and nothing could be billed any more.
     pub(super) async fn phases(
         &self,
         scope: &Scope,
-        customer: &CustomerId,
+        to: (&CustomerId, BillingMode),
         start: Timestamp,
         wanted: &[NewPhase],
         present: &[Discount],
     ) -> Result<(Vec<Phase>, Choices), Refused> {
+        let (customer, mode) = to;
         let mut choices = self.choices(scope, customer, &asked(wanted)).await?;
-        let mut drafts = Vec::with_capacity(wanted.len());
+        let mut drafts: Vec<PhaseDraft> = Vec::with_capacity(wanted.len());
         for (place, new) in wanted.iter().enumerate() {
             if let Some(method) = &new.default_payment_method {
                 self.own_method(scope, method, customer).await?;
             }
-            drafts.push(self.draft(&mut choices, new, place)?);
+            let draft = self.draft(&mut choices, new, place)?;
+            let param = format!("phases[{place}]");
+            check_together(&draft.phase.items, mode, &param)?;
+            let first = drafts.first().unwrap_or(&draft).phase.currency;
+            if draft.phase.currency != first {
+                let message = "All phases must be in one currency.";
+                return Err(Refused::invalid(format!("{param}[items]"), message));
+            }
+            drafts.push(draft);
         }
         let mut phases = lay_out(start, drafts)?;
         let to = Recipient {
@@ -224,6 +236,23 @@ impl Engine {
         }
         Ok(items)
     }
+}
+
+/// Items may stand on one subscription: in classic mode, those of one interval; and what they cost
+/// is an amount.
+fn check_together(items: &[PhaseItem], mode: BillingMode, param: &str) -> Result<(), Refused> {
+    let first = items.first().and_then(|item| item.price.cadence());
+    for (index, item) in items.iter().enumerate() {
+        let param = format!("{param}[items][{index}]");
+        if mode == BillingMode::Classic && item.price.cadence() != first {
+            let message = SubscriptionError::MixedIntervals.to_string();
+            return Err(Refused::invalid(format!("{param}[price]"), message));
+        }
+        let amount = item.price.pricing.amount_minor(item.quantity);
+        amount
+            .map_err(|error| Refused::invalid(format!("{param}[quantity]"), error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// All that phases name.
