@@ -2,6 +2,8 @@
 
 mod document;
 mod given_back;
+#[cfg(feature = "ssr")]
+pub mod hosted;
 mod pay;
 
 use super::{
@@ -26,6 +28,8 @@ use serde::{Deserialize, Serialize};
 use stylers_macro::style_sheet;
 use wasm_split_helpers::wasm_split;
 
+const CLASS: &str = concat!("invoice ", style_sheet!("app/src/portal/invoice.css"));
+
 /// An invoice, and what only the server can write of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceShown {
@@ -49,18 +53,26 @@ pub async fn load_invoice(
     let (portal, viewer) = crate::viewer::signed_in()?;
     let id = id.parse().map_err(|_| Refusal::NotFound)?;
     let page = portal.invoice(&viewer, &id).await?;
-    let locale = words().locale();
-    let lines = |address: &Option<perennial::customer::Address>| {
-        let lines = address
-            .as_ref()
-            .map(|address| crate::country::lines(locale, address));
-        lines.unwrap_or_default()
-    };
-    Ok(InvoiceShown {
-        seller_lines: lines(&page.seller.address),
-        customer_lines: lines(&page.invoice.bill_to.address),
-        page,
-    })
+    Ok(InvoiceShown::of(page, words()))
+}
+
+#[cfg(feature = "ssr")]
+impl InvoiceShown {
+    /// With the addresses as the reader's language writes them.
+    #[must_use]
+    pub fn of(page: InvoicePage, words: Words) -> Self {
+        let lines = |address: &Option<perennial::customer::Address>| {
+            let lines = address
+                .as_ref()
+                .map(|address| crate::country::lines(words.locale(), address));
+            lines.unwrap_or_default()
+        };
+        Self {
+            seller_lines: lines(&page.seller.address),
+            customer_lines: lines(&page.invoice.bill_to.address),
+            page,
+        }
+    }
 }
 
 /// Pays an open invoice. Answers with the bank's page if the customer must first prove who they are.
@@ -144,7 +156,7 @@ fn Whole(shown: InvoiceShown, paying: Act) -> impl IntoView {
     let adjustments = shown.page.adjustments.clone();
     view! {
         <Page>
-            <div class=concat!("invoice ", style_sheet!("app/src/portal/invoice.css"))>
+            <div class=CLASS>
                 <div class="about" data-print="no">
                     <PageHeader title=title above=above />
                     <Outcome refusal=paying.refusal() />

@@ -121,20 +121,19 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
         .into_iter()
         .map(|row| view! { <Fact name=words.home_commitment()><Promised row=row now=now /></Fact> })
         .collect();
-    let early: Vec<_> = subscription
+    let early: Vec<String> = subscription
         .bills_early
         .into_iter()
-        .map(|mark| {
-            let text = match mark {
-                EarlyBilling::Amount(sum) => words.home_early_amount(&words.money(sum)),
-                EarlyBilling::Units {
-                    product_name,
-                    units,
-                } => words.home_early_units(&words.integer(units), &product_name),
-            };
-            view! { <Fact name=words.home_early()>{text}</Fact> }
+        .map(|mark| match mark {
+            EarlyBilling::Amount(sum) => words.home_early_amount(&words.money(sum)),
+            EarlyBilling::Units {
+                product_name,
+                units,
+            } => words.home_early_units(&product_name, &words.integer(units)),
         })
         .collect();
+    let early = (!early.is_empty())
+        .then(|| view! { <Fact name=words.home_early()>{early.join("\n")}</Fact> });
     view! { <Facts>{next}{usage}{early}{promised}{method}{discounts}{planned}</Facts> }
 }
 

@@ -43,7 +43,7 @@ pub struct MerchantUpdate {
 
     /// A PNG or JPEG file that is printed on invoices and credit notes in place of the name; empty removes it
     #[arg(long, value_name = "FILE")]
-    pub document_logo: Option<std::path::PathBuf>,
+    pub document_logo: Option<String>,
 
     /// The typeface
     #[arg(long, value_enum)]
@@ -186,10 +186,10 @@ impl MerchantUpdate {
     pub fn document_logo(&self) -> Result<Option<Vec<u8>>, String> {
         let path = match &self.document_logo {
             None => return Ok(None),
-            Some(path) if path.as_os_str().is_empty() => return Ok(Some(Vec::new())),
+            Some(path) if path.is_empty() => return Ok(Some(Vec::new())),
             Some(path) => path,
         };
-        let said = |error: String| format!("--document-logo {}: {error}", path.display());
+        let said = |error: String| format!("--document-logo {path}: {error}");
         // One byte more than may be shows that there are too many, however large the file is.
         let most = u64::try_from(BYTES_MAX)
             .unwrap_or(u64::MAX)

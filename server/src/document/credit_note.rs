@@ -16,8 +16,14 @@ pub fn credit_note_pdf(
     note: &CreditNote,
     document: &InvoiceDocument<'_>,
 ) -> Result<Vec<u8>, DocumentError> {
-    let shaped = shaped(note, document.invoice);
+    let mut shaped = shaped(note, document.invoice);
     let of = document.invoice.number.clone().unwrap_or_default();
+    // A note by amount says of no line what it was.
+    let words = document.words;
+    let unsaid = shaped.lines.iter_mut();
+    for line in unsaid.filter(|line| line.description.trim().is_empty()) {
+        line.description = words.format_join(words.document_credit_note_of(), &of);
+    }
     invoice_pdf(&InvoiceDocument {
         invoice: &shaped,
         takes_back: Some(&of),

@@ -2,8 +2,9 @@
 //! and the PDF of an invoice or a credit note.
 
 use app::locale::Words;
-use app::portal::refused::Statement;
-use app::ui::{Button, ButtonKind, Glyph};
+use app::port::InvoicePage;
+use app::portal::invoice::InvoiceShown;
+use app::portal::invoice::hosted::{Host, HostedInvoice};
 use axum::Extension;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::StatusCode;
@@ -53,7 +54,7 @@ pub async fn show(
     Extension(setting): Extension<Setting>,
 ) -> Response {
     match opened(&web, &named, &setting).await {
-        Ok(opened) if opened.note.is_none() => page(&opened, &setting, uri.path(), None),
+        Ok(opened) if opened.note.is_none() => page(&web, &opened, &setting, uri.path(), None),
         Ok(_) => (StatusCode::NOT_FOUND, Notice::NotFound).into_response(),
         Err(response) => response,
     }
@@ -87,7 +88,7 @@ pub async fn pay(
             return broken();
         }
     };
-    page(&opened, &setting, uri.path(), Some(said))
+    page(&web, &opened, &setting, uri.path(), Some(said))
 }
 
 /// `GET /i/{merchant}/{mode}/{document}/{proof}/pdf`.
@@ -133,61 +134,58 @@ fn lay_out(opened: &Opened, logo: Option<&Logo>, words: Words) -> Result<Vec<u8>
 }
 
 /// What an invoice means for the reader.
-fn says(opened: &Opened, words: Words) -> (String, Glyph) {
+fn says(opened: &Opened, words: Words) -> String {
     let invoice = &opened.invoice;
     let money = |minor: i64| words.money(Money::new(minor, invoice.currency));
     let rest = money(invoice.amount_remaining_minor());
     let merchant = name_of(&opened.merchant);
     match (invoice.status, invoice.due_date) {
-        (InvoiceStatus::Void, _) => (words.hosted_void().to_owned(), Glyph::Check),
-        (InvoiceStatus::Paid, _) if invoice.amount_paid_minor > 0 => (
-            words.hosted_paid(&money(invoice.amount_paid_minor)),
-            Glyph::Check,
-        ),
-        _ if !opened.is_payable() => (words.hosted_nothing().to_owned(), Glyph::Check),
-        (_, Some(due)) => {
-            let date = words.date(due);
-            (words.hosted_to_pay_by(merchant, &rest, &date), Glyph::Clock)
+        (InvoiceStatus::Void, _) => words.hosted_void().to_owned(),
+        (InvoiceStatus::Paid, _) if invoice.amount_paid_minor > 0 => {
+            words.hosted_paid(&money(invoice.amount_paid_minor))
         }
-        (_, None) => (words.hosted_to_pay(merchant, &rest), Glyph::Clock),
+        _ if !opened.is_payable() => words.hosted_nothing().to_owned(),
+        (_, Some(due)) => words.hosted_to_pay_by(merchant, &rest, &words.date(due)),
+        (_, None) => words.hosted_to_pay(merchant, &rest),
     }
 }
 
-fn page(opened: &Opened, setting: &Setting, path: &str, said: Option<&'static str>) -> Response {
+fn page(
+    web: &Web,
+    opened: &Opened,
+    setting: &Setting,
+    path: &str,
+    said: Option<&'static str>,
+) -> Response {
     let words = setting.locale().words();
     let invoice = &opened.invoice;
     let title = words.hosted_title(invoice.number.as_deref().unwrap_or_default());
-    let (text, glyph) = says(opened, words);
-    let text = match said {
-        Some(said) => format!("{said} {text}"),
-        None => text,
-    };
     let rest = words.money(Money::new(
         invoice.amount_remaining_minor(),
         invoice.currency,
     ));
-    let button = opened
-        .card
-        .as_ref()
-        .map(|card| words.hosted_pay(&rest, &card.last4));
-    let file = format!("{path}/pdf");
-    let head = title.clone();
-    notice::whole_page(StatusCode::OK, setting.brand(), words, &head, || {
-        let button = button.map(|text| {
-            view! {
-                <form method="post">
-                    <Button kind=ButtonKind::Primary submit=true>{text}</Button>
-                </form>
-            }
-        });
-        view! {
-            <main id="content">
-                <Statement glyph=glyph title=title detail=text>
-                    {button}
-                    <p><a href=file>{words.hosted_download()}</a></p>
-                </Statement>
-            </main>
-        }
-        .to_html()
+    let pay = opened.card.as_ref();
+    let pay = pay.map(|card| words.hosted_pay(&rest, &card.last4));
+    let theme = &opened.merchant.theme;
+    let host = Host {
+        name: name_of(&opened.merchant).to_owned(),
+        logo: theme.logo.clone(),
+        logo_dark: theme.logo_dark.clone(),
+        livemode: opened.scope.livemode,
+    };
+    let shown = InvoicePage {
+        now: web.engine.now(),
+        invoice: invoice.value.clone(),
+        seller: seller(&opened.merchant),
+        payment_methods: Vec::new(),
+        payable: false,
+        challenge: None,
+        adjustments: Vec::new(),
+    };
+    let shown = InvoiceShown::of(shown, words);
+    let (text, file) = (says(opened, words), format!("{path}/pdf"));
+    notice::whole_page(StatusCode::OK, setting.brand(), words, &title, || {
+        view! { <HostedInvoice shown=shown host=host text=text said=said pay=pay file=file /> }
+            .to_html()
     })
 }

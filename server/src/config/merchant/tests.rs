@@ -139,3 +139,15 @@ fn retries_are_set_and_their_limits_named() {
         assert!(update(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_logo_for_documents_is_judged_before_it_is_kept() {
+    let logo = |words: &str| update(words).unwrap().document_logo();
+    assert_eq!(logo("--radius|3"), Ok(None));
+    assert_eq!(logo("--document-logo|"), Ok(Some(Vec::new())), "taken away");
+    let no_picture = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for path in ["/nowhere/logo.png", no_picture] {
+        let refused = logo(&format!("--document-logo|{path}")).unwrap_err();
+        assert!(refused.starts_with("--document-logo "), "{refused}");
+    }
+}

@@ -61,7 +61,7 @@ fn heading(html: &mut String, letter: &Letter, colours: &Palette) {
         "<p style=\"margin:0 0 12px\"><span class=\"{class}\" style=\"display:inline-block;background:{ground};\
          color:{text};border-radius:999px;padding:3px 12px;font-size:13px;font-weight:600;line-height:1.5\">{}</span></p>\n\
          <h1 style=\"margin:0 0 {}px;font-size:24px;line-height:1.25;font-weight:700;\
-         letter-spacing:-0.015em;color:{}\">{}</h1>\n",
+         letter-spacing:-0.015em;text-wrap:balance;color:{}\">{}</h1>\n",
         escaped(letter.mark.text),
         if letter.sum.is_some() { 8 } else { 16 },
         colours.text,
@@ -76,7 +76,8 @@ fn heading(html: &mut String, letter: &Letter, colours: &Palette) {
 fn amount(html: &mut String, sum: &Sum, colours: &Palette) {
     let note = sum.note.as_deref().map_or_else(String::new, |note| {
         format!(
-            " <span class=\"quiet\" style=\"font-size:15px;font-weight:400;letter-spacing:0;color:{}\">{}</span>",
+            " <span class=\"quiet\" style=\"display:inline-block;font-size:15px;line-height:1.4;font-weight:400;\
+             letter-spacing:0;color:{}\">{}</span>",
             colours.text_quiet,
             escaped(note)
         )
