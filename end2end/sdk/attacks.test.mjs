@@ -93,3 +93,27 @@ test('the audit knows what was metered, added late, or on trial from its first s
   await advance(stripe, clock, START + 200 * DAY);
   await audit(server);
 });
+
+test('usage reaches its threshold however fast a test clock goes on', async (t) => {
+  const { stripe, server } = await open(t);
+  const { clock, customer } = await clocked(stripe, START);
+  const meter = await stripe.billing.meters.create({ display_name: 'Calls', event_name: 'calls', default_aggregation: { formula: 'sum' } });
+  const calls = await price(stripe, 10, { recurring: { interval: 'month', usage_type: 'metered', meter: meter.id } });
+  const own = await stripe.subscriptions.create({
+    customer: customer.id, items: [{ price: calls.id }], billing_thresholds: { amount_gte: 1000 },
+  });
+  for (const day of [1, 4, 7, 10]) {
+    await advance(stripe, clock, START + day * DAY);
+    await stripe.billing.meterEvents.create({
+      event_name: 'calls', timestamp: START + day * DAY - 10, payload: { stripe_customer_id: customer.id, value: '43' },
+    });
+  }
+  await advance(stripe, clock, START + 31 * DAY);
+  const { data } = await stripe.invoices.list({ subscription: own.id });
+  // 4.30 a day: the third one reaches 10.
+  assert.deepEqual(data.map((one) => [one.billing_reason, one.total, one.created]), [
+    ['subscription_cycle', 430, START + 30 * DAY],
+    ['subscription_threshold', 1290, START + 7 * DAY],
+  ]);
+  await audit(server);
+});

@@ -26,17 +26,18 @@ use crate::store::{Scope, failure};
 pub(crate) type Done = (String, Result<(), Refused>);
 
 type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
-type One = fn(Engine, Scope, String) -> Future<Result<(), Refused>>;
+/// Says what is to be done to a row, by its id.
+pub(crate) type Working = fn(Scope, &str) -> Result<Work, Refused>;
 type Many = fn(Engine, Scope, Vec<DueRow>, oneshot::Sender<()>) -> Future<Vec<Done>>;
 
 /// A kind of due work.
 pub(crate) struct Kind {
-    /// As `perennial status` and the metrics call it.
+    /// As `perennial status` and the metrics call it: its table.
     pub(crate) name: &'static str,
     /// How its rows are found.
     pub(crate) sql: DueSql,
-    /// Does what is due to one row.
-    pub(crate) one: One,
+    /// What is done to one row. By a test clock it is due too, by its column `clock_due_at`.
+    pub(crate) work: Working,
     /// Does many rows of one merchant better than one by one. Their rows are read with the column
     /// `customer`; the sender says when others may decide about the same customers.
     pub(crate) many: Option<Many>,
@@ -47,25 +48,19 @@ pub(crate) static KINDS: &[Kind] = &[
     Kind {
         name: "payment_intent",
         sql: due_sql!("payment_intent", "payment_intent", "asked_at", "customer"),
-        one: |engine, scope, id| {
-            Box::pin(async move { engine.do_one(&Work::intent(scope, &id)?).await })
-        },
+        work: Work::intent,
         many: None,
     },
     Kind {
         name: "setup_intent",
         sql: due_sql!("setup_intent", "setup_intent", "asked_at", "customer"),
-        one: |engine, scope, id| {
-            Box::pin(async move { engine.do_one(&Work::set_up(scope, &id)?).await })
-        },
+        work: Work::set_up,
         many: None,
     },
     Kind {
         name: "refund",
         sql: due_sql!("refund", "refund", "asked_at", "customer"),
-        one: |engine, scope, id| {
-            Box::pin(async move { engine.do_one(&Work::refund(scope, &id)?).await })
-        },
+        work: Work::refund,
         many: None,
     },
     Kind {
@@ -76,9 +71,7 @@ pub(crate) static KINDS: &[Kind] = &[
             "due_at",
             "customer, body, revision, sort"
         ),
-        one: |engine, scope, id| {
-            Box::pin(async move { engine.do_one(&Work::subscription(scope, &id)?).await })
-        },
+        work: Work::subscription,
         many: Some(|engine, scope, rows, begun| Box::pin(engine.advance_many(scope, rows, begun))),
     },
     Kind {
@@ -89,9 +82,7 @@ pub(crate) static KINDS: &[Kind] = &[
             "due_at",
             "customer, body, revision, sort"
         ),
-        one: |engine, scope, id| {
-            Box::pin(async move { engine.do_one(&Work::invoice(scope, &id)?).await })
-        },
+        work: Work::invoice,
         many: Some(|engine, scope, rows, begun| Box::pin(engine.collect_many(scope, rows, begun))),
     },
     Kind {
@@ -102,9 +93,7 @@ pub(crate) static KINDS: &[Kind] = &[
             "due_at",
             "customer"
         ),
-        one: |engine, scope, id| {
-            Box::pin(async move { engine.do_one(&Work::schedule(scope, &id)?).await })
-        },
+        work: Work::schedule,
         many: None,
     },
 ];
@@ -168,8 +157,9 @@ impl Engine {
         Ok(all)
     }
 
-    /// Asks after every charge and set-up that is out, however young, and after every challenge: for
-    /// a start, when whoever sent them may be dead. Answers with how many were asked after.
+    /// Asks after every charge, set-up and refund that is out, however young, and after every
+    /// challenge: for a start, when whoever sent them may be dead. Answers with how many were asked
+    /// after.
     ///
     /// # Errors
     /// When the database is out of reach.
@@ -187,7 +177,8 @@ impl Engine {
         shards: Option<&[i64]>,
     ) -> Result<usize, Refused> {
         let (mut done, now) = (0, self.now());
-        for kind in KINDS.iter().filter(|kind| kind.name.ends_with("_intent")) {
+        const OUT: [&str; 3] = ["payment_intent", "setup_intent", "refund"];
+        for kind in KINDS.iter().filter(|kind| OUT.contains(&kind.name)) {
             let ever = Timestamp(i64::MAX);
             let swept = self.sweep_kind(kind, now, ever, limit, shards).await?;
             done += swept.done;
@@ -337,9 +328,9 @@ impl<'a> Run<'a> {
                     .spawn(many(engine, scope.clone(), rows, sender))
             }
             _ => {
-                let one = self.kind.one;
+                let work = self.kind.work;
                 let (own, rows) = (scope.clone(), rows.into_iter().map(|row| row.id).collect());
-                self.batches.spawn(one_by_one(engine, own, rows, one))
+                self.batches.spawn(one_by_one(engine, own, rows, work))
             }
         };
         let flight = Flight {
@@ -384,7 +375,8 @@ impl<'a> Run<'a> {
     /// Does the rows of a batch that broke off one by one, so that only the guilty one fails.
     async fn each(&mut self, flight: Flight) {
         for id in flight.ids {
-            let work = (self.kind.one)(self.engine.clone(), flight.scope.clone(), id.clone());
+            let (engine, own) = (self.engine.clone(), flight.scope.clone());
+            let work = do_row(engine, own, id.clone(), self.kind.work);
             let result = match tokio::spawn(work).await {
                 Ok(result) => result,
                 Err(error) => Err(defect(error)),
@@ -466,8 +458,13 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Does what is due to one row.
+async fn do_row(engine: Engine, scope: Scope, id: String, work: Working) -> Result<(), Refused> {
+    engine.do_one(&work(scope, &id)?).await
+}
+
 /// Does rows without a batch, several at a time.
-async fn one_by_one(engine: Engine, scope: Scope, ids: Vec<String>, one: One) -> Vec<Done> {
+async fn one_by_one(engine: Engine, scope: Scope, ids: Vec<String>, work: Working) -> Vec<Done> {
     let mut done = Vec::with_capacity(ids.len());
     let mut waiting = ids.into_iter();
     let mut running = JoinSet::new();
@@ -476,7 +473,7 @@ async fn one_by_one(engine: Engine, scope: Scope, ids: Vec<String>, one: One) ->
         while running.len() < ONES_AT_ONCE
             && let Some(id) = waiting.next()
         {
-            let task = running.spawn(one(engine.clone(), scope.clone(), id.clone()));
+            let task = running.spawn(do_row(engine.clone(), scope.clone(), id.clone(), work));
             names.insert(task.id(), id);
         }
         let (task, result) = match running.join_next_with_id().await {

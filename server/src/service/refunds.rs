@@ -177,7 +177,8 @@ impl Engine {
             let mut refund: Edit<Refund> = Edit::of(self.find(scope, id.as_str()).await?);
             refund.ask_at = match refund.status {
                 RefundStatus::Pending => Some(challenge_due_at(Some(refund.created), now)),
-                _ => None,
+                // A look before its time, by a process that starts, leaves the one that is planned.
+                _ => refund.ask_at.filter(|at| *at > now),
             };
             let mut booking = Booking::begin(self, scope).await?;
             booking.save_quietly(&mut refund).await?;

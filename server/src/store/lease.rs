@@ -173,6 +173,22 @@ async fn renew_once(
     Ok(kept)
 }
 
+/// Takes every shard from whoever has it, and forgets all processes: for one that knows that no other
+/// lives.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_over(store: &Store) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    for sql in [
+        "update work_lease set holder = null, until = 0 where holder is not null",
+        "delete from work_process",
+    ] {
+        sqlx::query(sql).execute(tx.connection()).await?;
+    }
+    tx.commit().await
+}
+
 async fn give_back_one(
     connection: &mut AnyConnection,
     me: &str,

@@ -1,6 +1,7 @@
 //! Which customers' usage may reach a threshold.
 
 use perennial::calendar::Timestamp;
+use perennial::id::TestClockId;
 use perennial::subscription::Subscription;
 use perennial::usage::HOUR_SECONDS;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -65,6 +66,40 @@ pub async fn watched(
         }
     }
     Ok(found)
+}
+
+/// The subscriptions that may have a threshold and whose customers follow a test clock, each after its
+/// customer, from behind a pair of these on, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_clock(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    clock: &TestClockId,
+    after: &(String, String),
+    limit: i64,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = sqlx::query(
+        "select t.customer, t.subscription from subscription_threshold t \
+         join customer c on c.merchant = t.merchant and c.livemode = t.livemode and c.id = t.customer \
+         where t.merchant = $1 and t.livemode = $2 and c.test_clock = $3 \
+         and (t.customer > $4 or (t.customer = $4 and t.subscription > $5)) \
+         order by t.customer, t.subscription limit cast($6 as bigint)",
+    )
+    .bind(scope.merchant.as_str())
+    .bind(scope.mode())
+    .bind(clock.as_str())
+    .bind(after.0.as_str())
+    .bind(after.1.as_str())
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let read = |row| {
+        let customer: String = Row::try_get(row, "customer")?;
+        Ok((customer, Row::try_get(row, "subscription")?))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// A place among the subscriptions with thresholds of all merchants.

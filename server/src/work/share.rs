@@ -79,6 +79,15 @@ impl Share {
 
     async fn renew(&self) {
         let (now, busy) = (self.engine.real_now(), self.held().busy);
+        let first = self.held().renewed_at.is_none();
+        // A SQLite file has one process: whoever held shards before this one is dead, however short a
+        // time ago it said that it lives.
+        if first
+            && self.engine.store.is_sqlite()
+            && let Err(error) = lease::take_over(&self.engine.store).await
+        {
+            tracing::warn!(%error, "the shards of a process before this one are waited for");
+        }
         match lease::renew(&self.engine.store, &self.process, now, busy).await {
             Ok(shards) => {
                 let mut held = self.held();

@@ -21,6 +21,9 @@ use crate::service::{Engine, Refused};
 use crate::store::document::{self, Stored};
 use crate::store::{Scope, threshold};
 
+/// Subscriptions of a test clock that are found together.
+const TOGETHER: i64 = 500;
+
 /// What a threshold that was reached brings.
 #[derive(Default)]
 struct Early {
@@ -89,11 +92,52 @@ impl Engine {
                 self.at(clock.frozen_time)
             }
         };
-        let made = engine
-            .retrying(|| engine.bill_at_threshold_once(scope, id))
+        engine.bill_if_reached(scope, id).await
+    }
+
+    /// Bills the subscriptions of a test clock that have reached a threshold, before the clock leaves
+    /// the moment at which it stands: what is used is billed early, however fast time goes on.
+    ///
+    /// # Errors
+    /// As [`Engine::watch_thresholds`].
+    pub(in crate::service) async fn bill_before_leaving(
+        &self,
+        scope: &Scope,
+        clock: &TestClock,
+    ) -> Result<(), Refused> {
+        let then = self.at(clock.frozen_time);
+        let mut after = (String::new(), String::new());
+        loop {
+            let mut read = self.store.read().await?;
+            let found = threshold::of_clock(&mut read, scope, &clock.id, &after, TOGETHER).await?;
+            drop(read);
+            let Some(last) = found.last() else {
+                return Ok(());
+            };
+            after = last.clone();
+            for (_, id) in found {
+                let Ok(id) = SubscriptionId::parse(&id) else {
+                    continue;
+                };
+                let own: Stored<Subscription> = then.find(scope, id.as_str()).await?;
+                if own.status.is_final() || !own.is_watched() {
+                    continue;
+                }
+                match then.bill_if_reached(scope, &id).await {
+                    Ok(()) => {}
+                    Err(error) if error.is_outage() => return Err(error),
+                    Err(error) => tracing::error!(%id, %error, "usage could not be billed early"),
+                }
+            }
+        }
+    }
+
+    async fn bill_if_reached(&self, scope: &Scope, id: &SubscriptionId) -> Result<(), Refused> {
+        let made = self
+            .retrying(|| self.bill_at_threshold_once(scope, id))
             .await?;
         let Some(invoice) = made else { return Ok(()) };
-        match engine.finalize_and_collect(scope, &invoice).await {
+        match self.finalize_and_collect(scope, &invoice).await {
             // A worker was faster.
             Err(Refused::State { .. }) => Ok(()),
             result => result.map(|_| ()),

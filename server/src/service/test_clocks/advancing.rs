@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::rendering;
 use crate::service::billing::Work;
+use crate::service::duties::{KINDS, Working};
 use crate::service::invoices::defect;
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, Stored};
@@ -21,21 +22,16 @@ use crate::store::{Scope, key, nouns};
 /// Says when a process is to stop.
 pub type Stop = watch::Receiver<bool>;
 
-/// How a row that is due is worked on.
-type Working = fn(Scope, &str) -> Result<Work, Refused>;
+/// What else can be due by a test clock, after the [`KINDS`] of real time: there, mails and what is
+/// told of usage have workers of their own.
+const KINDS_OF_CLOCKS: [(&str, Working); 2] = [("mail", Work::mail), ("usage_span", Work::span)];
 
-/// What can be due by a test clock: the table, and how a row of it is worked on. Those first do
-/// first what is due at the same moment.
-const KINDS: [(&str, Working); 8] = [
-    ("payment_intent", Work::intent),
-    ("setup_intent", Work::set_up),
-    ("refund", Work::refund),
-    ("subscription", Work::subscription),
-    ("invoice", Work::invoice),
-    ("subscription_schedule", Work::schedule),
-    ("mail", Work::mail),
-    ("usage_span", Work::span),
-];
+/// Tables of which rows can be due by a test clock, and how a row is worked on. Those first do first
+/// what is due at the same moment.
+pub(super) fn kinds() -> impl Iterator<Item = (&'static str, Working)> {
+    let by_real_time = KINDS.iter().map(|kind| (kind.name, kind.work));
+    by_real_time.chain(KINDS_OF_CLOCKS)
+}
 
 /// How long the process that moves a clock may be silent, in seconds.
 const LEASE_SECONDS: i64 = 60;
@@ -151,6 +147,7 @@ impl Engine {
         let ClockStatus::Advancing { target } = clock.status else {
             return Ok(());
         };
+        self.bill_before_leaving(scope, &clock).await?;
         let mut clock = clock;
         let mut said_at = self.real_now();
         let mut reached = clock.frozen_time;
@@ -232,7 +229,7 @@ impl Engine {
         let mut read = self.store.read().await?;
         let mut due = Vec::new();
         // A handful of kinds.
-        for (table, work) in KINDS {
+        for (table, work) in kinds() {
             let sql = format!(
                 "select id, clock_due_at from {table} where merchant = $1 and livemode = $2 \
                  and test_clock = $3 and clock_due_at <= $4 order by clock_due_at, id \

@@ -8,9 +8,10 @@ use perennial::test_clock::ClockStatus;
 use sqlx::Row;
 use tokio::sync::watch;
 
-use super::{Named, NewTestClock, following};
+use super::{Named, NewTestClock, advancing, following};
 use crate::service::customers::CustomerUpdate;
 use crate::service::tests::world::{World, at};
+use crate::store::Store;
 use crate::store::tests::both;
 
 /// Tables with a column `customer` that no call names by an id of their rows.
@@ -22,31 +23,50 @@ const NEVER_NAMED: [&str; 5] = [
     "subscription_threshold",
 ];
 
+/// The tables that have a column of this name.
+async fn tables_with(store: &Store, column: &str) -> BTreeSet<String> {
+    let sql = match store.is_sqlite() {
+        true => {
+            "select m.name as name from sqlite_master m join pragma_table_info(m.name) c \
+             where m.type = 'table' and c.name = $1"
+        }
+        false => {
+            "select cast(table_name as text) as name from information_schema.columns \
+             where column_name = $1 and table_schema = current_schema()"
+        }
+    };
+    let mut read = store.read().await.unwrap();
+    let rows = sqlx::query(sql).bind(column).fetch_all(&mut *read).await;
+    rows.unwrap().iter().map(|row| row.get("name")).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_table_of_customers_holdings_is_followed() {
     both(|store| async move {
-        let sql = match store.is_sqlite() {
-            true => {
-                "select m.name as name from sqlite_master m join pragma_table_info(m.name) c \
-                 where m.type = 'table' and c.name = 'customer'"
-            }
-            false => {
-                "select cast(table_name as text) as name from information_schema.columns \
-                 where column_name = 'customer' and table_schema = current_schema()"
-            }
-        };
-        let mut read = store.read().await.unwrap();
-        let rows = sqlx::query(sql).fetch_all(&mut *read).await.unwrap();
         let followed: BTreeSet<&str> = following::tables().chain(NEVER_NAMED).collect();
-        assert!(rows.len() >= 7, "the question to the schema finds nothing");
-        for row in &rows {
-            let table: String = row.get("name");
+        let tables = tables_with(&store, "customer").await;
+        assert!(
+            tables.len() >= 7,
+            "the question to the schema finds nothing"
+        );
+        for table in tables {
             assert!(
                 followed.contains(table.as_str()),
                 "calls that name a row of `{table}` must take its customer's time: add its \
                  prefix to HOLDINGS in service/test_clocks/following.rs"
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_falls_due_by_a_test_clock_is_done_by_it() {
+    both(|store| async move {
+        let done: BTreeSet<String> = advancing::kinds()
+            .map(|(table, _)| table.to_owned())
+            .collect();
+        assert_eq!(tables_with(&store, "clock_due_at").await, done);
     })
     .await;
 }
