@@ -35,7 +35,7 @@ test('an invoice is seen, kept and paid by its link', async (t) => {
   const invoice = await opened(stripe, await payer(stripe), 12_300);
   const url = local(server, invoice.hosted_invoice_url);
   const page = await (await fetch(url)).text();
-  assert.match(page, /\$123\.00/);
+  assert.match(page, /asks for \$123\.00/);
   assert.match(page, /4242/);
   assert.match(page, new RegExp(invoice.number));
   await isPdf(local(server, invoice.invoice_pdf));

@@ -145,8 +145,8 @@ fn says(opened: &Opened, words: Words) -> String {
             words.hosted_paid(&money(invoice.amount_paid_minor))
         }
         _ if !opened.is_payable() => words.hosted_nothing().to_owned(),
-        (_, Some(due)) => words.hosted_to_pay_by(merchant, &rest, &words.date(due)),
-        (_, None) => words.hosted_to_pay(merchant, &rest),
+        (_, Some(due)) => words.hosted_to_pay_by(&rest, &words.date(due), merchant),
+        (_, None) => words.hosted_to_pay(&rest, merchant),
     }
 }
 
