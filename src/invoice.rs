@@ -91,6 +91,9 @@ pub struct Invoice {
     pub attempt_count: u32,
     /// When a sent invoice is due.
     pub due_date: Option<Timestamp>,
+    /// The due date whose coming has been told.
+    #[serde(default)]
+    pub will_be_due_told: Option<Timestamp>,
     /// Pays before the subscription's and the customer's default.
     pub default_payment_method: Option<PaymentMethodId>,
     /// The newest payment intent of its own.

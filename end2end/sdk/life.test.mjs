@@ -293,7 +293,12 @@ test('sent invoices are due when they say, and late ones put it in arrears until
   const sent = await stripe.invoices.retrieve(own.latest_invoice.id);
   assert.equal(sent.status, 'open');
   assert.equal(utc(sent.due_date).slice(0, 10), '2027-04-15');
+  await advance(stripe, clock, '2027-04-13T00:00:00Z');
+  const [{ data: soon }, ...others] = (await stripe.events.list({ type: 'invoice.will_be_due' })).data;
+  assert.equal(others.length, 0);
+  assert.deepEqual([soon.object.id, soon.object.due_date, soon.previous_attributes], [sent.id, sent.due_date, undefined]);
   await advance(stripe, clock, '2027-04-16T00:00:00Z');
+  assert.equal((await stripe.events.list({ type: 'invoice.will_be_due' })).data.length, 1);
   assert.equal((await stripe.subscriptions.retrieve(own.id)).status, 'past_due');
   assert.equal((await types(stripe, (event) => event.type === 'invoice.overdue')).length, 1);
   await stripe.invoices.pay(sent.id, { paid_out_of_band: true });

@@ -115,6 +115,7 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         next_payment_attempt: None,
         attempt_count: 0,
         due_date,
+        will_be_due_told: None,
         default_payment_method: None,
         from_invoice: None,
         latest_revision: None,

@@ -179,6 +179,7 @@ fn sample(locale: Locale, currency: Currency, name: &str, lines: Vec<Line>) -> S
         next_payment_attempt: None,
         attempt_count: 0,
         due_date: Some(END),
+        will_be_due_told: None,
         default_payment_method: None,
         from_invoice: None,
         latest_revision: None,

@@ -13,9 +13,9 @@ use super::{Kind, MailSettings};
 /// A day, in seconds.
 const DAY_SECONDS: i64 = 86_400;
 /// A sent invoice with at least so many days to pay is reminded of before its due date.
-const REMINDED_DAYS_MIN: i64 = 7;
+pub const REMINDED_DAYS_MIN: i64 = 7;
 /// How many days before its due date.
-const REMINDED_DAYS_BEFORE: i64 = 3;
+pub const REMINDED_DAYS_BEFORE: i64 = 3;
 /// How many days after its due date a sent invoice is reminded of a second time.
 const REMINDED_DAYS_AFTER: i64 = 7;
 /// A card that is added later than so many days before its last month is not announced to expire: the

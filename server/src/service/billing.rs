@@ -141,14 +141,22 @@ impl Engine {
         }
     }
 
-    /// A sent invoice was not paid by its due date.
+    /// A sent invoice will be due soon, or was not paid by its due date.
     pub(crate) async fn overdue_once(&self, scope: &Scope, id: &InvoiceId) -> Result<(), Refused> {
+        let now = self.now();
         let mut books = self.books(scope, id).await?;
-        let due = books
-            .invoice
-            .next_payment_attempt
-            .is_some_and(|at| at <= self.now());
-        if books.invoice.status != InvoiceStatus::Open || !due {
+        let due = books.invoice.next_payment_attempt;
+        if books.invoice.status != InvoiceStatus::Open {
+            return Ok(());
+        }
+        if due.is_none_or(|at| at > now) {
+            if super::due::due_notice_at(&books.invoice).is_some_and(|at| at <= now) {
+                books.invoice.will_be_due_told = books.invoice.due_date;
+                let mut booking = Booking::begin(self, scope).await?;
+                booking.save_quietly(&mut books.invoice).await?;
+                booking.tell("invoice.will_be_due", &*books.invoice).await?;
+                return booking.commit().await;
+            }
             return Ok(());
         }
         books.invoice.next_payment_attempt = None;

@@ -5,9 +5,10 @@ use perennial::id::TestClockId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::payment::{PaymentIntent, PaymentStatus, SetupIntent, SetupStatus};
 use perennial::schedule::ScheduleStatus;
-use perennial::subscription::{Status, Subscription};
+use perennial::subscription::{CollectionMethod, Status, Subscription};
 
 use super::noticing::upcoming_notice_at;
+use crate::mail::cause::{REMINDED_DAYS_BEFORE, REMINDED_DAYS_MIN};
 use super::subscriptions::TRIAL_NOTICE_SECONDS;
 use crate::store::document::Column;
 
@@ -106,15 +107,30 @@ pub fn invoice_due_at(invoice: &Invoice) -> Option<Timestamp> {
     match invoice.status {
         InvoiceStatus::Draft => invoice.automatically_finalizes_at,
         InvoiceStatus::Open => {
+            let notice = due_notice_at(invoice);
             let retrying = invoice.retrying.as_ref();
             let write_off = retrying.and_then(|retrying| retrying.write_off_at);
-            match (invoice.next_payment_attempt, write_off) {
-                (Some(next), Some(end)) => Some(next.min(end)),
-                (next, end) => next.or(end),
-            }
+            let moments = [notice, invoice.next_payment_attempt, write_off];
+            moments.into_iter().flatten().min()
         }
         InvoiceStatus::Paid | InvoiceStatus::Uncollectible | InvoiceStatus::Void => None,
     }
+}
+
+/// When it is told that a sent invoice will be due, unless it has been: three days before (Stripe leaves
+/// the number to the merchant), as its reminder goes out. Of an invoice that is to be paid within a week
+/// its own arrival is notice enough.
+#[must_use]
+pub fn due_notice_at(invoice: &Invoice) -> Option<Timestamp> {
+    let days_before =
+        |at: Timestamp, days: i64| Timestamp(at.0.saturating_sub(days.saturating_mul(DAY_SECONDS)));
+    let due = invoice.due_date?;
+    let waits = invoice.status == InvoiceStatus::Open
+        && invoice.collection_method == CollectionMethod::SendInvoice
+        && invoice.next_payment_attempt == Some(due)
+        && invoice.will_be_due_told != Some(due);
+    let early = days_before(due, REMINDED_DAYS_MIN) >= invoice.finalized_at?;
+    (waits && early).then(|| days_before(due, REMINDED_DAYS_BEFORE))
 }
 
 /// When the gateway is asked next what became of a charge: it may have no answer yet, or wait for

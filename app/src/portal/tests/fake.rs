@@ -346,6 +346,7 @@ pub fn invoice() -> Invoice {
         retrying: None,
         attempt_count: 1,
         due_date: None,
+        will_be_due_told: None,
         default_payment_method: None,
         from_invoice: None,
         latest_revision: None,

@@ -328,6 +328,40 @@ async fn ending_at_once_gives_credit_when_asked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn that_a_sent_invoice_will_be_due_is_told_once_where_there_is_time() {
+    for (days, paid, told) in [(14, false, 1), (14, true, 0), (5, false, 0)] {
+        both(|store| async move {
+            let world = World::new(store).await;
+            let price = world.price(2_000, Cadence::MONTHLY).await;
+            let customer = world.customer_with("pm_card_visa").await;
+            let new = NewSubscription {
+                collection_method: CollectionMethod::SendInvoice,
+                days_until_due: Some(days),
+                ..NewSubscription::new(customer.clone(), vec![NewItem::new(price.id, 1)])
+            };
+            let made = world.create(new).await.unwrap();
+            let days = i64::from(days);
+            let count = |events: Vec<String>, kind: &str| {
+                events.iter().filter(|own| *own == kind).count()
+            };
+            world.live_until(after(START, (days - 3) * DAY - 1)).await;
+            let early = count(world.events().await, "invoice.will_be_due");
+            assert_eq!(early, 0, "more than three days before");
+            if paid {
+                let invoice = world.latest(&made.id).await;
+                world.pay(&invoice.id, None).await.unwrap();
+            }
+            world.live_until(after(START, days * DAY + 2 * HOUR)).await;
+            let events = world.events().await;
+            let overdue = count(events.clone(), "invoice.overdue");
+            assert_eq!(overdue, usize::from(!paid));
+            assert_eq!(count(events, "invoice.will_be_due"), told);
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sent_invoice_is_overdue_and_then_paid() {
     both(|store| async move {
         let world = World::new(store).await;
