@@ -94,6 +94,39 @@ test('a pause may give nothing back: then the time that was paid counts when it 
   assert.equal(last.total, 500, 'five days of thirty');
 });
 
+test('a pause, its end and the end of all are previewed as they will be billed', async (t) => {
+  const { stripe, clock, customer, price } = await begin(t);
+  const own = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }] });
+  await advance(stripe, clock, '2027-04-16T00:00:00Z');
+  const preview = (subscription_details, more = {}) => stripe.invoices.createPreview({ subscription: own.id, subscription_details, ...more });
+  const lines = (invoice) => invoice.lines.data.map((line) => [line.description, line.amount]);
+  const none = { code: 'invoice_upcoming_none', statusCode: 404 };
+
+  const end = await preview({ cancel_now: true });
+  assert.deepEqual([end.total, end.status, end.number], [-1500, 'draft', null]);
+  await refused(preview({ cancel_now: true, proration_behavior: 'none' }), none);
+  const pausing = { invoicing_behavior: 'invoice', bill_for: { unused_time_from: { type: 'now' } } };
+  const stop = await preview({ pause: pausing });
+  await refused(preview({ pause: { invoicing_behavior: 'pending_invoice_item' } }), none);
+  await refused(preview({ pause: pausing, items: [] , trial_end: 'now' }), { param: /trial_end/ });
+  await refused(preview({ pause: pausing }, { discounts: [{ coupon: 'none' }] }), { param: 'discounts' });
+  await refused(preview({ resume_at: 'now' }), { message: /only resume a subscription if it is `paused`/ });
+  assert.equal((await stripe.subscriptions.retrieve(own.id)).status, 'active', 'nothing happened');
+
+  const paused = await stripe.subscriptions.pause(own.id, { ...pausing, expand: ['latest_invoice'] });
+  assert.deepEqual(lines(stop), lines(paused.latest_invoice));
+  await advance(stripe, clock, '2027-06-10T00:00:00Z');
+  const go = await preview({ resume_at: 'now' });
+  const on = await stripe.subscriptions.resume(own.id, { expand: ['latest_invoice'] });
+  assert.deepEqual(lines(go), lines(on.latest_invoice));
+  assert.deepEqual([go.total, go.amount_due], [on.latest_invoice.total, on.latest_invoice.amount_due]);
+
+  const ending = await stripe.subscriptions.update(own.id, { cancel_at: 'max_billed_until' });
+  assert.equal(utc(ending.cancel_at), '2027-07-10T00:00:00');
+  const brief = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }], cancel_at: 'max_billed_until' });
+  assert.equal(utc(brief.cancel_at), '2027-07-10T00:00:00');
+});
+
 test('a resumption that cannot be paid leaves it past due, or paused until it is', async (t) => {
   const { stripe, clock, customer, price } = await begin(t);
   const create = () => stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }] });

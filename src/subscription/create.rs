@@ -113,6 +113,9 @@ pub struct Creation {
     pub cancel_at_period_end: bool,
     /// Ends with the longest of the first periods, where items differ: Stripe's `max_period_end`.
     pub cancel_at_last_period_end: bool,
+    /// Ends with the longest of the first periods that are billed in advance; with the longest of all
+    /// where none is.
+    pub cancel_at_last_billed: bool,
     /// For the customer's eyes.
     pub description: Option<String>,
     /// The merchant's own keys.
@@ -144,6 +147,7 @@ impl Creation {
             cancel_at: None,
             cancel_at_period_end: false,
             cancel_at_last_period_end: false,
+            cancel_at_last_billed: false,
             description: None,
             metadata: Metadata::default(),
         }
@@ -344,8 +348,11 @@ fn standing(
     let ends_with_period = creation.cancel_at_period_end;
     let cancel_at = if ends_with_period {
         period_end
-    } else if creation.cancel_at_last_period_end {
-        items.iter().map(|item| item.current_period.end).max()
+    } else if creation.cancel_at_last_period_end || creation.cancel_at_last_billed {
+        let ahead = |item: &&Item| creation.cancel_at_last_billed && !item.price.is_metered();
+        let any = items.iter().any(|item| ahead(&item));
+        let ends = items.iter().filter(|item| !any || ahead(item));
+        ends.map(|item| item.current_period.end).max()
     } else {
         creation.cancel_at
     };

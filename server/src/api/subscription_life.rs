@@ -35,7 +35,8 @@ fn kind(params: &mut Params, name: &str, names: &[&str]) -> Option<String> {
     given.flatten()
 }
 
-fn pause_terms(params: &mut Params) -> Pause {
+/// How a pause is asked for, but for its end.
+pub(super) fn pause_terms(params: &mut Params) -> Pause {
     let _: Option<String> = params.choice("type", &["subscription"]);
     let bill = params.object("bill_for", |p| {
         let usage = kind(p, "outstanding_usage_through", &["now", "none"]);
@@ -57,13 +58,16 @@ fn pause_terms(params: &mut Params) -> Pause {
         },
         forgives_usage: usage.as_deref() == Some("none"),
         invoice_now: invoicing.as_deref() == Some("invoice"),
-        resumes_at: params.moment("resumes_at"),
+        resumes_at: None,
     }
 }
 
 async fn pause(mut call: Call) -> Result<Value, Problem> {
     let id: SubscriptionId = call.id("subscription")?;
-    let pause = call.read(pause_terms)?;
+    let pause = call.read(|p| Pause {
+        resumes_at: p.moment("resumes_at"),
+        ..pause_terms(p)
+    })?;
     let engine = &call.api.engine;
     let paused = engine.pause_subscription(&call.scope, &id, pause).await?;
     Ok(whole::subscription(&paused, call.scope.livemode))

@@ -4,7 +4,7 @@ use perennial::id::{CustomerId, SubscriptionId};
 use perennial::metadata::MetadataChange;
 use perennial::subscription::{
     ITEMS_MAX, MissingPaymentMethod, PauseBehavior, PauseCollection, ProrationBehavior,
-    Subscription,
+    ResumeTerms, Subscription,
 };
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use super::payment_methods::customer_param;
 use super::phases::{added, discounts, price_choice, thresholds, usage_threshold};
 use super::portal_configurations::PRORATIONS;
 use super::problem::Problem;
+use super::subscription_life::pause_terms;
 use super::subscriptions::{
     cancellation, collection_method, days_until_due, new_item, payment_behavior, tax_rates,
 };
@@ -21,7 +22,7 @@ use crate::rendering::whole;
 use crate::service::Refused;
 use crate::service::choices::DiscountChoice;
 use crate::service::previews::PreviewRequest;
-use crate::service::subscriptions::NewSubscription;
+use crate::service::subscriptions::{NewSubscription, Pause};
 use crate::service::updates::{EndAt, SubscriptionUpdate, TrialEnd, UpdateItem};
 
 /// The routes.
@@ -97,6 +98,9 @@ pub(super) fn end_at(params: &mut Params) -> Option<EndAt> {
     }
     if params.text_is("cancel_at", "max_period_end") {
         return Some(EndAt::LastPeriodEnd);
+    }
+    if params.text_is("cancel_at", "max_billed_until") {
+        return Some(EndAt::LastBilled);
     }
     params.moment("cancel_at").map(EndAt::Moment)
 }
@@ -207,7 +211,32 @@ struct Asked {
 /// `subscription_details`: as an update of a subscription, or as a new one.
 enum Details {
     Update(Box<SubscriptionUpdate>),
+    Pause(Pause),
+    Resume(ResumeTerms),
+    End(bool),
     New(Box<NewSubscription>),
+}
+
+/// What would be done to a subscription that runs. A pause, its end or the end of all are previewed by
+/// themselves: what else may be said with an update is refused by name.
+fn of_running(params: &mut Params) -> Details {
+    if params.boolean("cancel_now") == Some(true) {
+        let proration: Option<ProrationBehavior> = params.choice("proration_behavior", &PRORATIONS);
+        return Details::End(proration != Some(ProrationBehavior::None));
+    }
+    let resume: Option<String> = params.choice("resume_at", &["now"]);
+    if resume.is_some() {
+        let anchor = anchor_choice(params);
+        let proration: Option<ProrationBehavior> = params.choice("proration_behavior", &PRORATIONS);
+        return Details::Resume(ResumeTerms {
+            keeps_anchor: anchor.as_deref() == Some("unchanged"),
+            proration_behavior: proration.unwrap_or_default(),
+        });
+    }
+    if let Some(pause) = params.object("pause", pause_terms) {
+        return Details::Pause(pause);
+    }
+    Details::Update(Box::new(terms(params)))
 }
 
 fn asked(params: &mut Params) -> Asked {
@@ -216,7 +245,7 @@ fn asked(params: &mut Params) -> Asked {
     let _: Option<String> = params.choice("preview_mode", &["next"]);
     let owner = customer.clone().filter(|_| subscription.is_none());
     let details = params.object("subscription_details", |p| match owner {
-        None => Some(Details::Update(Box::new(terms(p)))),
+        None => Some(of_running(p)),
         Some(owner) => {
             let items = p.objects("items", ITEMS_MAX, new_item);
             let items = p.required("items", items)?.into_iter().flatten().collect();
@@ -271,6 +300,15 @@ async fn create_preview(mut call: Call) -> Result<Value, Problem> {
             update.discounts = asked.discounts;
             PreviewRequest::Update(id, update)
         }
+        (Some(_), Some(Details::Pause(_) | Details::Resume(_) | Details::End(_)))
+            if asked.discounts.is_some() =>
+        {
+            let message = "Discounts can't be previewed together with a pause or an end.";
+            return Err(Problem::invalid(message).about("discounts"));
+        }
+        (Some(id), Some(Details::Pause(pause))) => PreviewRequest::Pause(id, pause),
+        (Some(id), Some(Details::Resume(terms))) => PreviewRequest::Resume(id, terms),
+        (Some(id), Some(Details::End(prorate))) => PreviewRequest::End(id, prorate),
         (Some(id), _) => match asked.discounts {
             None => PreviewRequest::Next(id),
             discounts => {

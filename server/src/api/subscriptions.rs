@@ -173,6 +173,7 @@ fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscripti
         cancel_at_period_end: params.boolean("cancel_at_period_end").unwrap_or(false)
             || end == Some(EndAt::FirstPeriodEnd),
         cancel_at_last_period_end: end == Some(EndAt::LastPeriodEnd),
+        cancel_at_last_billed: end == Some(EndAt::LastBilled),
         trial_missing_payment_method: missing.unwrap_or_default(),
         on_session: !params.boolean("off_session").unwrap_or(false),
         description: params.text("description"),

@@ -1,13 +1,13 @@
 //! Invoices before they are made: the very use case that would make them, tried on copies.
 
 use perennial::customer::Customer;
-use perennial::id::SubscriptionId;
+use perennial::id::{CustomerId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
-use perennial::subscription::Subscription;
+use perennial::subscription::{ResumeTerms, Subscription};
 use perennial::usage::ended_spans;
 
 use super::find::values;
-use super::subscriptions::NewSubscription;
+use super::subscriptions::{NewSubscription, Pause};
 use super::updates::SubscriptionUpdate;
 use super::{Engine, Refused};
 use crate::store::Scope;
@@ -20,6 +20,12 @@ pub enum PreviewRequest {
     Next(SubscriptionId),
     /// The invoice that an update would make at once, or else the next ordinary one after it.
     Update(SubscriptionId, Box<SubscriptionUpdate>),
+    /// The invoice that a pause would make at once.
+    Pause(SubscriptionId, Pause),
+    /// The invoice that going on after a pause would make at once.
+    Resume(SubscriptionId, ResumeTerms),
+    /// The last invoice, if it were ended now, perhaps with its unused time given back.
+    End(SubscriptionId, bool),
     /// The first invoice of a new subscription, or its next one where the first waits.
     New(Box<NewSubscription>),
 }
@@ -45,8 +51,37 @@ impl Engine {
                 self.next(scope, &subscription, &customer, pending).await
             }
             PreviewRequest::Update(id, update) => self.preview_update(scope, &id, &update).await,
+            PreviewRequest::Pause(id, pause) => {
+                let made = Box::pin(self.preview_pause(scope, &id, pause)).await?;
+                self.at_once(scope, &id, made).await
+            }
+            PreviewRequest::Resume(id, terms) => {
+                let made = Box::pin(self.preview_resumption(scope, &id, terms)).await?;
+                self.at_once(scope, &id, made).await
+            }
+            PreviewRequest::End(id, prorate) => {
+                let made = Box::pin(self.preview_end(scope, &id, prorate)).await?;
+                self.at_once(scope, &id, made).await
+            }
             PreviewRequest::New(new) => self.preview_new(scope, &new).await,
         }
+    }
+
+    /// An invoice that would be final at once, or that there is none.
+    async fn at_once(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        made: Option<(Customer, Invoice)>,
+    ) -> Result<Invoice, Refused> {
+        let Some((mut payer, mut invoice)) = made else {
+            let own: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+            return Err(no_upcoming(&own.customer));
+        };
+        let now = self.now();
+        invoice.created = now;
+        invoice.finalize(&mut payer, now)?;
+        Ok(as_draft(invoice))
     }
 
     async fn preview_update(
@@ -123,11 +158,15 @@ impl Engine {
         pending: Vec<InvoiceItem>,
     ) -> Result<Invoice, Refused> {
         let coming = self.coming(scope, subscription, customer, pending).await?;
-        let coming = coming.ok_or_else(|| Refused::State {
-            code: Some("invoice_upcoming_none"),
-            message: format!("No upcoming invoices for customer: '{}'", customer.id),
-        })?;
+        let coming = coming.ok_or_else(|| no_upcoming(&customer.id))?;
         Ok(coming.invoice)
+    }
+}
+
+fn no_upcoming(customer: &CustomerId) -> Refused {
+    Refused::State {
+        code: Some("invoice_upcoming_none"),
+        message: format!("No upcoming invoices for customer: '{customer}'"),
     }
 }
 

@@ -95,6 +95,9 @@ pub struct NewSubscription {
     pub cancel_at_period_end: bool,
     /// Ends with the longest of the first periods.
     pub cancel_at_last_period_end: bool,
+    /// Ends with the longest of the first periods that are billed in advance; with the longest of all
+    /// where none is.
+    pub cancel_at_last_billed: bool,
     /// What a trial's end does without a payment method.
     pub trial_missing_payment_method: MissingPaymentMethod,
     /// Whether the customer is here to answer a challenge.
@@ -132,6 +135,7 @@ impl NewSubscription {
             cancel_at: None,
             cancel_at_period_end: false,
             cancel_at_last_period_end: false,
+            cancel_at_last_billed: false,
             trial_missing_payment_method: MissingPaymentMethod::default(),
             on_session: true,
             description: None,
@@ -405,6 +409,7 @@ impl Engine {
             cancel_at: new.cancel_at,
             cancel_at_period_end: new.cancel_at_period_end,
             cancel_at_last_period_end: new.cancel_at_last_period_end,
+            cancel_at_last_billed: new.cancel_at_last_billed,
             description: new.description.clone(),
             metadata: new.metadata.clone(),
         };

@@ -84,6 +84,9 @@ pub enum EndAt {
     FirstPeriodEnd,
     /// With the last of them: `max_period_end`.
     LastPeriodEnd,
+    /// With the last of the running periods that were billed in advance: `max_billed_until`. Usage is
+    /// billed afterwards, so metered items don't count.
+    LastBilled,
 }
 
 /// When a trial is to end.

@@ -1,5 +1,6 @@
 //! Ending subscriptions, at once or with their period, and taking that back.
 
+use perennial::customer::Customer;
 use perennial::id::SubscriptionId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
@@ -85,6 +86,33 @@ impl Engine {
             Ok(())
         })
         .await
+    }
+
+    /// The last invoice, if it were ended now.
+    pub(crate) async fn preview_end(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        prorate: bool,
+    ) -> Result<Option<(Customer, Invoice)>, Refused> {
+        let now = self.now();
+        let mut own = self.edit_subscription(scope, id).await?;
+        if own.status.is_final() {
+            return Err(Refused::not_found("subscription", id.as_str()));
+        }
+        let customer = self.edit_customer(scope, &own.customer).await?;
+        let metered = self.metered(scope, &own, now).await?;
+        let mut waiting = values(&self.pending(scope, &customer.id).await?);
+        waiting.extend(metered.owed);
+        let how = CancelNow {
+            prorate,
+            invoice_now: true,
+            usage: metered.usage,
+            cancellation: Cancellation::default(),
+        };
+        let brought = own.cancel_now(&customer, &waiting, &how, now, &mut self.ids())?;
+        let payer = (*customer).clone();
+        Ok(brought.invoice.map(|invoice| (payer, invoice)))
     }
 
     async fn cancel_once(

@@ -1,12 +1,14 @@
 //! Standing still and going on: Stripe's paused status.
 
 use perennial::calendar::Timestamp;
+use perennial::customer::Customer;
 use perennial::discount::Discount;
 use perennial::id::SubscriptionId;
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
 use perennial::payment::PaymentMethod;
 use perennial::subscription::{
-    BillingMode, CollectionMethod, PauseTerms, ResumeTerms, Status, Subscription, UnusedTimeFrom,
+    BillingMode, CollectionMethod, PauseTerms, ResumeTerms, Status, Stopped, Subscription,
+    UnusedTimeFrom,
 };
 use perennial::usage::ended_spans;
 
@@ -16,7 +18,7 @@ use crate::service::changes::{Ground, promoted};
 use crate::service::find::values;
 use crate::service::invoices::{Collect, Issued, book_issued, book_taken, defect};
 use crate::service::payments::Claim;
-use crate::service::spans::asked_of;
+use crate::service::spans::{Metered, asked_of};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
@@ -79,12 +81,13 @@ impl Engine {
         self.find(scope, id.as_str()).await
     }
 
-    async fn pause_once(
+    /// The pause on copies: nothing is saved.
+    async fn tried_pause(
         &self,
         scope: &Scope,
         id: &SubscriptionId,
         pause: Pause,
-    ) -> Result<Option<Claim>, Refused> {
+    ) -> Result<(Ground, Metered, Stopped), Refused> {
         let now = self.now();
         let mut ground = self.ground(scope, id).await?;
         let own = &mut ground.subscription;
@@ -114,6 +117,44 @@ impl Engine {
             resumes_at: pause.resumes_at,
         };
         let brought = own.pause(&ground.customer, &waiting, &terms, now, &mut self.ids())?;
+        Ok((ground, metered, brought))
+    }
+
+    /// The invoice that a pause would make at once.
+    pub(crate) async fn preview_pause(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        pause: Pause,
+    ) -> Result<Option<(Customer, Invoice)>, Refused> {
+        let (ground, _, brought) = self.tried_pause(scope, id, pause).await?;
+        let payer = (*ground.customer).clone();
+        Ok(brought.invoice.map(|invoice| (payer, invoice)))
+    }
+
+    /// The invoice that going on now would make at once.
+    pub(crate) async fn preview_resumption(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        terms: ResumeTerms,
+    ) -> Result<Option<(Customer, Invoice)>, Refused> {
+        let mut ground = self.ground(scope, id).await?;
+        let waiting = values(&ground.pending);
+        let (now, own) = (self.now(), &mut ground.subscription);
+        let (renewed, _) = own.resume(&ground.customer, &waiting, terms, now, &mut self.ids())?;
+        let payer = (*ground.customer).clone();
+        Ok(renewed.invoice.map(|invoice| (payer, invoice)))
+    }
+
+    async fn pause_once(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+        pause: Pause,
+    ) -> Result<Option<Claim>, Refused> {
+        let now = self.now();
+        let (mut ground, metered, brought) = self.tried_pause(scope, id, pause).await?;
         let mut invoice = brought.invoice;
         let mut issued = None;
         if let Some(invoice) = &mut invoice {

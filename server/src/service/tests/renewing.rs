@@ -341,9 +341,8 @@ async fn that_a_sent_invoice_will_be_due_is_told_once_where_there_is_time() {
             };
             let made = world.create(new).await.unwrap();
             let days = i64::from(days);
-            let count = |events: Vec<String>, kind: &str| {
-                events.iter().filter(|own| *own == kind).count()
-            };
+            let count =
+                |events: Vec<String>, kind: &str| events.iter().filter(|own| *own == kind).count();
             world.live_until(after(START, (days - 3) * DAY - 1)).await;
             let early = count(world.events().await, "invoice.will_be_due");
             assert_eq!(early, 0, "more than three days before");

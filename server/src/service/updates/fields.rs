@@ -235,6 +235,14 @@ fn set_ending(
                 EndAt::Moment(at) => at,
                 EndAt::FirstPeriodEnd => first,
                 EndAt::LastPeriodEnd => last,
+                EndAt::LastBilled => {
+                    let ahead = own.items.iter().filter(|item| !item.price.is_metered());
+                    let until = ahead.map(|item| item.current_period.end).max();
+                    until.ok_or_else(|| {
+                        let message = "Nothing on this subscription is billed in advance.";
+                        Refused::invalid("cancel_at", message)
+                    })?
+                }
             };
             Ok(own.end_at(end, cancellation, now)?)
         }
