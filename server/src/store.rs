@@ -5,6 +5,7 @@
 //! JSON, and the columns beside it are what queries filter and sort by. So it is loaded and saved
 //! whole, in one statement, and its `revision` makes two concurrent changes exclude each other.
 
+mod checkpoint;
 pub mod document;
 pub mod due;
 pub mod event;
@@ -194,7 +195,7 @@ impl Store {
         prepare_sqlite(&mut connection, false).await?;
         MIGRATIONS.run(&mut connection).await?;
         Ok(Self::over(Database::Sqlite {
-            writer: Writer::new(connection),
+            writer: Writer::new(connection, url.clone()),
             readers: Readers::new(url),
         }))
     }
@@ -327,11 +328,10 @@ async fn prepare_sqlite(
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
     if !only_reads {
-        // A renewal run changes the same pages again and again: they stay in memory, and go from the
-        // log into the file less often than every four megabytes.
+        // A renewal run changes the same pages again and again: they stay in memory.
         for pragma in [
             "pragma cache_size = -64000",
-            "pragma wal_autocheckpoint = 8000",
+            checkpoint::PAGES_BEFORE_WRITER,
         ] {
             sqlx::query(pragma).execute(&mut *connection).await?;
         }

@@ -200,8 +200,8 @@ impl Engine {
 
     /// Reads what decisions about these pieces will ask for.
     async fn lay_out(&self, scope: &Scope, ground: &Arc<Ground>, lot: Lot) -> Result<(), Refused> {
-        let mut connection = self.store.read().await?;
-        let connection = &mut *connection;
+        let mut reading = self.store.read().await?;
+        let connection = &mut *reading;
         let Lot {
             pieces,
             mut subscriptions,
@@ -243,6 +243,12 @@ impl Engine {
         }
         if !of_invoices {
             lay_pending(connection, scope, ground, &payers).await?;
+        }
+        drop(reading);
+        if of_invoices {
+            self.lay_drafted(scope, ground, &invoices).await?;
+        } else {
+            self.lay_metered(scope, ground, &subscriptions).await?;
         }
         customers.into_iter().for_each(|row| ground.lay(row));
         subscriptions.into_iter().for_each(|row| ground.lay(row));

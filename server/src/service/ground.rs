@@ -17,9 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, InvoiceId};
 use perennial::invoice::{Invoice, InvoiceItem};
+use perennial::usage::Span;
 
 use super::booking::{Whole, Wholes};
 use super::invoices::numbering::{Held, Sequence};
+use super::spans::{Drafted, Metered};
 use super::{Engine, Refused};
 use crate::merchant::Merchant;
 use crate::store::document::{Document, Stored};
@@ -40,6 +42,10 @@ struct Inner {
     rows: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
     /// A customer's items that wait for an invoice, where they were read.
     pending: HashMap<String, Vec<Stored<InvoiceItem>>>,
+    /// What a subscription's step at a moment bills of metered items, where it was read.
+    metered: HashMap<String, (Timestamp, Metered)>,
+    /// The stretches of usage that stand on a draft, by invoice, where they were read or made.
+    drafted: HashMap<String, Vec<Drafted>>,
     merchant: Option<Merchant>,
     writes: Writes,
     /// Where the next events go: those of many decisions share groups.
@@ -58,6 +64,8 @@ impl Ground {
             inner: Mutex::new(Inner {
                 rows: HashMap::new(),
                 pending: HashMap::new(),
+                metered: HashMap::new(),
+                drafted: HashMap::new(),
                 merchant: None,
                 writes: Writes::new(scope),
                 slot: Slot::default(),
@@ -98,6 +106,30 @@ impl Ground {
 
     pub(crate) fn lay_pending(&self, customer: &CustomerId, items: Vec<Stored<InvoiceItem>>) {
         self.inner().pending.insert(customer.to_string(), items);
+    }
+
+    pub(crate) fn lay_metered(&self, subscription: &str, at: Timestamp, metered: Metered) {
+        let place = subscription.to_owned();
+        self.inner().metered.insert(place, (at, metered));
+    }
+
+    /// What was read of a step; it answers once, since that step books it.
+    pub(crate) fn take_metered(&self, subscription: &str, at: Timestamp) -> Option<Metered> {
+        let mut inner = self.inner();
+        let (own, _) = inner.metered.get(subscription)?;
+        if *own != at {
+            return None;
+        }
+        inner.metered.remove(subscription).map(|(_, own)| own)
+    }
+
+    pub(crate) fn lay_drafted(&self, invoice: String, spans: Vec<Drafted>) {
+        self.inner().drafted.insert(invoice, spans);
+    }
+
+    /// What stands on a draft; it answers once, since whoever asks takes it off.
+    pub(crate) fn take_drafted(&self, invoice: &str) -> Option<Vec<Drafted>> {
+        self.inner().drafted.remove(invoice)
     }
 
     pub(crate) fn merchant(&self) -> Option<Merchant> {
@@ -145,6 +177,13 @@ impl Ground {
         for (kind, id, row) in shadows {
             if let Some(item) = row.downcast_ref::<Stored<InvoiceItem>>() {
                 inner.keep_waiting(item);
+            }
+            if let Some(span) = row.downcast_ref::<Stored<Span>>()
+                && let Some(draft) = &span.draft
+            {
+                // It was counted for this very batch.
+                let drafted = inner.drafted.entry(draft.to_string()).or_default();
+                drafted.push((span.clone(), span.billed));
             }
             let made = kind == TypeId::of::<Invoice>();
             let place = (kind, id);

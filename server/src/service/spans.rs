@@ -16,6 +16,12 @@ use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus, LineKind};
 use perennial::subscription::{Item, Subscription, Usage};
 use perennial::usage::{Span, fraction_of, whole_units};
 
+mod ahead;
+
+pub(crate) use ahead::Drafted;
+
+use std::collections::HashMap;
+
 use super::booking::{Booking, Edit};
 use super::usage::{Asked, count_many};
 use super::{Engine, Refused};
@@ -64,6 +70,10 @@ impl Engine {
         subscription: &Subscription,
         at: Timestamp,
     ) -> Result<Metered, Refused> {
+        let laid = self.shared(scope);
+        if let Some(own) = laid.and_then(|own| own.take_metered(subscription.id.as_str(), at)) {
+            return Ok(own);
+        }
         let mut metered = self.metered_many(scope, &[(subscription, at)]).await?;
         Ok(metered.pop().unwrap_or_default())
     }
@@ -140,18 +150,18 @@ impl Engine {
             .into_iter()
             .filter(|span| span.draft.is_none())
             .collect();
-        let asked: Vec<Asked> = spans.iter().filter_map(|span| asked_of(span)).collect();
-        let counted = self.usage_of_many(scope, &asked).await?;
+        let places: HashMap<&str, usize> = steps
+            .iter()
+            .enumerate()
+            .map(|(place, (own, _))| (own.id.as_str(), place))
+            .collect();
         let now = self.now();
-        for (span, counted) in spans.into_iter().zip(counted) {
-            let place = steps
-                .iter()
-                .position(|(own, _)| own.id == span.subscription);
-            let Some(one) = place.and_then(|place| metered.get_mut(place)) else {
+        for (span, used) in self.used_of(scope, spans).await? {
+            let place = places.get(span.subscription.as_str());
+            let Some(one) = place.and_then(|place| metered.get_mut(*place)) else {
                 continue;
             };
             let mut span = Edit::of(span);
-            let used = counted.billable()?;
             let item = span.bill(used, now, &mut self.ids());
             if let Some(item) = item.map_err(|_| Refused::TooLarge)? {
                 one.owed.push(item);
@@ -174,19 +184,23 @@ impl Engine {
         if invoice.status != InvoiceStatus::Draft || !invoice.lines.iter().any(metered) {
             return Ok(Vec::new());
         }
-        self.alone()?;
-        let filter = [Column::text(&invoice.id)];
-        let spans: Vec<Stored<Span>> = {
-            let mut read = self.store.read().await?;
-            document::select(&mut read, scope, nouns::SPANS_OF_DRAFT, &filter).await?
+        let laid = self.shared(scope);
+        let spans = match laid.and_then(|own| own.take_drafted(invoice.id.as_str())) {
+            Some(spans) => spans,
+            None => {
+                self.alone()?;
+                let filter = [Column::text(&invoice.id)];
+                let spans = {
+                    let mut read = self.store.read().await?;
+                    document::select(&mut read, scope, nouns::SPANS_OF_DRAFT, &filter).await?
+                };
+                self.used_of(scope, spans).await?
+            }
         };
-        let asked: Vec<Asked> = spans.iter().filter_map(|span| asked_of(span)).collect();
-        let counted = self.usage_of_many(scope, &asked).await?;
         let mut edits = Vec::with_capacity(spans.len());
         let mut changed = false;
-        for (span, counted) in spans.into_iter().zip(counted) {
+        for (span, used) in spans {
             let mut span = Edit::of(span);
-            let used = counted.billable()?;
             let line = invoice.lines.iter_mut().find(|line| {
                 metered(line)
                     && line.invoice_item.is_none()

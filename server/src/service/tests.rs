@@ -7,6 +7,7 @@ mod mail_server;
 mod mails;
 mod matrix;
 mod metered;
+mod metered_together;
 mod metering;
 mod money;
 mod noticing;

@@ -918,6 +918,21 @@ pub async fn open_spans(
     rows.iter().map(document::decode).collect()
 }
 
+/// Spans whose lines stand on these drafts.
+///
+/// # Errors
+/// When the database fails or a row can't be read.
+pub async fn drafted_spans(
+    connection: &mut AnyConnection,
+    scope: &Scope,
+    invoices: &[String],
+) -> Result<Vec<Stored<Span>>, StoreError> {
+    let sql = "select body, revision, sort from usage_span \
+               where merchant = $1 and livemode = $2 and draft <> $3 and draft in ({}) order by sort";
+    let rows = look_up(connection, scope, sql, "", invoices).await?;
+    rows.iter().map(document::decode).collect()
+}
+
 /// The times by which customers with test clocks live.
 ///
 /// # Errors

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::AnyConnection;
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
 
-use super::StoreError;
+use super::{StoreError, checkpoint};
 
 /// The most transactions in one commit.
 const SHARED_COMMITS_MAX: usize = 256;
@@ -22,14 +22,21 @@ pub(super) struct Writer {
     waiting: Arc<AtomicUsize>,
 }
 
-struct Slot {
+pub(super) struct Slot {
     connection: Option<AnyConnection>,
     /// Whether a transaction is open on the connection.
     open: bool,
-    /// Whether a savepoint was left behind by one that was dropped.
+    /// Whether the one who writes is the first in it: then nobody else's work is undone with it, and it
+    /// needs no savepoint, which would keep a copy of each page that it changes.
+    first: bool,
+    /// Whether work was left behind by one that was dropped.
     stale: bool,
     /// Those whose savepoints are released and who wait for the commit.
     pending: Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
+    /// Commits since the bell rang.
+    commits: u32,
+    /// Rings when the log should go into the file.
+    bell: Arc<Notify>,
 }
 
 /// Counts one more who waits, until it is dropped.
@@ -49,15 +56,22 @@ impl Drop for Waiting {
 }
 
 impl Writer {
-    pub(super) fn new(connection: AnyConnection) -> Self {
+    /// Writes with this connection to the file at `url`.
+    pub(super) fn new(connection: AnyConnection, url: String) -> Self {
+        let bell = Arc::new(Notify::new());
         let slot = Slot {
             connection: Some(connection),
             open: false,
+            first: false,
             stale: false,
             pending: Vec::new(),
+            commits: 0,
+            bell: Arc::clone(&bell),
         };
+        let slot = Arc::new(Mutex::new(slot));
+        tokio::spawn(checkpoint::keep(url, Arc::downgrade(&slot), bell));
         Self {
-            slot: Arc::new(Mutex::new(slot)),
+            slot,
             waiting: Arc::default(),
         }
     }
@@ -118,14 +132,25 @@ impl Slot {
         if !self.open {
             self.run("begin immediate").await?;
             self.open = true;
+            self.first = true;
+            self.stale = true;
+            return Ok(());
         }
+        self.first = false;
         self.stale = true;
         self.run("savepoint work").await?;
         Ok(())
     }
 
-    /// Undoes the savepoint that is open; the others in the transaction stay.
+    /// Undoes what the one who writes has written; the others in the transaction stay.
     async fn undo(&mut self) {
+        if self.first {
+            // An error says that the database has undone it by itself.
+            let _ = self.run("rollback").await;
+            self.open = false;
+            self.stale = false;
+            return;
+        }
         let undone = match self.run("rollback to work").await {
             Ok(()) => self.run("release work").await,
             Err(error) => Err(error),
@@ -139,7 +164,11 @@ impl Slot {
         }
     }
 
-    async fn commit(&mut self) {
+    /// Commits what is pending.
+    pub(super) async fn commit(&mut self) {
+        if self.stale {
+            self.undo().await;
+        }
         if !self.open {
             return;
         }
@@ -148,6 +177,11 @@ impl Slot {
             let _ = self.run("rollback").await;
         }
         self.open = false;
+        self.commits += 1;
+        if self.commits >= checkpoint::COMMITS {
+            self.commits = 0;
+            self.bell.notify_one();
+        }
         self.answer(&result);
     }
 
@@ -155,6 +189,13 @@ impl Slot {
         for sender in self.pending.drain(..) {
             let _ = sender.send(result.clone());
         }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // Whoever copies the log finds that nobody writes any more.
+        self.bell.notify_one();
     }
 }
 
@@ -186,7 +227,9 @@ impl WriterTx {
         };
         let writer = self.writer.clone();
         finish(async move {
-            if let Err(error) = guard.run("release work").await {
+            if !guard.first
+                && let Err(error) = guard.run("release work").await
+            {
                 guard.undo().await;
                 writer.release(guard).await;
                 return Err(StoreError::Database(error));

@@ -21,11 +21,11 @@ use crate::store::tests::both;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
 
-fn decimal(text: &str) -> Decimal12 {
+pub(super) fn decimal(text: &str) -> Decimal12 {
     Decimal12::parse(text).unwrap()
 }
 
-async fn metered(world: &World, meter: &Meter, pricing: Pricing) -> Price {
+pub(super) async fn metered(world: &World, meter: &Meter, pricing: Pricing) -> Price {
     let price = world
         .price_in(1, Cadence::MONTHLY, Currency::USD, UsageType::Metered)
         .await;
@@ -49,7 +49,11 @@ async fn begun(world: &World, pricing: Pricing) -> (Meter, CustomerId, Subscript
     (meter, customer, id, price)
 }
 
-async fn subscribe(world: &World, customer: &CustomerId, prices: &[&Price]) -> SubscriptionId {
+pub(super) async fn subscribe(
+    world: &World,
+    customer: &CustomerId,
+    prices: &[&Price],
+) -> SubscriptionId {
     let items = prices.iter().map(|price| NewItem {
         quantity: (!price.is_metered()).then_some(1),
         ..NewItem::new(price.id.clone(), 1)
@@ -58,7 +62,13 @@ async fn subscribe(world: &World, customer: &CustomerId, prices: &[&Price]) -> S
     world.create(new).await.unwrap().value.id
 }
 
-async fn used(world: &World, customer: &CustomerId, id: &str, at: Timestamp, value: &str) {
+pub(super) async fn used(
+    world: &World,
+    customer: &CustomerId,
+    id: &str,
+    at: Timestamp,
+    value: &str,
+) {
     assert_eq!(
         world
             .report(vec![event("calls", id, customer, at, value)])
