@@ -236,6 +236,32 @@ async fn a_dropped_transaction_leaves_nothing() {
     .await;
 }
 
+/// The log is far from the length at which its writer would copy it.
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_copies_its_log_into_the_file_while_nobody_waits() {
+    let fresh = sqlite().await;
+    let store = &fresh.store;
+    let scope = scope(store).await;
+    let path = fresh.url.trim_start_matches("sqlite:").to_owned();
+    let size = || std::fs::metadata(&path).unwrap().len();
+    let before = size();
+    for _ in 0..2 * super::checkpoint::COMMITS {
+        let mut tx = store.begin().await.unwrap();
+        let name = "Ada ".repeat(2_000);
+        document::insert(store, tx.connection(), &scope, customer(&name), NOW)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    for _ in 0..100 {
+        if size() > before {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("nothing came into the file within ten seconds");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_changes_of_one_row_cannot_both_win() {
     both(|store| async move {
