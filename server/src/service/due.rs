@@ -8,8 +8,8 @@ use perennial::schedule::ScheduleStatus;
 use perennial::subscription::{CollectionMethod, Status, Subscription};
 
 use super::noticing::upcoming_notice_at;
-use crate::mail::cause::{REMINDED_DAYS_BEFORE, REMINDED_DAYS_MIN};
 use super::subscriptions::TRIAL_NOTICE_SECONDS;
+use crate::mail::cause::{REMINDED_DAYS_BEFORE, REMINDED_DAYS_MIN};
 use crate::store::document::Column;
 
 /// How long a charge may be out before a worker asks what became of it, in seconds. Asking early

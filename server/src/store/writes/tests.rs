@@ -1,5 +1,6 @@
 //! The texts of statements, and what becomes of rows that are written twice.
 
+use super::pen::*;
 use super::*;
 
 #[test]
