@@ -48,6 +48,33 @@ test('an invoice is seen, kept and paid by its link', async (t) => {
   await audit(server);
 });
 
+test('whoever proves a payment at the bank comes back to the link that they paid by', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const invoice = await opened(stripe, await payer(stripe, 'pm_card_authenticationRequired'), 12_300);
+  const url = local(server, invoice.hosted_invoice_url);
+  const begun = await fetch(url, { method: 'POST', redirect: 'manual', headers: { origin: server.url } });
+  assert.equal(begun.status, 303);
+  const cookie = begun.headers.get('set-cookie').split(';')[0];
+  const bank = new URL(begun.headers.get('location'), server.url);
+  const { payment_intent: intent } = (await stripe.invoicePayments.list({ invoice: invoice.id })).data[0].payment;
+  const back = async (headers) => {
+    const answer = await fetch(`${server.url}/challenge/payment/${intent}`, { redirect: 'manual', headers });
+    return answer.headers.get('location');
+  };
+  assert.equal(await back({}), '/portal', 'another browser');
+  const place = await back({ cookie });
+  assert.ok(place.startsWith(`${new URL(url).pathname}?`), place);
+  assert.match(await (await fetch(`${server.url}${place}`)).text(), /no confirmation/);
+  const approved = await fetch(`${server.url}${bank.pathname}`, {
+    method: 'POST', redirect: 'manual', body: 'answer=approve',
+    headers: { origin: server.url, 'content-type': 'application/x-www-form-urlencoded' },
+  });
+  assert.equal(new URL(approved.headers.get('location'), server.url).pathname, `/challenge/payment/${intent}`);
+  assert.match(await (await fetch(`${server.url}${await back({ cookie })}`)).text(), /was paid/);
+  assert.equal((await stripe.invoices.retrieve(invoice.id)).status, 'paid');
+});
+
 test('a link opens nothing but its own document', async (t) => {
   const { server, merchant } = await openOffice(t);
   const { test: stripe } = await merchant();

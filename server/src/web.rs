@@ -7,6 +7,7 @@
 
 pub mod assets;
 mod challenge;
+mod coming_back;
 mod dev_mail;
 mod documents;
 mod headers;

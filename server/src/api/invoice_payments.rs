@@ -10,11 +10,14 @@ use super::paging;
 use super::problem::Problem;
 use crate::rendering::{self, whole};
 use crate::service::payment_records::Paying;
-use crate::store::document::{self, Column, Document, Page};
+use crate::store::document::{self, Column, Document, Page, PageRequest};
 use crate::store::listing;
 
 const URL: &str = "/v1/invoice_payments";
 const KIND: &str = "invoice_payment";
+/// The most payments of one invoice that are filtered by their status: its own, those attached to it,
+/// and those that were given up.
+const OF_ONE_MAX: u32 = 1_000;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -74,6 +77,17 @@ fn invoice_of(paying: &Paying) -> Option<&str> {
     id.map(AsRef::as_ref)
 }
 
+/// All that pays or was to pay an invoice, newest first; at most [`OF_ONE_MAX`].
+async fn of_one(call: &Call, invoice: &str, created: &[Column]) -> Result<Vec<Paying>, Problem> {
+    let page = PageRequest::first(OF_ONE_MAX);
+    let filter = [created, &[Column::text(invoice)]].concat();
+    let mut connection = call.api.engine.store.read().await?;
+    let sql = listing::INVOICE_PAYMENTS_BY_INVOICE;
+    let found: Page<Paying> =
+        document::list(&mut connection, &call.scope, sql, &page, &filter).await?;
+    Ok(found.rows.into_iter().map(|row| row.value).collect())
+}
+
 async fn list(mut call: Call) -> Result<Value, Problem> {
     let (mut page, created, invoice, status, source) = call.read(|p| {
         let status: Option<String> = p.choice("status", &["canceled", "open", "paid"]);
@@ -88,6 +102,14 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
         (page, created, p.text("invoice"), status, source.flatten())
     })?;
     let live = call.scope.livemode;
+    if let (Some(invoice), Some(_)) = (&invoice, &status) {
+        // What pays one invoice is little: all of it is read, so that a page is full where it can be.
+        let found = of_one(&call, invoice, &created.columns()).await?;
+        let stands = |own: &Paying| stands(own, status.as_deref());
+        let found = found.iter().filter(|own| stands(own));
+        let data = found.map(|own| shown(own, live)).collect();
+        return paging::part(KIND, data, &page, URL);
+    }
     if let Some(id) = source {
         let found = find(&call, &[id]).await?;
         let wanted = |own: &Paying| {

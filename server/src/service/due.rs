@@ -138,7 +138,7 @@ pub fn due_notice_at(invoice: &Invoice) -> Option<Timestamp> {
 #[must_use]
 pub fn payment_intent_due_at(intent: &PaymentIntent) -> Option<Timestamp> {
     match intent.status {
-        PaymentStatus::Processing => intent.attempted_at.map(answer_due_at),
+        PaymentStatus::Processing => intent.ask_at.or(intent.attempted_at.map(answer_due_at)),
         PaymentStatus::RequiresAction => intent.ask_at.or(intent.attempted_at),
         _ => None,
     }
@@ -148,7 +148,7 @@ pub fn payment_intent_due_at(intent: &PaymentIntent) -> Option<Timestamp> {
 #[must_use]
 pub fn setup_intent_due_at(intent: &SetupIntent) -> Option<Timestamp> {
     match intent.status {
-        SetupStatus::Processing => intent.attempted_at.map(answer_due_at),
+        SetupStatus::Processing => intent.ask_at.or(intent.attempted_at.map(answer_due_at)),
         SetupStatus::RequiresAction => intent.ask_at.or(intent.attempted_at),
         _ => None,
     }
@@ -158,8 +158,9 @@ fn answer_due_at(attempted_at: Timestamp) -> Timestamp {
     Timestamp(attempted_at.0.saturating_add(ASK_AFTER_SECONDS))
 }
 
-/// The next look after a challenge of an attempt that was sent at `attempted_at`: soon at first, then
-/// each pause is as long as all before it, up to an hour in the first week and a day afterwards.
+/// The next look after an attempt that was sent at `attempted_at` and is still out, because its
+/// challenge is not answered or the gateway says nothing of it: soon at first, then each pause is as
+/// long as all before it, up to an hour in the first week and a day afterwards.
 #[must_use]
 pub fn challenge_due_at(attempted_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let since = attempted_at.unwrap_or(now);

@@ -221,13 +221,16 @@ impl Engine {
         }
     }
 
-    /// Says when a worker looks again after a set-up that waits for the customer, before it looks
+    /// Says when a worker looks again after a set-up that is still out, before it looks
     /// now: a gateway that fails is not asked more often.
     async fn put_off_setup(&self, scope: &Scope, id: &SetupIntentId) -> Result<(), Refused> {
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();
         let mut intent: Stored<SetupIntent> = found(connection, scope, id.as_str()).await?;
-        if intent.status == SetupStatus::RequiresAction {
+        if matches!(
+            intent.status,
+            SetupStatus::RequiresAction | SetupStatus::Processing
+        ) {
             intent.ask_at = Some(challenge_due_at(intent.attempted_at, self.now()));
             document::update(connection, scope, &mut intent).await?;
             tx.commit().await?;

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use perennial::id::{InvoiceId, PaymentIntentId, SetupIntentId};
 use serde::Deserialize;
 
-use super::Web;
 use super::visit::{Seen, viewer};
+use super::{Web, coming_back};
 use crate::service::portal::PortalService;
 
 /// What a set-up's return path says beside its id.
@@ -21,6 +21,11 @@ pub struct Wishes {
 
 /// `GET /challenge/payment/{id}`.
 pub async fn paid(State(web): State<Web>, Path(id): Path<String>, request: Request) -> Response {
+    if let Ok(id) = PaymentIntentId::parse(&id)
+        && let Some(link) = coming_back::link(request.headers(), &id)
+    {
+        return Redirect::to(&format!("{link}?back={id}")).into_response();
+    }
     let Some(seen) = Seen::of(request.extensions()) else {
         return Redirect::to("/portal").into_response();
     };

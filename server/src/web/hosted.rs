@@ -6,18 +6,21 @@ use app::port::InvoicePage;
 use app::portal::invoice::InvoiceShown;
 use app::portal::invoice::hosted::{Host, HostedInvoice};
 use axum::Extension;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
+use perennial::id::PaymentIntentId;
 use perennial::invoice::InvoiceStatus;
 use perennial::money::Money;
+use serde::Deserialize;
 
-use super::Web;
 use super::documents::{broken, pdf_of};
 use super::notice::{self, Notice};
 use super::request::Setting;
 use super::style::{Brand, name_of};
+use super::{Web, coming_back};
 use crate::document::logo::Logo;
 use crate::document::{DocumentError, InvoiceDocument, credit_note_pdf, invoice_pdf};
 use crate::service::links::Opened;
@@ -50,14 +53,51 @@ async fn opened(web: &Web, named: &Named, setting: &Setting) -> Result<Opened, R
 pub async fn show(
     State(web): State<Web>,
     Path(named): Path<Named>,
+    came: Result<Query<Came>, QueryRejection>,
     OriginalUri(uri): OriginalUri,
     Extension(setting): Extension<Setting>,
 ) -> Response {
     match opened(&web, &named, &setting).await {
-        Ok(opened) if opened.note.is_none() => page(&web, &opened, &setting, uri.path(), None),
+        Ok(opened) if opened.note.is_none() => {
+            let back = came.ok().and_then(|Query(came)| came.back);
+            let own = opened.invoice.payment_intent.as_ref();
+            match own.filter(|own| back.as_deref() == Some(own.as_str())) {
+                Some(intent) => come_back(&web, &opened, intent, &setting, uri.path()).await,
+                None => page(&web, &opened, &setting, uri.path(), None),
+            }
+        }
         Ok(_) => (StatusCode::NOT_FOUND, Notice::NotFound).into_response(),
         Err(response) => response,
     }
+}
+
+/// What the address of a link may say beside the document.
+#[derive(Deserialize)]
+pub struct Came {
+    /// The payment whose challenge the browser comes back from.
+    back: Option<String>,
+}
+
+/// Finds out what became of a payment that was begun by the link, and shows the invoice.
+async fn come_back(
+    web: &Web,
+    opened: &Opened,
+    intent: &PaymentIntentId,
+    setting: &Setting,
+    path: &str,
+) -> Response {
+    let words = setting.locale().words();
+    let said = match web.engine.finish_payment(&opened.scope, intent).await {
+        Ok(PaymentResult::Paid { .. }) => return Redirect::to(path).into_response(),
+        Ok(PaymentResult::Declined { .. }) => words.hosted_declined(),
+        Ok(PaymentResult::RequiresAction { .. }) => words.hosted_not_confirmed(),
+        Ok(PaymentResult::Unknown { .. }) => words.hosted_waiting(),
+        Err(error) => {
+            tracing::error!(%error, "a payment by a link could not be finished after its challenge");
+            words.hosted_waiting()
+        }
+    };
+    page(web, opened, setting, path, Some(said))
 }
 
 /// `POST /i/{merchant}/{mode}/{document}/{proof}`: pays it.
@@ -73,8 +113,17 @@ pub async fn pay(
     };
     let words = setting.locale().words();
     let said = match web.engine.pay_by_link(&opened).await {
-        Ok(PaymentResult::RequiresAction { challenge_url, .. }) => {
-            return Redirect::to(&challenge_url).into_response();
+        Ok(PaymentResult::RequiresAction {
+            challenge_url,
+            invoice,
+            ..
+        }) => {
+            let mut answer = Redirect::to(&challenge_url).into_response();
+            if let Some(intent) = &invoice.payment_intent {
+                let https = web.config.public.is_https();
+                coming_back::remember(&mut answer, intent, uri.path(), https);
+            }
+            return answer;
         }
         Ok(PaymentResult::Paid { .. }) => return Redirect::to(uri.path()).into_response(),
         Ok(PaymentResult::Declined { .. }) => words.hosted_declined(),

@@ -445,8 +445,9 @@ impl Engine {
         }
     }
 
-    /// Finds out what became of an attempt, for a worker. One that waits for the customer is looked
-    /// after again later; that is written first, so that a gateway that fails is not asked more often.
+    /// Finds out what became of an attempt, for a worker. One that is still out is looked after again
+    /// later, with growing pauses; that is written first, so that a gateway that fails is not asked more
+    /// often.
     pub(crate) async fn settle_payment(
         &self,
         scope: &Scope,
@@ -458,7 +459,7 @@ impl Engine {
 
     async fn put_off_payment(&self, scope: &Scope, id: &PaymentIntentId) -> Result<(), Refused> {
         let mut intent = self.edit_intent(scope, id).await?;
-        if intent.status != PaymentStatus::RequiresAction {
+        if !intent.status.is_out() {
             return Ok(());
         }
         intent.ask_at = Some(challenge_due_at(intent.attempted_at, self.now()));

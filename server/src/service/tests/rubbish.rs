@@ -278,6 +278,34 @@ async fn a_charge_whose_answer_can_not_be_is_set_aside_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_never_answers_is_asked_with_growing_pauses() {
+    both(|store| async move {
+        let mut world = World::new(store).await;
+        let customer = world.customer_with("pm_card_visa").await;
+        let id = drafted(&world, &customer, 5_000).await;
+        let rubbish = maddened(&mut world, Wrong::Nothing);
+        world.pay(&id, None).await.unwrap();
+        let asked = || {
+            let calls = rubbish.calls.lock().unwrap();
+            calls.iter().filter(|call| **call == "lookup").count()
+        };
+        let begun = world.engine.now();
+        // At 15, 35, 70, 140, 280 and 560 seconds.
+        world.live_until(after(begun, 600)).await;
+        assert_eq!(asked(), 6);
+        // Then up to once an hour.
+        world.live_until(after(begun, DAY)).await;
+        let day = asked();
+        assert!((28..=36).contains(&day), "{day}");
+        heal(&world, &rubbish).await;
+        assert_eq!(world.find_invoice(&id).await.status, InvoiceStatus::Paid);
+        assert_eq!(world.charges().await, 1);
+        holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn renewals_in_batches_survive_every_wrong_answer() {
     for wrong in Wrong::ALL {
         both(|store| async move {
