@@ -79,6 +79,7 @@ test('a schedule of a running subscription: changed, released, and listed', asyn
   const waiting = await stripe.invoices.createPreview({ subscription: own.id });
   assert.equal(waiting.total, 3000);
   await assert.rejects(stripe.subscriptions.update(own.id, { cancel_at_period_end: true }), /update the schedule/);
+  await assert.rejects(stripe.subscriptions.pause(own.id), /pausing it is not allowed.*release the subscription/);
   await advance(stripe, clock, '2027-03-01T12:00:00Z');
   assert.deepEqual(await totals(stripe, own.id), [1000, 3000]);
   const released = await stripe.subscriptionSchedules.release(schedule.id);

@@ -20,9 +20,20 @@ test('discounts of subscriptions and items are told of', async (t) => {
   assert.deepEqual(created.map((own) => own.source.coupon).sort(), [ten.id, twenty.id].sort());
   const ofItem = created.find((own) => own.source.coupon === twenty.id);
   assert.deepEqual([ofItem.object, ofItem.subscription, ofItem.subscription_item], ['discount', subscription.id, item.id]);
+  const half = await stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+  await stripe.subscriptions.update(subscription.id, { discounts: [{ coupon: half.id }] });
+  const { data: switched } = await stripe.events.list({ type: 'customer.discount.updated' });
+  assert.equal(switched.length, 1, 'from one coupon to another is one change');
+  const [{ data: { object: now, previous_attributes: before } }] = switched;
+  assert.deepEqual([now.source.coupon, now.subscription, now.subscription_item], [half.id, subscription.id, null]);
+  assert.deepEqual(before.source, { coupon: ten.id });
+  assert.equal(before.id, created.find((own) => own.source.coupon === ten.id).id);
   await stripe.subscriptions.update(subscription.id, { discounts: '' });
   const deleted = await told('customer.discount.deleted');
-  assert.deepEqual(deleted.map((own) => own.source.coupon), [ten.id]);
+  assert.deepEqual(deleted.map((own) => own.source.coupon), [half.id]);
+  await stripe.subscriptions.update(subscription.id, { discounts: [{ coupon: ten.id }, { coupon: half.id }] });
+  assert.equal((await told('customer.discount.created')).length, 4);
+  assert.equal((await told('customer.discount.updated')).length, 1);
 });
 
 test('a coupon takes off amounts in several currencies', async (t) => {

@@ -292,3 +292,34 @@ test('a first payment is confirmed through its intent, and balances are kept in 
   assert.equal((await refused(stripe.paymentIntents.create({ amount: 5, currency: 'usd' }))).status, 400);
   await audit(server);
 });
+
+test('a customer begins with a balance, and another balance is a change of it', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  for (const balance of ['much', '1.5', '', 1_000_000_000_000]) {
+    const no = await refused(stripe.customers.create({ name: 'Nobody', balance }));
+    assert.deepEqual([no.status, no.param, no.type], [400, 'balance', 'StripeInvalidRequestError'], `${balance}`);
+  }
+  assert.deepEqual((await stripe.customers.list()).data, [], 'nobody was made');
+  const made = await stripe.customers.create({ name: 'Ada Lovelace', balance: -500, description: 'Came over' });
+  assert.deepEqual([made.balance, made.currency, made.description], [-500, 'usd', 'Came over']);
+  const entries = async () => (await stripe.customers.listBalanceTransactions(made.id)).data
+    .map((own) => [own.type, own.amount, own.ending_balance, own.currency]);
+  assert.deepEqual(await entries(), [['initial', -500, -500, 'usd']]);
+  const [created] = (await stripe.events.list({ type: 'customer.created' })).data;
+  assert.equal(created.data.object.balance, -500);
+  const changed = await stripe.customers.update(made.id, { balance: -700, name: 'Ada' });
+  assert.deepEqual([changed.balance, changed.name], [-700, 'Ada']);
+  assert.equal((await refused(stripe.customers.update(made.id, { balance: 'much' }))).param, 'balance');
+  await stripe.customers.update(made.id, { balance: -700 });
+  assert.deepEqual(await entries(), [['adjustment', -200, -700, 'usd'], ['initial', -500, -500, 'usd']]);
+  const { data: told } = await stripe.events.list({ type: 'customer.updated' });
+  assert.deepEqual(told.map((event) => event.data.previous_attributes), [{ balance: -500, name: 'Ada Lovelace' }]);
+  const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: made.id });
+  const price = await monthly(stripe, 2500);
+  const { latest_invoice: invoice } = await stripe.subscriptions.create({
+    customer: made.id, items: [{ price: price.id }], default_payment_method: method.id, expand: ['latest_invoice'],
+  });
+  assert.deepEqual([invoice.status, invoice.starting_balance, invoice.amount_paid], ['paid', -700, 1800]);
+  await audit(server);
+});

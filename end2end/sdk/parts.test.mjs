@@ -96,3 +96,36 @@ test('a part that fails leaves the invoice as it was, and can be given up', asyn
   const listed = await stripe.invoicePayments.list({ invoice: invoice.id, status: 'canceled' });
   assert.equal(listed.data.length, 1);
 });
+
+test('payments of an invoice are chosen by their status before they are paged', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const customer = await payer(stripe);
+  const invoice = await opened(stripe, customer, 50_000);
+  const intent = await stripe.paymentIntents.create({
+    amount: 2000, currency: 'usd', customer: customer.id, payment_method: customer.invoice_settings.default_payment_method,
+  });
+  await stripe.invoices.attachPayment(invoice.id, { payment_intent: intent.id });
+  await stripe.paymentIntents.cancel(intent.id);
+  const cheques = 12;
+  for (let made = 0; made < cheques; made += 1) {
+    const record = await stripe.paymentRecords.reportPayment({
+      amount_requested: { value: 10, currency: 'usd' }, initiated_at: 1_700_000_000,
+      payment_method_details: { type: 'custom', custom: { display_name: 'Cheque' } },
+      customer_details: { customer: customer.id }, outcome: 'guaranteed', guaranteed: { guaranteed_at: 1_700_000_100 },
+      processor_details: { type: 'custom', custom: { payment_reference: `${made}` } },
+    });
+    await stripe.invoices.attachPayment(invoice.id, { payment_record: record.id });
+  }
+  const list = (status, more) => stripe.invoicePayments.list({ invoice: invoice.id, status, ...more });
+  const canceled = await list('canceled', { limit: 1 });
+  assert.deepEqual([canceled.data.map((own) => own.payment.payment_intent), canceled.has_more], [[intent.id], false]);
+  assert.deepEqual((await list('open')).data.map((own) => own.is_default), [true]);
+  const first = await list('paid', { limit: 10 });
+  assert.deepEqual([first.data.length, first.has_more], [10, true]);
+  const rest = await list('paid', { limit: 10, starting_after: first.data.at(-1).id });
+  assert.deepEqual([rest.data.length, rest.has_more], [cheques - 10, false]);
+  const back = await list('paid', { limit: 10, ending_before: rest.data[0].id });
+  assert.deepEqual(back.data.map((own) => own.id), first.data.map((own) => own.id));
+  await audit(server);
+});

@@ -109,6 +109,7 @@ async fn merchant(store: &Store) -> Scope {
         upcoming_days: 0,
         numbering: server::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
+        currency: None,
         created: NOW,
     };
     let mut tx = store.begin().await.unwrap();

@@ -300,6 +300,7 @@ fn halden(id: &MerchantId, created: Timestamp) -> Merchant {
         upcoming_days: 0,
         numbering: crate::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
+        currency: None,
         created,
     }
 }

@@ -1,6 +1,7 @@
 //! The merchant: who sells, how it looks, what its rules are beyond the portal's.
 
 use perennial::calendar::Timestamp;
+use perennial::currency::Currency;
 use perennial::customer::Address;
 use perennial::dunning::RetryPolicy;
 use perennial::id::MerchantId;
@@ -52,6 +53,10 @@ pub struct Merchant {
     /// merchant's id.
     #[serde(default)]
     pub invoice_prefix: Option<String>,
+    /// What a customer's balance is in where it comes before anything was billed; `None` takes the
+    /// newest price's.
+    #[serde(default)]
+    pub currency: Option<Currency>,
     /// When it was made.
     pub created: Timestamp,
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::calendar::{Period, Timestamp};
 use crate::customer::Customer;
-use crate::id::{InvoiceItemId, Randomness};
+use crate::id::{InvoiceItemId, Randomness, SubscriptionScheduleId};
 use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, draft};
 use crate::proration;
 use crate::quote::waiting_items;
@@ -143,7 +143,7 @@ impl Subscription {
         if !self.status.is_changeable() || self.status == Status::Paused {
             return Err(SubscriptionError::Status(self.status));
         }
-        self.check_free()?;
+        self.check_free(SubscriptionError::UnderContract)?;
         let ends = self.whole_period_ends(now)?;
         let (end, _) = ends.ok_or(SubscriptionError::NoItems)?;
         // Also when that moment has passed and nobody has renewed yet: then it ends unrenewed.
@@ -167,7 +167,7 @@ impl Subscription {
         if !self.status.is_changeable() {
             return Err(SubscriptionError::Status(self.status));
         }
-        self.check_free()?;
+        self.check_free(SubscriptionError::UnderContract)?;
         if end <= now {
             return Err(SubscriptionError::CancelAtPassed);
         }
@@ -175,12 +175,13 @@ impl Subscription {
         Ok(())
     }
 
-    /// Refuses what only a merchant's schedule may say.
-    pub(super) fn check_free(&self) -> Result<(), SubscriptionError> {
+    /// Refuses what only a merchant's schedule may say, with what is said then.
+    pub(super) fn check_free(
+        &self,
+        refusal: fn(SubscriptionScheduleId) -> SubscriptionError,
+    ) -> Result<(), SubscriptionError> {
         match &self.schedule {
-            Some(schedule) if self.is_under_contract() => {
-                Err(SubscriptionError::UnderContract(schedule.clone()))
-            }
+            Some(schedule) if self.is_under_contract() => Err(refusal(schedule.clone())),
             _ => Ok(()),
         }
     }
@@ -200,7 +201,7 @@ impl Subscription {
         if self.status.is_final() {
             return Err(SubscriptionError::Status(self.status));
         }
-        self.check_free()?;
+        self.check_free(SubscriptionError::UnderContract)?;
         if self.cancel_at.is_none() {
             return Err(SubscriptionError::NotEnding);
         }
@@ -226,7 +227,7 @@ impl Subscription {
     /// # Errors
     /// When none does.
     pub fn undo_scheduled_change(&mut self) -> Result<(), SubscriptionError> {
-        self.check_free()?;
+        self.check_free(SubscriptionError::ChangeUnderContract)?;
         self.scheduled_change
             .take()
             .map(|_| ())

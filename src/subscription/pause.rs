@@ -144,7 +144,7 @@ impl Subscription {
         if terms.resumes_at.is_some_and(|then| then <= at) {
             return Err(SubscriptionError::ResumesAt);
         }
-        self.check_free()?;
+        self.check_free(SubscriptionError::PauseUnderContract)?;
         let mut next = self.clone();
         let mut lines: Vec<LineDraft> = Vec::new();
         if next.status.is_billing() && !terms.forgives_usage {

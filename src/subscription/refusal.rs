@@ -94,6 +94,18 @@ pub enum SubscriptionError {
          cancelation behavior directly is not allowed. Please update the schedule instead."
     )]
     UnderContract(SubscriptionScheduleId),
+    /// A schedule says what happens to it, and no phase has a pause.
+    #[error(
+        "The subscription is managed by the subscription schedule `{0}`, and pausing it is not \
+         allowed. Please release the subscription from the schedule first."
+    )]
+    PauseUnderContract(SubscriptionScheduleId),
+    /// A schedule says what it changes to.
+    #[error(
+        "The subscription is managed by the subscription schedule `{0}`, and taking back a change \
+         that waits is not allowed. Please update the schedule instead."
+    )]
+    ChangeUnderContract(SubscriptionScheduleId),
     /// There is no change to take back.
     #[error("no change waits for this subscription")]
     NoScheduledChange,

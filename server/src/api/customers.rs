@@ -93,6 +93,16 @@ fn backups(settings: &mut Params) -> Option<Vec<PaymentMethodId>> {
     settings.ids("backup_payment_methods", "payment_method", most)
 }
 
+/// What is owed beside invoices. Nothing is no amount: whoever means none says 0.
+fn balance(params: &mut Params) -> Option<i64> {
+    if params.unset("balance") {
+        params.refuse("balance", "Invalid integer: an empty string.");
+        return None;
+    }
+    let most = CustomerUpdate::BALANCE_MINOR_MAX;
+    params.integer_in("balance", -most..=most)
+}
+
 fn changes(params: &mut Params) -> CustomerUpdate {
     let exempt = ["none", "exempt", "reverse"];
     let tax_exempt = match params.unset("tax_exempt") {
@@ -107,6 +117,7 @@ fn changes(params: &mut Params) -> CustomerUpdate {
     });
     CustomerUpdate {
         backup_payment_methods,
+        balance_minor: balance(params),
         name: params.change_text("name"),
         email: params.change_text("email"),
         phone: params.change_text("phone"),

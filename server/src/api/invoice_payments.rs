@@ -17,7 +17,7 @@ const URL: &str = "/v1/invoice_payments";
 const KIND: &str = "invoice_payment";
 /// The most payments of one invoice that are filtered by their status: its own, those attached to it,
 /// and those that were given up.
-const OF_ONE_MAX: u32 = 1_000;
+const OF_ONE_MAX: usize = 1_000;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -79,13 +79,21 @@ fn invoice_of(paying: &Paying) -> Option<&str> {
 
 /// All that pays or was to pay an invoice, newest first; at most [`OF_ONE_MAX`].
 async fn of_one(call: &Call, invoice: &str, created: &[Column]) -> Result<Vec<Paying>, Problem> {
-    let page = PageRequest::first(OF_ONE_MAX);
+    let mut page = PageRequest::first(PageRequest::LIMIT_MAX);
     let filter = [created, &[Column::text(invoice)]].concat();
     let mut connection = call.api.engine.store.read().await?;
     let sql = listing::INVOICE_PAYMENTS_BY_INVOICE;
-    let found: Page<Paying> =
-        document::list(&mut connection, &call.scope, sql, &page, &filter).await?;
-    Ok(found.rows.into_iter().map(|row| row.value).collect())
+    let mut all = Vec::new();
+    loop {
+        let found: Page<Paying> =
+            document::list(&mut connection, &call.scope, sql, &page, &filter).await?;
+        let last = found.rows.last().map(|row| row.value.key().to_owned());
+        all.extend(found.rows.into_iter().map(|row| row.value));
+        if !found.has_more || last.is_none() || all.len() >= OF_ONE_MAX {
+            return Ok(all);
+        }
+        page.starting_after = last;
+    }
 }
 
 async fn list(mut call: Call) -> Result<Value, Problem> {

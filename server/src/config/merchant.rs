@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 
 use clap::{Args, ValueEnum};
+use perennial::currency::Currency;
 use perennial::customer::Address;
 use perennial::id::MerchantId;
 use perennial::theme::{Appearance, Font, Rgb, Theme};
@@ -114,6 +115,11 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "PREFIX", value_parser = invoice_prefix)]
     pub invoice_prefix: Option<String>,
 
+    /// What a customer's balance is in where it comes before anything was billed, such as eur; without
+    /// one it is the newest price's
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<Currency>,
+
     /// Street and number, on invoices
     #[arg(long, value_name = "TEXT")]
     pub line1: Option<String>,
@@ -164,6 +170,7 @@ impl MerchantUpdate {
             merchant.numbering = numbering.into();
         }
         set_or_clear(&mut merchant.invoice_prefix, self.invoice_prefix.as_ref());
+        merchant.currency = self.currency.or(merchant.currency);
         self.apply_theme(&mut merchant.theme);
         self.apply_retries(&mut merchant.retries);
         self.apply_mail(&mut merchant.mail);

@@ -169,8 +169,8 @@ impl<'a> Booking<'a> {
         if let Some(kind) = T::CREATED {
             self.tell_now(kind, &stored.value, None)?;
         }
-        for (kind, shown) in stored.value.side_events(None) {
-            self.emit(kind, shown, None);
+        for (kind, shown, previous) in stored.value.side_events(None) {
+            self.emit(kind, shown, previous);
         }
         Ok(stored)
     }
@@ -289,8 +289,8 @@ impl<'a> Booking<'a> {
             for (table, cells) in edit.row.value.beside(Some(&edit.before)) {
                 self.writes.add(table, cells);
             }
-            for (kind, shown) in edit.row.value.side_events(Some(&edit.before)) {
-                self.emit(kind, shown, None);
+            for (kind, shown, previous) in edit.row.value.side_events(Some(&edit.before)) {
+                self.emit(kind, shown, previous);
             }
             edit.before = edit.row.value.clone();
             self.shadow(&edit.row);

@@ -60,6 +60,9 @@ pub struct CustomerUpdate {
     /// The customer's leave to charge these, in this order, when the first is declined; none of them
     /// takes it back.
     pub backup_payment_methods: Option<Vec<PaymentMethodId>>,
+    /// What is owed beside invoices, in minor units; negative is credit. It is kept as an entry of the
+    /// balance's ledger: the first of a new customer, or the difference.
+    pub balance_minor: Option<i64>,
     /// Free keys.
     pub metadata: Option<MetadataChange>,
 }
@@ -139,7 +142,13 @@ impl Engine {
                     other => other,
                 })?;
         }
-        let show = rendering::customer;
+        let (show, balance) = (rendering::customer, new.balance_minor.unwrap_or_default());
+        if balance != 0 {
+            return self
+                .at(now)
+                .create_with_balance(scope, customer, balance)
+                .await;
+        }
         self.at(now)
             .create(scope, &customer, "customer.created", show)
             .await
@@ -178,19 +187,27 @@ impl Engine {
             self.check_attached(scope, id, method, param).await?;
         }
         let (show, now) = (rendering::customer, self.now());
-        let changed = self
-            .change(scope, id.as_str(), "customer.updated", show, |customer| {
-                not_deleted(customer)?;
-                if let Some(methods) = &update.backup_payment_methods {
-                    customer.backup = (!methods.is_empty()).then(|| BackupConsent {
-                        methods: methods.clone(),
-                        given_at: now,
-                        through: ConsentThrough::Api,
-                    });
-                }
-                edit(customer, &update)
-            })
-            .await?;
+        let change = |customer: &mut Customer| {
+            not_deleted(customer)?;
+            if let Some(methods) = &update.backup_payment_methods {
+                customer.backup = (!methods.is_empty()).then(|| BackupConsent {
+                    methods: methods.clone(),
+                    given_at: now,
+                    through: ConsentThrough::Api,
+                });
+            }
+            edit(customer, &update)
+        };
+        let changed = match update.balance_minor {
+            Some(balance) => {
+                let once = || self.change_with_balance(scope, id, balance, &change);
+                self.retrying(once).await?
+            }
+            None => {
+                self.change(scope, id.as_str(), "customer.updated", show, change)
+                    .await?
+            }
+        };
         if let Some(Some(method)) = &update.default_payment_method {
             self.collect_open(scope, id, method, false).await?;
         }

@@ -6,29 +6,45 @@ use perennial::discount::Discount;
 use perennial::subscription::Subscription;
 use serde_json::Value;
 
+use crate::rendering::previous_attributes;
 use crate::rendering::whole::{DiscountOwner, discount};
 
 const CREATED: &str = "customer.discount.created";
 const UPDATED: &str = "customer.discount.updated";
 const DELETED: &str = "customer.discount.deleted";
 
-type Told = Vec<(&'static str, Value)>;
+/// Events: their kind, the discount, and what it was before where it changed.
+pub(super) type Told = Vec<(&'static str, Value, Option<Value>)>;
 
-/// What became of one owner's discounts.
+/// Those of `all` that are not among `others`.
+fn without<'a>(all: &'a [Discount], others: &[Discount]) -> Vec<&'a Discount> {
+    let is_there = |own: &Discount| others.iter().any(|other| other.id == own.id);
+    all.iter().filter(|own| !is_there(own)).collect()
+}
+
+/// What became of one owner's discounts. Where one coupon took the place of another, that is one
+/// discount that changed, as Stripe tells it.
 fn compare(before: &[Discount], after: &[Discount], owner: &DiscountOwner<'_>, told: &mut Told) {
+    let mut updated = |old: &Discount, own: &Discount| {
+        let shown = discount(own, owner);
+        let previous = previous_attributes(&discount(old, owner), &shown);
+        told.push((UPDATED, shown, previous));
+    };
     for own in after {
-        match before.iter().find(|old| old.id == own.id) {
-            None => told.push((CREATED, discount(own, owner))),
-            // The coupon counts its redemptions; that is no change of the discount.
-            Some(old) if (old.start, old.end) != (own.start, own.end) => {
-                told.push((UPDATED, discount(own, owner)));
-            }
-            Some(_) => {}
+        let old = before.iter().find(|old| old.id == own.id);
+        // The coupon counts its redemptions; that is no change of the discount.
+        if let Some(old) = old.filter(|old| (old.start, old.end) != (own.start, own.end)) {
+            updated(old, own);
         }
     }
-    for old in before {
-        if after.iter().all(|own| own.id != old.id) {
-            told.push((DELETED, discount(old, owner)));
+    let (gone, new) = (without(before, after), without(after, before));
+    match (&gone[..], &new[..]) {
+        ([old], [own]) if old.coupon.id != own.coupon.id => updated(old, own),
+        _ => {
+            let created = new.into_iter().map(|own| (CREATED, own));
+            let deleted = gone.into_iter().map(|old| (DELETED, old));
+            let both = created.chain(deleted);
+            told.extend(both.map(|(kind, own)| (kind, discount(own, owner), None)));
         }
     }
 }

@@ -245,3 +245,6 @@ impl Engine {
         self.pay_invoice(scope, id, None, true).await
     }
 }
+
+#[cfg(test)]
+mod tests;

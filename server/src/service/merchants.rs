@@ -47,6 +47,7 @@ impl Engine {
             upcoming_days: 0,
             numbering: crate::merchant::InvoiceNumbering::default(),
             invoice_prefix: None,
+            currency: None,
             created: now,
         };
         let secret = || format!("{:032x}{:032x}", self.entropy.bits(), self.entropy.bits());

@@ -11,7 +11,7 @@ use super::invoices::defect;
 use super::payment_methods::unanswered;
 use super::payments::refused_as;
 use super::{Engine, Refused};
-use crate::gateway::{ReturnPath, SetUp, Usage};
+use crate::gateway::{ReturnPath, SetUp, Usage, in_time};
 use crate::rendering;
 use crate::store::Scope;
 use crate::store::document::{self, Stored};
@@ -123,7 +123,7 @@ impl Engine {
             usage: Usage::OffSession,
             return_path: ReturnPath::parse(&return_path(&intent.id, intent.make_default)),
         };
-        let outcome = match self.gateway.set_up(scope, request).await {
+        let outcome = match in_time(self.gateway.set_up(scope, request)).await {
             Ok(outcome) => outcome,
             Err(error) if error.is_unknown() => {
                 tracing::warn!(intent = %intent.id, %error, "the outcome of a set-up is not known");
@@ -135,8 +135,18 @@ impl Engine {
                 Outcome::Declined(refused_as(&error))
             }
         };
-        self.end_setup(scope, &intent.id, intent.attempt, &outcome)
-            .await
+        let ended = self
+            .end_setup(scope, &intent.id, intent.attempt, &outcome)
+            .await;
+        match ended {
+            // What it says can't be: a worker asks again, and sets it aside with what is wrong.
+            Err(Refused::Defect(what)) => {
+                tracing::error!(intent = %intent.id, what, "the gateway's answer can't be");
+                self.wake();
+                Err(Refused::Gateway(what))
+            }
+            ended => ended,
+        }
     }
 
     /// Commits that the gateway is going to be asked.
@@ -198,7 +208,8 @@ impl Engine {
             return Ok(intent);
         }
         let key = intent.idempotency_key();
-        match self.gateway.lookup(scope, &key).await.map_err(unanswered)? {
+        let found = in_time(self.gateway.lookup(scope, &key)).await;
+        match found.map_err(unanswered)? {
             Some(outcome) => self.end_setup(scope, id, intent.attempt, &outcome).await,
             None if intent.status == SetupStatus::Processing => {
                 self.send_setup_again(scope, &intent).await
@@ -259,6 +270,7 @@ impl Engine {
         attempt: u32,
         outcome: &Outcome,
     ) -> Result<Stored<SetupIntent>, Refused> {
+        agrees(id, outcome)?;
         let intent = self
             .retrying(|| self.end_setup_once(scope, id, attempt, outcome))
             .await?;
@@ -325,6 +337,24 @@ impl Engine {
         self.emit(connection, scope, kind, object, None).await?;
         tx.commit().await?;
         Ok(intent)
+    }
+}
+
+/// Refuses an outcome that can't be one of a set-up. Somebody must look: it is set aside with this
+/// reason, and no card is saved.
+fn agrees(id: &SetupIntentId, outcome: &Outcome) -> Result<(), Refused> {
+    match outcome {
+        Outcome::Succeeded {
+            charged: Some(charged),
+            ..
+        } => Err(Refused::Defect(format!(
+            "the gateway says that it took {} {} for {id}, which only saves a card (minor units)",
+            charged.minor, charged.currency,
+        ))),
+        Outcome::RequiresAction { challenge } if challenge.is_empty() => Err(Refused::Defect(
+            format!("the gateway wants a proof for {id}, and does not say where"),
+        )),
+        _ => Ok(()),
     }
 }
 

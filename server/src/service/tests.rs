@@ -9,7 +9,7 @@ mod matrix;
 mod metered;
 mod metered_together;
 mod metering;
-mod money;
+pub(crate) mod money;
 mod noticing;
 mod parts;
 mod recovering;

@@ -131,6 +131,7 @@ pub async fn scope(store: &Store) -> Scope {
         upcoming_days: 0,
         numbering: crate::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
+        currency: None,
         created: Timestamp(1_700_000_000),
     };
     let mut tx = store.begin().await.unwrap();

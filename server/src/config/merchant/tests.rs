@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use perennial::calendar::Timestamp;
+use perennial::currency::Currency;
 use perennial::id::MerchantId;
 use perennial::theme::{Appearance, Font, Rgb, Theme};
 
@@ -38,6 +39,7 @@ fn merchant() -> Merchant {
         upcoming_days: 0,
         numbering: crate::merchant::InvoiceNumbering::default(),
         invoice_prefix: None,
+        currency: None,
         created: Timestamp(0),
     }
 }
@@ -56,8 +58,9 @@ fn a_brand_is_set_as_a_whole() {
     let mut changed = merchant();
     let words = "--display-name|Halden & Co|--brand|#ff8800|--background|#101010|--logo|/logo.svg\
                  |--font|serif|--appearance|dark|--frame-ancestor|https://App.example.com:443/\
-                 |--support-email||--country|de|--city|Kiel";
+                 |--support-email||--country|de|--city|Kiel|--currency|eur";
     update(words).unwrap().apply(&mut changed);
+    assert_eq!(changed.currency, Some(Currency::EUR));
     assert_eq!(changed.theme.display_name, "Halden & Co");
     assert_eq!(changed.theme.brand, Rgb(0xff, 0x88, 0));
     assert_eq!(changed.theme.background, Rgb(0x10, 0x10, 0x10));
@@ -93,6 +96,7 @@ fn what_could_break_out_of_a_header_or_a_page_is_refused() {
         "--frame-ancestor|https://a.example; script-src *",
         "--frame-ancestor|*",
         "--country|Germany",
+        "--currency|euro",
     ] {
         assert!(update(words).is_err(), "{words} was taken");
     }

@@ -44,7 +44,7 @@ pub trait Told: Document + PartialEq {
     }
     /// What else its change is told as: objects in the API's shape that live on it. `before` is what it
     /// was, unless it is new.
-    fn side_events(&self, _before: Option<&Self>) -> Vec<(&'static str, Value)> {
+    fn side_events(&self, _before: Option<&Self>) -> discounting::Told {
         Vec::new()
     }
     /// Whether it is plain that the API shows the difference, without rendering both.
@@ -76,7 +76,7 @@ told!(
     fn hush(before: &mut Self, after: &Self) {
         before.next_invoice_sequence = after.next_invoice_sequence;
     },
-    fn side_events(&self, before: Option<&Self>) -> Vec<(&'static str, Value)> {
+    fn side_events(&self, before: Option<&Self>) -> discounting::Told {
         discounting::of_customer(self, before)
     }
 );
@@ -92,7 +92,7 @@ told!(
     fn mails(&self, telling: &Telling<'_>, before: Option<&Self>) -> Vec<Wanted> {
         mail::of_subscription(telling, self, before)
     },
-    fn side_events(&self, before: Option<&Self>) -> Vec<(&'static str, Value)> {
+    fn side_events(&self, before: Option<&Self>) -> discounting::Told {
         discounting::of_subscription(self, before)
     },
     fn beside(&self, before: Option<&Self>) -> Vec<(&'static Table, Vec<Column>)> {

@@ -492,13 +492,19 @@ impl Engine {
         intent: &Stored<PaymentIntent>,
     ) -> Result<PaymentResult, Refused> {
         let key = intent.idempotency_key();
-        match self.gateway.abandon(scope, &key).await {
-            Ok(Some(outcome)) => {
-                self.commit_outcome(scope, &intent.id, intent.attempt, outcome)
-                    .await
+        let outcome = match in_time(self.gateway.abandon(scope, &key)).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => return Err(Refused::Gateway("it forgot this payment".to_owned())),
+            Err(error) => return Err(Refused::Gateway(error.to_string())),
+        };
+        let (id, attempt) = (&intent.id, intent.attempt);
+        match self.commit_outcome(scope, id, attempt, outcome).await {
+            // What it says can't be, so nothing is given up and nothing is booked.
+            Err(Refused::Defect(what)) => {
+                tracing::error!(intent = %id, what, "the gateway's answer can't be");
+                Err(Refused::Gateway(what))
             }
-            Ok(None) => Err(defect("the gateway forgot a challenge")),
-            Err(error) => Err(Refused::Gateway(error.to_string())),
+            result => result,
         }
     }
 }

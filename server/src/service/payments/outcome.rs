@@ -419,14 +419,19 @@ impl Engine {
     }
 }
 
-/// Refuses an outcome that can't be one of this attempt: another amount than was asked for, or a charge
-/// without a name. Somebody must look: it is set aside with this reason, and nothing is booked.
+/// Refuses an outcome that can't be one of this attempt: another amount than was asked for, a charge
+/// without a name, or a challenge without a place. Somebody must look: it is set aside with this reason, and nothing is booked.
 fn agrees(intent: &PaymentIntent, outcome: &Outcome) -> Result<(), Refused> {
-    let Outcome::Succeeded { charge, charged } = outcome else {
-        return Ok(());
+    let id = &intent.id;
+    let (charge, charged) = match outcome {
+        Outcome::Succeeded { charge, charged } => (charge, charged),
+        Outcome::RequiresAction { challenge } if challenge.is_empty() => {
+            let what = format!("the gateway wants a proof for {id}, and does not say where");
+            return Err(Refused::Defect(what));
+        }
+        _ => return Ok(()),
     };
     let asked = Money::new(intent.amount_minor, intent.currency);
-    let id = &intent.id;
     if charge.is_empty() {
         let what = format!("the gateway says that {id} succeeded, and names no charge");
         return Err(Refused::Defect(what));

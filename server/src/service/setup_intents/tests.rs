@@ -12,7 +12,11 @@ use crate::store::tests::both;
 
 impl World {
     /// A set-up of one of Stripe's test cards for a customer, to be confirmed.
-    async fn set_up(&self, customer: &CustomerId, card: &str) -> (SetupIntentId, PaymentMethodId) {
+    pub(crate) async fn set_up(
+        &self,
+        customer: &CustomerId,
+        card: &str,
+    ) -> (SetupIntentId, PaymentMethodId) {
         let method = self.engine.resolve_payment_method(&self.scope, card).await;
         let method = method.unwrap().value.id;
         let new = NewSetupIntent {
@@ -26,7 +30,7 @@ impl World {
         (intent.value.id, method)
     }
 
-    async fn find_set_up(&self, id: &SetupIntentId) -> Stored<SetupIntent> {
+    pub(crate) async fn find_set_up(&self, id: &SetupIntentId) -> Stored<SetupIntent> {
         self.engine.find(&self.scope, id.as_str()).await.unwrap()
     }
 }

@@ -1,6 +1,8 @@
 //! Money that goes back, invoices by hand, and numbers without gaps, whatever is lost on the way. The
 //! audit has the last word.
 
+use perennial::calendar::Cadence;
+use perennial::catalog::UsageType;
 use perennial::credit_note::{Part, Status, Wish};
 use perennial::currency::Currency;
 use perennial::id::{CustomerId, InvoiceId, PaymentIntentId};
@@ -11,11 +13,14 @@ use perennial::refund::{Refund, RefundStatus};
 use super::world::{World, after};
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
+use crate::service::balance::BalanceTransactionKind;
 use crate::service::credit_notes::{NewCreditNote, NewLine};
+use crate::service::customers::CustomerUpdate;
 use crate::service::invoices::lines::LineInput;
 use crate::service::invoices::manual::{AddedLine, InvoiceUpdate, LinesChange, NewInvoice};
 use crate::service::refunds::NewRefund;
 use crate::store::document::Stored;
+use crate::store::key;
 use crate::store::tests::both;
 
 const DAY: i64 = 86_400;
@@ -42,7 +47,7 @@ pub(super) async fn drafted(world: &World, customer: &CustomerId, minor: i64) ->
     id
 }
 
-pub(super) async fn paid(
+pub(crate) async fn paid(
     world: &World,
     customer: &CustomerId,
     minor: i64,
@@ -127,9 +132,7 @@ async fn the_merchants_numbers_have_no_gap_however_many_write_at_once() {
         };
         let id = world.scope.merchant.clone();
         world.engine.update_merchant(&id, change).await.unwrap();
-        let price = world
-            .price(2_000, perennial::calendar::Cadence::MONTHLY)
-            .await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
         let mut drafts = Vec::new();
         let mut customers = Vec::new();
         for minor in 1..=6 {
@@ -420,6 +423,87 @@ async fn a_draft_that_may_moves_by_itself() {
         assert_eq!(world.find_invoice(&id).await.status, InvoiceStatus::Paid);
         assert_eq!(world.charges().await, 1);
         holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_begins_with_a_balance_and_may_be_given_another() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        let with = |minor| CustomerUpdate {
+            balance_minor: Some(minor),
+            ..CustomerUpdate::default()
+        };
+        let none = engine.create_customer(scope, with(0), Vec::new()).await;
+        let none = none.unwrap();
+        assert_eq!(
+            (none.currency, world.ledger(&none.id).await.len()),
+            (None, 0)
+        );
+        let made = engine.create_customer(scope, with(-700), Vec::new()).await;
+        let id = made.unwrap().value.id;
+        for balance in [-200, -200, 50, i64::MIN, i64::MAX] {
+            let changed = engine.update_customer(scope, &id, with(balance)).await;
+            match changed {
+                Ok(changed) => assert_eq!(changed.balance_minor, balance),
+                Err(Refused::Invalid { param, .. }) => {
+                    assert_eq!(
+                        (param.as_str(), balance.abs_diff(0) > 999),
+                        ("balance", true)
+                    );
+                }
+                Err(refused) => panic!("{refused:?}"),
+            }
+        }
+        use BalanceTransactionKind::{Adjustment, Initial};
+        let entries = world.ledger(&id).await;
+        let entries = entries.iter();
+        let said: Vec<_> = entries
+            .map(|own| (own.kind, own.amount_minor, own.ending_balance_minor))
+            .collect();
+        let expected = [
+            (Initial, -700, -700),
+            (Adjustment, 500, -200),
+            (Adjustment, 250, 50),
+        ];
+        assert_eq!(said, expected);
+        let owner = world.find_customer(&id).await;
+        assert_eq!(
+            (owner.balance_minor, owner.currency),
+            (50, Some(Currency::USD))
+        );
+        holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_balance_is_in_what_is_sold_unless_the_merchant_says_otherwise() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        let first = async || {
+            let new = CustomerUpdate {
+                balance_minor: Some(-100),
+                ..CustomerUpdate::default()
+            };
+            let made = engine.create_customer(scope, new, Vec::new()).await;
+            made.unwrap().currency
+        };
+        assert_eq!(first().await, Some(Currency::USD), "nothing is sold");
+        let (euro, licensed) = (Currency::EUR, UsageType::Licensed);
+        world.price_in(900, Cadence::MONTHLY, euro, licensed).await;
+        assert_eq!(first().await, Some(Currency::EUR));
+        let mut merchant = engine.merchant(scope).await.unwrap();
+        merchant.currency = Some(Currency::GBP);
+        let mut tx = engine.store.begin().await.unwrap();
+        key::update_merchant(tx.connection(), &merchant)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(first().await, Some(Currency::GBP));
     })
     .await;
 }

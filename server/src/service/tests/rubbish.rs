@@ -10,7 +10,7 @@ use perennial::currency::Currency;
 use perennial::invoice::InvoiceStatus;
 use perennial::metadata::Metadata;
 use perennial::money::Money;
-use perennial::payment::Outcome;
+use perennial::payment::{Outcome, PaymentMethod, SetupStatus};
 use perennial::refund::{Refund, RefundOutcome, RefundStatus};
 use perennial::subscription::Status;
 
@@ -20,6 +20,8 @@ use crate::gateway::{
     Capabilities, CardDetails, CardUpdate, Challenge, ChallengeAnswer, Charge, Gateway,
     GatewayError, RefundRequest, Replies, Reply, SetUp, TokenizeError, Tokenized,
 };
+use crate::service::Refused;
+use crate::service::payments::PaymentResult;
 use crate::service::refunds::NewRefund;
 use crate::store::document::Stored;
 use crate::store::tests::both;
@@ -58,8 +60,11 @@ impl Wrong {
         let Outcome::Succeeded { charge, charged } = outcome else {
             return Ok(outcome);
         };
-        let other =
-            |minor: i64, currency| charged.map(|own| Money::new(own.minor + minor, currency));
+        // Of a card that was only saved it says that it took something.
+        let other = |minor: i64, currency| {
+            let took = charged.map_or(0, |own| own.minor);
+            Some(Money::new(took + minor, currency))
+        };
         let (charge, charged) = match self {
             Self::Nothing => return Err(GatewayError::Unknown("it hung up".to_owned())),
             Self::Amount => (charge, other(1, Currency::USD)),
@@ -116,10 +121,15 @@ impl Gateway for Rubbish {
     }
 
     fn set_up<'a>(&'a self, scope: &'a Scope, request: SetUp) -> Reply<'a, Outcome> {
-        match self.is_mad("set_up") {
-            true => Box::pin(async { Self::lost() }),
-            false => self.inner.set_up(scope, request),
-        }
+        let mad = self.is_mad("set_up");
+        Box::pin(async move {
+            let outcome = self.inner.set_up(scope, request).await?;
+            match mad {
+                true if self.wrong == Wrong::Forgetful => Self::lost(),
+                true => self.wrong.outcome(outcome),
+                false => Ok(outcome),
+            }
+        })
     }
 
     fn charge<'a>(&'a self, scope: &'a Scope, request: Charge) -> Reply<'a, Outcome> {
@@ -158,10 +168,22 @@ impl Gateway for Rubbish {
     }
 
     fn abandon<'a>(&'a self, scope: &'a Scope, key: &'a str) -> Reply<'a, Option<Outcome>> {
-        match self.is_mad("abandon") {
-            true => Box::pin(async { Self::lost() }),
-            false => self.inner.abandon(scope, key),
-        }
+        let mad = self.is_mad("abandon");
+        Box::pin(async move {
+            match (mad, self.wrong) {
+                (false, _) => self.inner.abandon(scope, key).await,
+                (true, Wrong::Forgetful) => Ok(None),
+                // It gives nothing up, and says so.
+                (true, Wrong::Silent) => self.inner.lookup(scope, key).await,
+                (true, wrong) => {
+                    let taken = Outcome::Succeeded {
+                        charge: "ch_rubbish".to_owned(),
+                        charged: Some(Money::new(5_000, Currency::USD)),
+                    };
+                    wrong.outcome(taken).map(Some)
+                }
+            }
+        })
     }
 
     fn card_updates<'a>(&'a self, after: i64, limit: u32) -> Reply<'a, Vec<(Scope, CardUpdate)>> {
@@ -378,6 +400,89 @@ async fn refunds_and_set_ups_and_news_survive_a_gateway_that_says_nothing() {
             heal(&world, &rubbish).await;
             let settled: Stored<Refund> = engine.find(&scope, made.id.as_str()).await.unwrap();
             assert_eq!(settled.status, RefundStatus::Succeeded, "{wrong:?}");
+            holds(&world).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_ups_survive_rubbish_and_silence() {
+    for wrong in [
+        Wrong::Nothing,
+        Wrong::Forgetful,
+        Wrong::Amount,
+        Wrong::Money,
+    ] {
+        both(|store| async move {
+            let mut world = World::new(store).await;
+            let ada = world.customer().await;
+            let (id, method) = world.set_up(&ada, "pm_card_visa").await;
+            let rubbish = maddened(&mut world, wrong);
+            let (engine, scope) = (world.engine.clone(), world.scope.clone());
+            let sent = engine.confirm_setup_intent(&scope, &id, None, true).await;
+            assert!(matches!(sent, Err(Refused::Gateway(_))), "{wrong:?}");
+            once(&world, 120).await;
+            let waits = world.find_set_up(&id).await;
+            assert_eq!(waits.status, SetupStatus::Processing, "{wrong:?}");
+            let own: Stored<PaymentMethod> = engine.find(&scope, method.as_str()).await.unwrap();
+            assert_eq!(own.customer, None, "{wrong:?}: nothing is saved on a guess");
+            let aside = engine.status().await.unwrap().set_aside;
+            if wrong.is_set_aside() {
+                let named = aside.iter().find(|own| own.place.id == id.as_str());
+                let reason = &named.unwrap().reason;
+                assert!(reason.contains("only saves a card"), "{reason}");
+            }
+            heal(&world, &rubbish).await;
+            let saved = world.find_set_up(&id).await;
+            assert_eq!(saved.status, SetupStatus::Succeeded, "{wrong:?}");
+            assert_eq!(saved.attempt, 1, "{wrong:?}: the same key");
+            let owner = world.find_customer(&ada).await;
+            assert_eq!(owner.default_payment_method, Some(method), "{wrong:?}");
+            holds(&world).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_void_while_the_gateway_does_not_give_a_payment_up() {
+    for wrong in [
+        Wrong::Nothing,
+        Wrong::Forgetful,
+        Wrong::Amount,
+        Wrong::Money,
+        Wrong::Silent,
+        Wrong::Nameless,
+    ] {
+        both(|store| async move {
+            let mut world = World::new(store).await;
+            let customer = world.customer_with("pm_card_authenticationRequired").await;
+            let id = drafted(&world, &customer, 5_000).await;
+            let begun = world.pay(&id, None).await.unwrap();
+            let PaymentResult::RequiresAction { challenge_url, .. } = begun else {
+                panic!("{begun:?}");
+            };
+            let rubbish = maddened(&mut world, wrong);
+            let (engine, scope) = (world.engine.clone(), world.scope.clone());
+            let refused = engine.void_invoice(&scope, &id).await.unwrap_err();
+            match wrong {
+                Wrong::Silent => assert!(matches!(refused, Refused::State { .. }), "{refused:?}"),
+                _ => assert!(
+                    matches!(refused, Refused::Gateway(_)),
+                    "{wrong:?} {refused:?}"
+                ),
+            }
+            let invoice = world.find_invoice(&id).await;
+            assert_eq!(invoice.status, InvoiceStatus::Open, "{wrong:?}");
+            assert_eq!(invoice.amount_paid_minor, 0, "{wrong:?}");
+            holds(&world).await;
+            rubbish.mad.store(false, Ordering::SeqCst);
+            let void = engine.void_invoice(&scope, &id).await.unwrap();
+            assert_eq!(void.status, InvoiceStatus::Void, "{wrong:?}");
+            // Who approves after all pays nothing.
+            world.approve(&challenge_url).await;
+            assert_eq!(world.charges().await, 0, "{wrong:?}");
             holds(&world).await;
         })
         .await;
