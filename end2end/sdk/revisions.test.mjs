@@ -71,6 +71,7 @@ test('the merchant\'s own tax ids stand on invoices', async (t) => {
   const listed = await stripe.taxIds.list();
   assert.deepEqual(listed.data.map((tax) => tax.id), [own.id]);
   const byOwner = await stripe.taxIds.list({ owner: { type: 'customer', customer: customer.id } });
+  assert.deepEqual(await stripe.taxIds.retrieve(theirs.id), theirs);
   assert.deepEqual(byOwner.data.map((tax) => tax.id), [theirs.id]);
   const draft = await stripe.invoices.create({
     customer: customer.id, currency: 'usd', account_tax_ids: [own.id], expand: ['account_tax_ids'],
@@ -81,6 +82,9 @@ test('the merchant\'s own tax ids stand on invoices', async (t) => {
   const none = await refused(stripe.invoices.update(draft.id, { account_tax_ids: [theirs.id] }));
   assert.equal(none.param, 'account_tax_ids[0]');
   assert.equal((await stripe.taxIds.del(own.id)).deleted, true);
+  assert.equal((await stripe.taxIds.del(theirs.id)).deleted, true);
+  assert.equal((await refused(stripe.taxIds.retrieve(theirs.id))).status, 404);
+  assert.deepEqual((await stripe.customers.listTaxIds(customer.id)).data, []);
 });
 
 test('numbers run over all customers where the merchant wants it', async (t) => {

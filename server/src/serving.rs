@@ -71,6 +71,7 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
     // Before anything new is booked.
     engine.open_ledger().await?;
     engine.open_subscription_items().await?;
+    engine.open_tax_ids().await?;
     sandbox.slow_down(Duration::from_millis(config.sandbox_delay_millis));
     let address = config.listen;
     let listener = TcpListener::bind(address)

@@ -6,6 +6,7 @@
 //! whole, in one statement, and its `revision` makes two concurrent changes exclude each other.
 
 mod checkpoint;
+pub mod customer_tax_id;
 pub mod document;
 pub mod due;
 pub mod event;

@@ -61,6 +61,11 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
 
 async fn retrieve(mut call: Call) -> Result<Value, Problem> {
     call.no_params()?;
+    let id: TaxIdId = call.id(KIND)?;
+    let engine = &call.api.engine;
+    if let Some((customer, tax)) = engine.tax_id_alone(&call.scope, &id).await? {
+        return Ok(whole::tax_id(&tax, &customer, call.scope.livemode));
+    }
     let own = call.find::<OwnTaxId>().await?;
     Ok(whole::own_tax_id(&own, call.scope.livemode))
 }
@@ -68,7 +73,11 @@ async fn retrieve(mut call: Call) -> Result<Value, Problem> {
 async fn remove(mut call: Call) -> Result<Value, Problem> {
     let id: TaxIdId = call.id(KIND)?;
     call.no_params()?;
-    call.api.engine.remove_own_tax_id(&call.scope, &id).await?;
+    let engine = &call.api.engine;
+    match engine.tax_id_alone(&call.scope, &id).await? {
+        Some((customer, _)) => engine.remove_tax_id(&call.scope, &customer, &id).await?,
+        None => engine.remove_own_tax_id(&call.scope, &id).await?,
+    }
     Ok(rendering::deleted(KIND, id.as_str()))
 }
 

@@ -142,15 +142,8 @@ impl Engine {
                     other => other,
                 })?;
         }
-        let (show, balance) = (rendering::customer, new.balance_minor.unwrap_or_default());
-        if balance != 0 {
-            return self
-                .at(now)
-                .create_with_balance(scope, customer, balance)
-                .await;
-        }
         self.at(now)
-            .create(scope, &customer, "customer.created", show)
+            .insert_customer(scope, customer, new.balance_minor.unwrap_or_default())
             .await
     }
 

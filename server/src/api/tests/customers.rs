@@ -126,12 +126,22 @@ async fn tax_ids_and_balances_hang_on_a_customer() {
             .refused(400, "tax_id_invalid", "type");
         let one = format!("{path}/{}", made.id());
         assert_eq!(office.get(&one).await.json, made.json);
+        let alone = format!("/v1/tax_ids/{}", made.id());
+        assert_eq!(office.get(&alone).await.json, made.json);
         assert_eq!(office.get(&path).await.at("data.0.id"), &made.json["id"]);
         let whole = office
             .get(&format!("/v1/customers/{customer}?expand[]=tax_ids"))
             .await;
         assert_eq!(whole.at("tax_ids.data.0"), &made.json);
-        assert_eq!(office.delete(&one).await.at("deleted"), true);
+        assert_eq!(office.delete(&alone).await.at("deleted"), true);
+        office
+            .get(&alone)
+            .await
+            .refused(404, "resource_missing", "id");
+        office
+            .delete(&alone)
+            .await
+            .refused(404, "resource_missing", "id");
         office
             .get(&one)
             .await

@@ -19,7 +19,7 @@ use crate::service::invoices::numbering::Sequence;
 use crate::service::tax_ids::OwnTaxId;
 use crate::store::document::{Column, Document};
 use crate::store::writes::Table;
-use crate::store::{subscription_item, threshold};
+use crate::store::{customer_tax_id, subscription_item, threshold};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -78,6 +78,10 @@ told!(
     },
     fn side_events(&self, before: Option<&Self>) -> discounting::Told {
         discounting::of_customer(self, before)
+    },
+    fn beside(&self, before: Option<&Self>) -> Vec<(&'static Table, Vec<Column>)> {
+        let rows = customer_tax_id::cells(before, self).into_iter();
+        rows.map(|cells| (&customer_tax_id::TABLE, cells)).collect()
     }
 );
 told!(

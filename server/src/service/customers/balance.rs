@@ -26,21 +26,25 @@ const CURRENCY: Currency = Currency::USD;
 
 impl Engine {
     /// Saves a new customer with the balance that it begins with.
-    pub(super) async fn create_with_balance(
+    pub(super) async fn insert_customer(
         &self,
         scope: &Scope,
         mut customer: Customer,
         balance_minor: i64,
     ) -> Result<Stored<Customer>, Refused> {
         check_balance(balance_minor)?;
-        let currency = self.first_currency(scope).await?;
-        let kind = BalanceTransactionKind::Initial;
-        let entry = self.entry(&mut customer, balance_minor, currency, kind)?;
-        let moved = self.moved(&entry)?;
+        let mut entry = None;
+        if balance_minor != 0 {
+            let currency = self.first_currency(scope).await?;
+            let kind = BalanceTransactionKind::Initial;
+            entry = Some(self.entry(&mut customer, balance_minor, currency, kind)?);
+        }
         let mut booking = Booking::begin(self, scope).await?;
         let stored = booking.insert(customer).await?;
-        booking.insert(entry).await?;
-        booking.post(&moved).await?;
+        if let Some(entry) = entry {
+            booking.post(&self.moved(&entry)?).await?;
+            booking.insert(entry).await?;
+        }
         booking.commit().await?;
         Ok(stored)
     }

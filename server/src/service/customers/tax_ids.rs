@@ -8,8 +8,10 @@ use super::living;
 use crate::rendering;
 use crate::service::find::found;
 use crate::service::{Engine, Refused};
-use crate::store::Scope;
-use crate::store::document::{self, Stored};
+use crate::store::document::{self, Column, Stored};
+use crate::store::ledger::{CUSTOMERS_AFTER, STEP_ROWS};
+use crate::store::writes::Writes;
+use crate::store::{Scope, customer_tax_id};
 
 /// A tax id as somebody wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +38,10 @@ impl Engine {
             let mut tx = self.store.begin().await?;
             let connection = tx.connection();
             let mut stored = living(connection, scope, customer).await?;
+            let before = stored.value.clone();
             let tax = self.add_to(&mut stored.value, new)?;
             document::update(connection, scope, &mut stored).await?;
+            customer_tax_id::note(&self.store, connection, scope, (&before, &stored)).await?;
             let shown = rendering::tax_id(&tax, customer, scope.livemode);
             self.emit(connection, scope, "customer.tax_id.created", shown, None)
                 .await?;
@@ -64,6 +68,61 @@ impl Engine {
         };
         customer.tax_ids.push(tax.clone());
         Ok(tax)
+    }
+
+    /// A tax id by itself, with the customer whose it is; `None` where there is none, or it is the
+    /// merchant's own.
+    ///
+    /// # Errors
+    /// When the database fails or the customer can't be read.
+    pub async fn tax_id_alone(
+        &self,
+        scope: &Scope,
+        id: &TaxIdId,
+    ) -> Result<Option<(CustomerId, TaxId)>, Refused> {
+        let mut connection = self.store.read().await?;
+        let owner = customer_tax_id::customer_of(&mut connection, scope, id.as_str()).await?;
+        let Some(owner) = owner else { return Ok(None) };
+        let owner: Option<Stored<Customer>> =
+            document::load(&mut connection, scope, &owner).await?;
+        let Some(owner) = owner.filter(|own| !own.deleted) else {
+            return Ok(None);
+        };
+        let tax = owner.tax_ids.iter().find(|tax| tax.id == *id).cloned();
+        Ok(tax.map(|tax| (owner.value.id, tax)))
+    }
+
+    /// Notes whose the tax ids are that are older than the table that says it, for a server that
+    /// starts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_tax_ids(&self) -> Result<(), Refused> {
+        while self.retrying(|| self.open_tax_ids_part()).await? {}
+        Ok(())
+    }
+
+    /// Notes the tax ids of some customers; answers whether there may be more.
+    async fn open_tax_ids_part(&self) -> Result<bool, Refused> {
+        let mut tx = self.store.begin().await?;
+        let connection = tx.connection();
+        let Some((scope, before)) = customer_tax_id::opening(connection).await? else {
+            return Ok(false);
+        };
+        let filter = [Column::text(&before), Column::Number(Some(STEP_ROWS))];
+        let found: Vec<Stored<Customer>> =
+            document::select(connection, &scope, CUSTOMERS_AFTER, &filter).await?;
+        let mut writes = Writes::new(&scope);
+        for row in &found {
+            for cells in customer_tax_id::cells(None, row) {
+                writes.add(&customer_tax_id::TABLE, cells);
+            }
+        }
+        writes.write(&self.store, connection).await?;
+        let last = found.last().map(|row| row.id.as_str());
+        customer_tax_id::opened(connection, &scope, &before, last).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Removes a tax id from a customer.

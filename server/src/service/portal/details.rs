@@ -13,6 +13,7 @@ use perennial::tax_id::{self, TaxIdError};
 use super::refusing::{No, fault};
 use super::{Refused, Visitor};
 use crate::rendering;
+use crate::store::customer_tax_id;
 use crate::store::document::{self, Stored};
 
 /// The longest name (Stripe: 256 characters).
@@ -274,6 +275,8 @@ impl Visitor {
                     return Ok(Ok(before));
                 }
                 document::update(tx.connection(), scope, &mut customer).await?;
+                let both = (&before, &*customer);
+                customer_tax_id::note(&engine.store, tx.connection(), scope, both).await?;
                 if let Some((kind, object)) = told {
                     engine
                         .emit(tx.connection(), scope, kind, object.clone(), None)

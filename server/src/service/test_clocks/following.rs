@@ -12,7 +12,7 @@ use crate::store::{Scope, StoreError};
 /// What belongs to a customer: the prefix of its ids, and the table whose column `customer` says to
 /// whom. A longer prefix stands before a shorter one that it begins with. A test compares this with
 /// the tables that have such a column.
-const HOLDINGS: [(&str, &str); 14] = [
+const HOLDINGS: [(&str, &str); 15] = [
     // Before `sub_`, which it begins with.
     ("sub_sched_", "subscription_schedule"),
     ("sub_", "subscription"),
@@ -27,6 +27,7 @@ const HOLDINGS: [(&str, &str); 14] = [
     ("pm_", "payment_method"),
     ("cbtxn_", "balance_transaction"),
     ("bps_", "portal_session"),
+    ("txi_", "customer_tax_id"),
     // Customers themselves: their ids are their own.
     ("cus_", "customer"),
 ];

@@ -4,8 +4,9 @@ use perennial::calendar::Cadence;
 use perennial::id::SubscriptionItemId;
 
 use super::world::{START, World, after, at};
-use crate::store::key;
+use crate::service::customers::{CustomerUpdate, NewTaxId};
 use crate::store::tests::both;
+use crate::store::{Scope, key};
 
 const DAY: i64 = 86_400;
 
@@ -91,6 +92,57 @@ async fn items_of_before_their_table_are_found_after_a_start() {
             let found = engine.subscription_item(&world.scope, item).await;
             assert_eq!(found.unwrap().1.id, *item);
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tax_ids_that_are_older_than_their_table_are_noted() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        let german = |number: usize| NewTaxId {
+            kind: "eu_vat".to_owned(),
+            value: format!("DE{number:09}"),
+        };
+        let mut made = Vec::new();
+        for number in 0..205 {
+            let new = CustomerUpdate::default();
+            let first = vec![german(number)];
+            let customer = engine.create_customer(scope, new, first).await.unwrap();
+            made.push((customer.value.id, customer.value.tax_ids[0].clone()));
+        }
+        let (owner, _) = made[7].clone();
+        let later = engine.add_tax_id(scope, &owner, german(900)).await.unwrap();
+        made.push((owner, later));
+        let all_are_known = async || {
+            for (owner, tax) in &made {
+                let found = engine.tax_id_alone(scope, &tax.id).await.unwrap();
+                assert_eq!(found, Some((owner.clone(), tax.clone())));
+            }
+        };
+        all_are_known().await;
+        let mut tx = engine.store.begin().await.unwrap();
+        for sql in [
+            "delete from customer_tax_id",
+            "insert into customer_tax_id_opening (merchant, livemode, done_until) \
+             select distinct merchant, livemode, '' from customer",
+        ] {
+            sqlx::query(sql).execute(tx.connection()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let lost = engine.tax_id_alone(scope, &made[7].1.id).await.unwrap();
+        assert_eq!(lost, None, "the test forgets them");
+        let (one, other) = tokio::join!(engine.open_tax_ids(), engine.open_tax_ids());
+        one.unwrap();
+        other.unwrap();
+        all_are_known().await;
+        let other = Scope {
+            livemode: !scope.livemode,
+            ..scope.clone()
+        };
+        let foreign = engine.tax_id_alone(&other, &made[7].1.id).await.unwrap();
+        assert_eq!(foreign, None);
     })
     .await;
 }
