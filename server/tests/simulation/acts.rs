@@ -6,7 +6,7 @@ use crate::chance::Chance;
 use crate::life::Inside;
 
 /// What has been made so far, in order: the same in a world and in its twin, but for the ids.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Made {
     pub prices: Vec<String>,
     pub customers: Vec<String>,
@@ -268,7 +268,8 @@ async fn stand(inside: &Inside, path: &str, own: &mut Chance) -> String {
     )
 }
 
-/// Something of the newest invoice is given back: what was paid by a refund or to the balance, what was not by a note.
+/// Something of the newest invoice is given back: what was paid by a refund (with
+/// a note or without) or to the balance, what was not by a note.
 async fn give_back(inside: &Inside, subscription: &str, own: &mut Chance) -> String {
     let path = format!("/v1/subscriptions/{subscription}");
     let (_, found) = inside.call("GET", &path, "").await;
@@ -281,7 +282,10 @@ async fn give_back(inside: &Inside, subscription: &str, own: &mut Chance) -> Str
     let total = invoice["total"].as_i64().unwrap_or(0);
     let amount = own.between(1, (total / 2).max(1));
     let paid = invoice["status"] == "paid";
-    let way = own.below(2);
+    let way = own.below(3);
+    if paid && way == 2 {
+        return refund(inside, newest, amount).await;
+    }
     let form = match (paid, way) {
         (false, _) => format!("invoice={newest}&amount={amount}"),
         (true, 0) => format!("invoice={newest}&amount={amount}&refund_amount={amount}"),
@@ -291,6 +295,18 @@ async fn give_back(inside: &Inside, subscription: &str, own: &mut Chance) -> Str
         "give back",
         inside.call("POST", "/v1/credit_notes", &form).await,
     )
+}
+
+/// A payment of an invoice is given back, without a note that says why.
+async fn refund(inside: &Inside, invoice: &str, amount: i64) -> String {
+    let path = format!("/v1/invoice_payments?invoice={invoice}&status=paid");
+    let (_, found) = inside.call("GET", &path, "").await;
+    let payment = &found["data"][0]["payment"]["payment_intent"];
+    let Some(payment) = payment.as_str() else {
+        return "no payment to refund".to_owned();
+    };
+    let form = format!("payment_intent={payment}&amount={amount}");
+    said("refund", inside.call("POST", "/v1/refunds", &form).await)
 }
 
 /// Somebody calls, now or some days ago.

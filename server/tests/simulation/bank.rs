@@ -31,6 +31,8 @@ struct Books {
     storm: Option<Chance>,
     fuse: Fuse,
     attempts: BTreeMap<String, Attempt>,
+    /// By key, with what was asked for.
+    refunds: BTreeMap<String, (Money, RefundOutcome)>,
     tokens: u64,
 }
 
@@ -51,6 +53,7 @@ impl Bank {
             storm: storm.then(|| Chance::new(roll(seed, "storm"))),
             fuse,
             attempts: BTreeMap::new(),
+            refunds: BTreeMap::new(),
             tokens: 0,
         })))
     }
@@ -70,6 +73,16 @@ impl Bank {
             }
         }
         taken
+    }
+
+    /// What was given back, in all.
+    pub fn given_back(&self) -> i64 {
+        let books = self.books();
+        let given = books
+            .refunds
+            .values()
+            .filter(|(_, outcome)| outcome.status == RefundStatus::Succeeded);
+        given.map(|(amount, _)| amount.minor).sum()
     }
 
     /// A customer answers the challenge of the invoice that comes first by its number.
@@ -151,19 +164,43 @@ impl Books {
     }
 }
 
+impl Books {
+    /// Gives money back, once for each key. Of ten, one does not arrive.
+    fn give_back(&mut self, request: RefundRequest) -> RefundOutcome {
+        let RefundRequest {
+            idempotency_key: key,
+            charge,
+            amount,
+        } = request;
+        if let Some((asked, known)) = self.refunds.get(&key) {
+            assert_eq!(*asked, amount, "one refund with two amounts: {key}");
+            return known.clone();
+        }
+        let paid = charge
+            .strip_prefix("ch_")
+            .and_then(|key| self.attempts.get(key));
+        let said = paid.and_then(|own| own.description.clone());
+        let said = said.unwrap_or_default();
+        let customer = said.rsplit_once('-').map_or("", |(customer, _)| customer);
+        let what = format!("refund/{customer}/{}", amount.minor);
+        let arrives = roll(self.seed, &what) % 10 > 0;
+        let outcome = RefundOutcome {
+            refund: format!("re_{key}"),
+            status: match arrives {
+                true => RefundStatus::Succeeded,
+                false => RefundStatus::Failed,
+            },
+            failure_reason: (!arrives).then(|| "declined".to_owned()),
+        };
+        self.refunds.insert(key, (amount, outcome.clone()));
+        outcome
+    }
+}
+
 fn decline(code: &str, decline_code: Option<&str>) -> Decline {
     Decline {
         code: code.to_owned(),
         decline_code: decline_code.map(str::to_owned),
-    }
-}
-
-/// Every refund succeeds; nobody asks for one yet.
-fn refunded(key: &str) -> RefundOutcome {
-    RefundOutcome {
-        refund: format!("re_{key}"),
-        status: RefundStatus::Succeeded,
-        failure_reason: None,
     }
 }
 
@@ -274,7 +311,18 @@ impl Gateway for Bank {
     }
 
     fn refund<'a>(&'a self, _scope: &'a Scope, request: RefundRequest) -> Reply<'a, RefundOutcome> {
-        Box::pin(async move { Ok(refunded(&request.idempotency_key)) })
+        Box::pin(async move {
+            if self.books().lost() {
+                return lost();
+            }
+            tokio::task::yield_now().await;
+            let outcome = self.books().give_back(request);
+            if self.books().lost() {
+                return lost();
+            }
+            tokio::task::yield_now().await;
+            Ok(outcome)
+        })
     }
 
     fn lookup_refund<'a>(
@@ -282,7 +330,13 @@ impl Gateway for Bank {
         _scope: &'a Scope,
         key: &'a str,
     ) -> Reply<'a, Option<RefundOutcome>> {
-        Box::pin(async move { Ok(Some(refunded(key))) })
+        Box::pin(async move {
+            let mut books = self.books();
+            if books.lost() {
+                return lost();
+            }
+            Ok(books.refunds.get(key).map(|(_, known)| known.clone()))
+        })
     }
 
     fn challenge<'a>(

@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::bank::Bank;
 use crate::life::Inside;
 
-/// The audit finds nothing, what the bank took is what was paid, nobody paid twice, numbers have no gaps.
+/// The audit finds nothing, what the bank took is what was paid and what it gave back was refunded, nobody
+/// paid twice, numbers have no gaps.
 pub async fn hold(inside: &Inside, bank: &Bank, moment: &str) {
     inside
         .engine
@@ -30,6 +31,14 @@ pub async fn hold(inside: &Inside, bank: &Bank, moment: &str) {
             of.push(number.parse().unwrap_or(0));
         }
     }
+    let refunds = inside.all("/v1/refunds?").await;
+    let given = refunds.iter().filter(|own| own["status"] == "succeeded");
+    let given: i64 = given.filter_map(|own| own["amount"].as_i64()).sum();
+    assert_eq!(
+        bank.given_back(),
+        given,
+        "{moment}: what the bank gave back and our refunds differ"
+    );
     for (prefix, mut found) in numbers {
         found.sort_unstable();
         let wanted: Vec<u32> = (1..=u32::try_from(found.len()).unwrap_or(0)).collect();

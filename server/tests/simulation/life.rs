@@ -3,6 +3,7 @@
 //! A crash is what the kernel does to a killed process: all that it was doing stops where it waits, and
 //! nothing is said to anybody. Here each life has a runtime of its own, and a crash drops it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -119,6 +120,8 @@ pub struct Inside {
     pub engine: Engine,
     router: axum::Router,
     key: String,
+    /// What a merchant's program names its next request by, to send it again after a crash.
+    said: Cell<Option<(u64, u32)>>,
 }
 
 impl Outside {
@@ -149,6 +152,7 @@ impl Outside {
                 engine,
                 router: api::router(api),
                 key: self.key.clone(),
+                said: Cell::new(None),
             };
             self.fuse.set(steps);
             let ended = tokio::select! {
@@ -191,17 +195,81 @@ impl Inside {
     /// none.
     async fn still_out(&self) -> bool {
         let mut connection = self.engine.store.read().await.unwrap();
-        let sql = "select body from payment_intent where asked_at is not null";
+        let sql = "select body from payment_intent where asked_at is not null \
+                   union all select body from refund where asked_at is not null";
         let rows = sqlx::query(sql).fetch_all(&mut *connection).await.unwrap();
         rows.iter().any(|row| {
             let body: String = sqlx::Row::get(row, "body");
-            body.contains("\"processing\"")
+            body.contains("\"processing\"") || body.contains("\"status\":\"pending\"")
         })
+    }
+
+    /// From here on, requests are those of one act. Each has a key of its own, so that the act can be
+    /// done again after a crash: what was done then is not done twice.
+    pub fn begin_act(&self, number: u64) {
+        self.said.set(Some((number, 0)));
+    }
+
+    /// A merchant's program waits until the server gives up requests that a crash cut off. The clock of
+    /// the world stands still meanwhile.
+    pub async fn wait_for_keys(&self) {
+        let mut tx = self.engine.store.begin().await.unwrap();
+        sqlx::query("update idempotency set created = created - 3600 where status is null")
+            .execute(tx.connection())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// Calls the API as a merchant's program.
     pub async fn call(&self, method: &str, path: &str, form: &str) -> (u16, Value) {
-        let request = Request::builder()
+        let key = match (method, self.said.get()) {
+            ("POST", Some((act, call))) => {
+                self.said.set(Some((act, call + 1)));
+                Some(format!("act-{act}-{call}"))
+            }
+            _ => None,
+        };
+        let (status, json) = self.send(method, path, form, key.as_deref()).await;
+        let half_done = json["error"]["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("did something and stopped"));
+        match key.filter(|_| half_done) {
+            Some(key) => self.made_by(path, &key).await.unwrap_or((status, json)),
+            None => (status, json),
+        }
+    }
+
+    /// What a request made that could not answer any more: events tell.
+    async fn made_by(&self, path: &str, key: &str) -> Option<(u16, Value)> {
+        let kind = match path {
+            "/v1/customers" => "customer.created",
+            "/v1/subscriptions" => "customer.subscription.created",
+            "/v1/subscription_schedules" => "subscription_schedule.created",
+            attach if attach.ends_with("/attach") => "payment_method.attached",
+            _ => return None,
+        };
+        let path = format!("/v1/events?type={kind}&limit=100");
+        let (_, found) = self.send("GET", &path, "", None).await;
+        let events = found["data"].as_array()?;
+        let own = events
+            .iter()
+            .find(|event| event["request"]["idempotency_key"] == key)?;
+        Some((200, own["data"]["object"].clone()))
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        form: &str,
+        idempotency_key: Option<&str>,
+    ) -> (u16, Value) {
+        let mut request = Request::builder();
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request
             .method(method)
             .uri(path)
             .header("authorization", format!("Bearer {}", self.key))

@@ -42,6 +42,8 @@ struct World {
     danger: Option<Chance>,
     crashes: u64,
     seconds: i64,
+    /// Acts so far.
+    acts: u64,
 }
 
 impl World {
@@ -76,6 +78,7 @@ impl World {
             danger: storm.then(|| Chance::new(roll(seed, "danger"))),
             crashes: 0,
             seconds: 0,
+            acts: 0,
         }
     }
 
@@ -90,9 +93,7 @@ impl World {
         if answers < 2 {
             self.outside.bank.answer_one(answers == 0);
         }
-        let (made, chance) = (&mut self.made, &mut self.chance);
-        let act = async |inside: &Inside| acts::act(inside, made, chance).await;
-        let did = self.outside.live(0, act).unwrap();
+        let did = self.act();
         self.crashes += settle(&mut self.outside, self.danger.as_mut());
         let bank = self.outside.bank.clone();
         let look = async |inside: &Inside| {
@@ -101,6 +102,41 @@ impl World {
         };
         let picture = self.outside.live(0, look).unwrap();
         (did, picture)
+    }
+}
+
+impl World {
+    /// Somebody acts; where there is danger, processes die in the midst of it, and whoever acted asks
+    /// again.
+    fn act(&mut self) -> String {
+        self.acts += 1;
+        let number = self.acts;
+        loop {
+            // An act that is done again draws the same numbers.
+            let (mut made, mut chance) = (self.made.clone(), self.chance.clone());
+            let danger = self.danger.as_mut();
+            let steps = danger.map_or(0, |danger| match danger.below(3) {
+                0 => danger.between(1, 150),
+                _ => 0,
+            });
+            let act = async |inside: &Inside| {
+                inside.begin_act(number);
+                acts::act(inside, &mut made, &mut chance).await
+            };
+            let done = self.outside.live(steps, act);
+            match done {
+                Ok(did) => {
+                    (self.made, self.chance) = (made, chance);
+                    return did;
+                }
+                Err(Crashed) => self.crashes += 1,
+            }
+            let start = async |inside: &Inside| {
+                inside.wait_for_keys().await;
+                inside.settle().await;
+            };
+            self.outside.live(0, start).unwrap();
+        }
     }
 }
 
