@@ -47,7 +47,8 @@ pub struct Customer {
     pub backup: Option<BackupConsent>,
     /// Applies to every invoice of subscriptions without discounts of their own.
     pub discount: Option<Discount>,
-    /// Whether the newest charge for an invoice failed or an invoice is past due.
+    /// What came last of any of the customer's invoices (Stripe): true when a charge failed or the due
+    /// date passed, false when one was paid or its merchant wrote it off, whichever invoice it was.
     pub delinquent: bool,
     /// What mail the customer wants.
     pub mail: MailPreferences,

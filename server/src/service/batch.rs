@@ -286,6 +286,13 @@ impl Engine {
             (InvoiceStatus::Draft, _) => self.finalize_once(scope, id, None).await,
             (_, CollectionMethod::SendInvoice) => self.overdue_once(scope, id).await.map(|()| None),
             (_, CollectionMethod::ChargeAutomatically) => {
+                if let Some(own) = &invoice.subscription {
+                    let own: Stored<Subscription> = self.find(scope, own.as_str()).await?;
+                    if own.latest_invoice.as_ref() != Some(id) {
+                        // What became of a newer one may have to be asked first.
+                        self.alone()?;
+                    }
+                }
                 match self.begin_once(scope, id, None, Starter::Schedule).await? {
                     Begun::Send(claim) => Ok(Some(*claim)),
                     Begun::Over(_) => Ok(None),

@@ -110,7 +110,7 @@ impl Engine {
         let retrying = invoice.retrying.as_ref();
         let written_off = retrying.and_then(|retrying| retrying.write_off_at);
         if invoice.status == InvoiceStatus::Open && written_off.is_some_and(|at| at <= self.now()) {
-            return match self.mark_uncollectible(scope, id).await {
+            return match self.write_off(scope, id).await {
                 // It was paid or voided meanwhile.
                 Err(Refused::State { .. }) => Ok(()),
                 result => result.map(|_| ()),
@@ -128,6 +128,9 @@ impl Engine {
                 self.retrying(|| self.overdue_once(scope, id)).await
             }
             (_, CollectionMethod::ChargeAutomatically) => {
+                if Box::pin(self.waits_for_newer(scope, &invoice)).await? {
+                    return Ok(());
+                }
                 match Box::pin(self.pay(scope, id, None, Starter::Schedule)).await {
                     Ok(result) => self.fall_back(scope, id, result).await.map(|_| ()),
                     Err(error) => Err(error),

@@ -29,7 +29,8 @@ impl Engine {
             .await
     }
 
-    /// Writes an invoice off. It may still be paid or voided.
+    /// Writes an invoice off, as its merchant says. It may still be paid or voided. The customer is
+    /// not delinquent any more (Stripe: `delinquent` of a customer).
     ///
     /// # Errors
     /// [`Refused::State`] when it is not open.
@@ -39,6 +40,19 @@ impl Engine {
         id: &InvoiceId,
     ) -> Result<Stored<Invoice>, Refused> {
         self.retrying(|| self.close_once(scope, id, Closing::Uncollectible))
+            .await
+    }
+
+    /// Writes an invoice off because nobody paid it for long. The customer stays delinquent.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when it is not open.
+    pub(crate) async fn write_off(
+        &self,
+        scope: &Scope,
+        id: &InvoiceId,
+    ) -> Result<Stored<Invoice>, Refused> {
+        self.retrying(|| self.close_once(scope, id, Closing::Unpaid))
             .await
     }
 
@@ -64,7 +78,10 @@ impl Engine {
                 }
                 intent = self.idle_intent(scope, invoice).await?;
             }
-            Closing::Uncollectible => {
+            Closing::Uncollectible | Closing::Unpaid => {
+                if how == Closing::Uncollectible {
+                    customer.delinquent = false;
+                }
                 invoice.mark_uncollectible(now)?;
                 transfers = ledger::written_off(invoice, now).map_err(|_| Refused::TooLarge)?;
             }
@@ -175,18 +192,21 @@ fn is_overdue(invoice: &Invoice) -> bool {
         && invoice.next_payment_attempt.is_none()
 }
 
-/// What a merchant does with an invoice instead of collecting it.
+/// What becomes of an invoice instead of collecting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Closing {
     Void,
+    /// The merchant writes it off.
     Uncollectible,
+    /// It is written off by itself.
+    Unpaid,
 }
 
 impl Closing {
     const fn event(self) -> &'static str {
         match self {
             Self::Void => "invoice.voided",
-            Self::Uncollectible => "invoice.marked_uncollectible",
+            Self::Uncollectible | Self::Unpaid => "invoice.marked_uncollectible",
         }
     }
 }

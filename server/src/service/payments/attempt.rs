@@ -6,9 +6,10 @@ use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::metadata::Metadata;
 use perennial::money::Money;
 use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, PaymentStatus};
+use perennial::subscription::Subscription;
 
 use super::scheduling::Leave;
-use super::{PaymentResult, Starter, fail, tell_failure};
+use super::{Failure, PaymentResult, Starter, fail, leave_out, tell_failure};
 use crate::clock::Ids;
 use crate::gateway::{Charge, GatewayError, ReturnPath, in_time};
 use crate::service::booking::{Booking, Edit};
@@ -17,7 +18,7 @@ use crate::service::due::challenge_due_at;
 use crate::service::invoices::{Issued, defect};
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
-use crate::store::document::Stored;
+use crate::store::document::{self, Stored};
 
 /// How long the schedule waits while an attached payment is under way, in seconds.
 const PART_SECONDS: i64 = 3_600;
@@ -334,11 +335,18 @@ impl Engine {
         };
         let scheduling = self.scheduling(scope, method.as_deref()).await?;
         self.look_ahead(scope, &mut books).await?;
-        let failure = fail(books.parts(), &decline, &scheduling, true, self.now())?;
+        let now = self.now();
+        let failure = match hopeless {
+            // A bank that has said "never" is not asked, so nothing new is told.
+            true => Failure {
+                ends: leave_out(books.parts(), &decline, &scheduling, now)?,
+                ..Failure::default()
+            },
+            false => fail(books.parts(), &decline, &scheduling, true, now)?,
+        };
         self.stop_if(scope, &mut books, failure.ends).await?;
         let mut booking = Booking::begin(self, scope).await?;
         books.write(&mut booking).await?;
-        // A bank that has said "never" is not asked, so nothing new is told.
         if !hopeless {
             tell_failure(&mut booking, &books.invoice, &failure).await?;
         }
@@ -455,6 +463,62 @@ impl Engine {
     ) -> Result<(), Refused> {
         self.retrying(|| self.put_off_payment(scope, id)).await?;
         self.ask_after(scope, id).await.map(|_| ())
+    }
+
+    /// Asks the bank about charges for newer invoices of the subscription that nobody has heard of yet: the
+    /// newest decides about the standing, so an attempt for an older one waits for it, and does not end what
+    /// has just been paid. Answers whether the attempt was put off, because the bank still does not say.
+    pub(crate) async fn waits_for_newer(
+        &self,
+        scope: &Scope,
+        invoice: &Invoice,
+    ) -> Result<bool, Refused> {
+        if !self.hear_of_newer(scope, invoice).await? {
+            return Ok(false);
+        }
+        self.retrying(|| async {
+            let books = self.books(scope, &invoice.id).await?;
+            payable(&books.invoice)?;
+            let later = Timestamp(self.now().0.saturating_add(PART_SECONDS));
+            Box::pin(self.put_off(scope, books, later)).await
+        })
+        .await?;
+        Ok(true)
+    }
+
+    /// Answers whether a charge for a newer invoice is still out after the bank was asked.
+    async fn hear_of_newer(&self, scope: &Scope, invoice: &Invoice) -> Result<bool, Refused> {
+        let Some(id) = &invoice.subscription else {
+            return Ok(false);
+        };
+        let own: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+        if own.latest_invoice.as_ref() == Some(&invoice.id) {
+            return Ok(false);
+        }
+        let newest = self.invoices_of(scope, id).await?;
+        let newer = newest.iter().take_while(|row| row.id != invoice.id);
+        let newer = newer.filter(|row| row.status == InvoiceStatus::Open);
+        let newer = newer.filter_map(|row| row.payment_intent.as_ref());
+        let ids: Vec<String> = newer.map(ToString::to_string).collect();
+        let mut out = false;
+        for intent in self.charging(scope, &ids).await? {
+            self.settle_payment(scope, &intent.id).await?;
+            out = true;
+        }
+        Ok(out && !self.charging(scope, &ids).await?.is_empty())
+    }
+
+    /// Those of these payments that are with the bank.
+    async fn charging(
+        &self,
+        scope: &Scope,
+        ids: &[String],
+    ) -> Result<Vec<Stored<PaymentIntent>>, Refused> {
+        let mut connection = self.store.read().await?;
+        let mut intents: Vec<Stored<PaymentIntent>> =
+            document::load_many(&mut connection, scope, ids).await?;
+        intents.retain(|intent| intent.status == PaymentStatus::Processing);
+        Ok(intents)
     }
 
     async fn put_off_payment(&self, scope: &Scope, id: &PaymentIntentId) -> Result<(), Refused> {

@@ -53,6 +53,18 @@ pub(crate) fn fail(
     Ok(Failure { action, ends })
 }
 
+/// Notes an attempt that was not made, as [`fail`] does one that failed: the schedule goes on, but the
+/// customer's standing is what it was, since nothing failed anew. Answers whether the subscription ends.
+pub(crate) fn leave_out(
+    mut parts: Parts<'_>,
+    decline: &Decline,
+    scheduling: &Scheduling,
+    now: Timestamp,
+) -> Result<bool, Refused> {
+    parts.invoice.last_payment_error = Some(decline.clone());
+    schedule(&mut parts, Some(decline), scheduling, true, now)
+}
+
 /// Puts a subscription in arrears and finds the next attempt; answers whether it ends instead.
 fn schedule(
     parts: &mut Parts<'_>,
@@ -287,8 +299,8 @@ impl Engine {
                 };
                 let scheduling = self.scheduling(scope, method.as_deref()).await?;
                 self.look_ahead(scope, &mut books).await?;
-                let failure = fail(books.parts(), &decline, &scheduling, true, self.now())?;
-                self.stop_if(scope, &mut books, failure.ends).await?;
+                let ends = leave_out(books.parts(), &decline, &scheduling, self.now())?;
+                self.stop_if(scope, &mut books, ends).await?;
                 let mut booking = Booking::begin(self, scope).await?;
                 booking.save(&mut books.invoice).await?;
                 books.write(&mut booking).await?;

@@ -394,6 +394,72 @@ async fn a_bank_that_said_never_is_not_asked_at_the_next_renewal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_is_not_made_says_nothing_about_the_customer() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let card = "pm_card_visa_chargeDeclinedLostCard";
+        let (customer, id) = renewing_with(&world, card).await;
+        world.live_until(after(at(2026, 2, 28), 2 * HOUR)).await;
+        assert!(world.find_customer(&customer).await.delinquent);
+        let other = super::money::drafted(&world, &customer, 700).await;
+        let (engine, scope) = (&world.engine, &world.scope);
+        engine.pay_out_of_band(scope, &other).await.unwrap();
+        assert!(!world.find_customer(&customer).await.delinquent);
+        let (attempts, sent) = (world.latest(&id).await.attempt_count, asked(&world).await);
+        world.live_until(after(engine.now(), 8 * DAY)).await;
+        assert!(world.latest(&id).await.attempt_count > attempts);
+        assert_eq!(asked(&world).await, sent);
+        assert!(!world.find_customer(&customer).await.delinquent);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_invoice_does_not_end_what_a_newer_one_has_just_paid_for() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let mode = RetryMode::Schedule {
+            wait_days: vec![40],
+        };
+        let policy = RetryPolicy {
+            mode,
+            then: perennial::subscription::WhenExhausted::Cancel,
+            ..RetryPolicy::default()
+        };
+        set_policy(&world, policy).await;
+        let price = world.price(2_000, Cadence::MONTHLY).await;
+        let customer = world.customer().await;
+        let good = world.card(&customer, "pm_card_visa").await;
+        let id = world.subscribe(&customer, &price).await;
+        let bad = world.card(&customer, "pm_card_chargeCustomerFail").await;
+        world.live_until(after(at(2026, 2, 28), 2 * HOUR)).await;
+        assert_eq!(world.status(&id).await, Status::PastDue);
+
+        // The bank takes the money for the next renewal, and its answer is lost; then the last retry of
+        // the one before is due.
+        let mut old = world.latest(&id).await;
+        old.default_payment_method = Some(bad);
+        world.update(&mut old).await;
+        let mut owner = world.find_customer(&customer).await;
+        owner.default_payment_method = Some(good);
+        world.update(&mut owner).await;
+        let charged = after(at(2026, 3, 31), HOUR);
+        world.live_until(after(charged, -1)).await;
+        let mut old = world.find_invoice(&old.id).await;
+        old.next_payment_attempt = Some(after(charged, 10));
+        world.update(&mut old).await;
+        world.bank.inject(Fault::LoseAnswer);
+        world.live_until(charged).await;
+        assert_eq!(world.latest(&id).await.status, InvoiceStatus::Open);
+        world.live_until(after(charged, 10)).await;
+        assert_eq!(world.latest(&id).await.status, InvoiceStatus::Paid);
+        assert_eq!(world.status(&id).await, Status::Active);
+        super::money::holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_one_off_invoice_that_nobody_pays_is_written_off_and_may_be_paid_later() {
     both(|store| async move {
         let world = World::new(store).await;
@@ -419,6 +485,8 @@ async fn a_one_off_invoice_that_nobody_pays_is_written_off_and_may_be_paid_later
         let told = world.events().await;
         let kind = "invoice.marked_uncollectible";
         assert_eq!(told.iter().filter(|own| *own == kind).count(), 1);
+        // Stripe: only the merchant's word that it won't be paid ends that, not the end of the schedule.
+        assert!(world.find_customer(&customer).await.delinquent);
         super::money::holds(&world).await;
         let card = world.card(&customer, "pm_card_visa").await;
         world.pay(&id, Some(card)).await.unwrap();

@@ -97,6 +97,22 @@ async fn a_declined_first_charge_leaves_it_incomplete_until_it_is_paid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_owes_what_the_merchant_writes_off_is_not_delinquent() {
+    both(|store| async move {
+        let (world, customer, id) = World::with_one(store, "pm_card_chargeCustomerFail").await;
+        assert!(world.find_customer(&customer).await.delinquent);
+        let invoice = world.latest(&id).await;
+        let written_off = world
+            .engine
+            .mark_uncollectible(&world.scope, &invoice.id)
+            .await;
+        assert_eq!(written_off.unwrap().status, InvoiceStatus::Uncollectible);
+        assert!(!world.find_customer(&customer).await.delinquent);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn error_if_incomplete_refuses_and_leaves_nothing_to_pay() {
     both(|store| async move {
         let world = World::new(store).await;
