@@ -183,7 +183,7 @@ impl Books {
         let said = said.unwrap_or_default();
         let customer = said.rsplit_once('-').map_or("", |(customer, _)| customer);
         let what = format!("refund/{customer}/{}", amount.minor);
-        let arrives = roll(self.seed, &what) % 10 > 0;
+        let arrives = !roll(self.seed, &what).is_multiple_of(10);
         let outcome = RefundOutcome {
             refund: format!("re_{key}"),
             status: match arrives {

@@ -1,14 +1,17 @@
 //! What must hold after every step, and what a world looks like in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::bank::Bank;
 use crate::life::Inside;
 
+/// How far the clock may have leapt back while little else happened, in seconds.
+const BACK_MAX: i64 = 2 * 86_400;
+
 /// The audit finds nothing, what the bank took is what was paid and what it gave back was refunded, nobody
-/// paid twice, numbers have no gaps.
+/// paid twice, numbers have no gaps, and who is delinquent is what the events say.
 pub async fn hold(inside: &Inside, bank: &Bank, moment: &str) {
     inside
         .engine
@@ -44,9 +47,72 @@ pub async fn hold(inside: &Inside, bank: &Bank, moment: &str) {
         let wanted: Vec<u32> = (1..=u32::try_from(found.len()).unwrap_or(0)).collect();
         assert_eq!(found, wanted, "{moment}: the numbers of {prefix} have gaps");
     }
+    delinquent_by_events(inside, moment).await;
 }
 
-/// Everything there is, without what only chance decides: ids and secrets.
+/// A customer is delinquent by what came last of any invoice: a charge that failed, a due date that
+/// passed, a payment, or the merchant's word that it won't be paid. Events are in no order within a second
+/// of several lives of the process, nor where the clock leapt back: where those disagree, either will do.
+async fn delinquent_by_events(inside: &Inside, moment: &str) {
+    let kinds = [
+        "invoice.finalized",
+        "invoice.payment_failed",
+        "invoice.overdue",
+        "invoice.paid",
+        "invoice.marked_uncollectible",
+    ];
+    let kinds = kinds.map(|kind| format!("types[]={kind}&")).concat();
+    let mut says_when: BTreeMap<String, Vec<(i64, bool)>> = BTreeMap::new();
+    let events = inside.all(&format!("/v1/events?{kinds}")).await;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let by = |event: &Value| {
+        let invoice = text(&event["data"]["object"]["id"]);
+        (invoice, text(&event["request"]["id"]))
+    };
+    let finalized = events
+        .iter()
+        .filter(|event| event["type"] == "invoice.finalized");
+    let finalized: BTreeSet<(String, String)> = finalized.map(by).collect();
+    for event in &events {
+        let invoice = &event["data"]["object"];
+        let says = match event["type"].as_str().unwrap_or_default() {
+            "invoice.finalized" => None,
+            // One that was void when the bank answered concerns nobody.
+            "invoice.payment_failed" => (invoice["status"] == "open").then_some(true),
+            "invoice.overdue" => Some(true),
+            // What comes to nothing is paid without anybody paying.
+            "invoice.paid" => {
+                let nothing =
+                    invoice["amount_due"] == 0 && invoice["pre_payment_credit_notes_amount"] == 0;
+                (!nothing).then_some(false)
+            }
+            // Only by hand: not as it is finalised while collection is paused, nor by the engine.
+            _ => {
+                let by = by(event);
+                (!by.1.is_empty() && !finalized.contains(&by)).then_some(false)
+            }
+        };
+        let Some(says) = says else { continue };
+        let at = event["created"].as_i64().unwrap_or(0);
+        let own = says_when.entry(text(&invoice["customer"])).or_default();
+        own.push((at, says));
+    }
+    for customer in inside.all("/v1/customers?").await {
+        let id = customer["id"].as_str().unwrap_or_default();
+        let is = customer["delinquent"] == true;
+        let known = says_when.get(id).cloned().unwrap_or_default();
+        let newest = known.iter().map(|(at, _)| *at).max().unwrap_or(0);
+        let mut last = known.iter().filter(|(at, _)| *at >= newest - BACK_MAX);
+        assert!(
+            (known.is_empty() && !is) || last.any(|(_, says)| *says == is),
+            "{moment}: the events say otherwise: {customer}"
+        );
+    }
+}
+
+/// Everything there is, without what only chance decides: ids and secrets, and which of the invoices that
+/// are finalised at one moment comes first. A lost answer is heard later, so what came last may differ too:
+/// who is delinquent by it is for [`hold`] to look at.
 pub async fn picture(inside: &Inside) -> Vec<String> {
     let mut picture = Vec::new();
     for path in [
@@ -58,7 +124,9 @@ pub async fn picture(inside: &Inside) -> Vec<String> {
         "/v1/promotion_codes?",
     ] {
         let mut shown: Vec<String> = Vec::new();
-        for mut object in inside.all(path).await {
+        let mut objects = inside.all(path).await;
+        even_out(&mut objects);
+        for mut object in objects {
             forget(&mut object);
             shown.push(format!("{path} {object}"));
         }
@@ -66,6 +134,33 @@ pub async fn picture(inside: &Inside) -> Vec<String> {
         picture.extend(shown);
     }
     picture
+}
+
+/// Takes out what the order within one moment decides.
+fn even_out(objects: &mut [Value]) {
+    let moment = |invoice: &Value| {
+        let number = invoice["number"].as_str()?;
+        let (prefix, number) = number.rsplit_once('-')?;
+        let at = invoice["status_transitions"]["finalized_at"].as_i64()?;
+        Some(((prefix.to_owned(), at), number.to_owned()))
+    };
+    let mut first: BTreeMap<(String, i64), String> = BTreeMap::new();
+    for (at, number) in objects.iter().filter_map(moment) {
+        let known = first.entry(at).or_insert_with(|| number.clone());
+        if number < *known {
+            *known = number;
+        }
+    }
+    for object in objects {
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("delinquent");
+        }
+        if let Some((at, _)) = moment(object)
+            && let Some(number) = first.get(&at)
+        {
+            object["number"] = Value::String(format!("{} from {number}", at.0));
+        }
+    }
 }
 
 /// Takes ids out: `sub_4f…` becomes `sub_`.

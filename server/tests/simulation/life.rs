@@ -32,6 +32,7 @@ pub struct Fuse(Arc<(AtomicI64, Notify)>);
 impl Fuse {
     /// Ends the life after so many steps; never, if it is 0.
     pub fn set(&self, steps: i64) {
+        let steps = if steps == 0 { i64::MAX } else { steps };
         self.0.0.store(steps, Ordering::SeqCst);
     }
 
@@ -43,7 +44,13 @@ impl Fuse {
     }
 
     async fn burnt(&self) {
-        self.0.1.notified().await;
+        loop {
+            self.0.1.notified().await;
+            // A life that was over with its last step left word that is not meant for this one.
+            if self.0.0.load(Ordering::SeqCst) <= 0 {
+                return;
+            }
+        }
     }
 }
 
@@ -184,7 +191,7 @@ impl Inside {
                 .run_due(self.engine.now(), SWEEP_MAX)
                 .await
                 .unwrap();
-            if done == 0 && (asked == 0 || !out) {
+            if done == 0 && (asked == 0 || !out) && !self.try_again().await {
                 return;
             }
         }
@@ -202,6 +209,20 @@ impl Inside {
             let body: String = sqlx::Row::get(row, "body");
             body.contains("\"processing\"") || body.contains("\"status\":\"pending\"")
         })
+    }
+
+    /// Work that was set aside because the bank could not be heard is tried again at once: the clock of the
+    /// world stands still. Answers whether there is any.
+    async fn try_again(&self) -> bool {
+        let mut tx = self.engine.store.begin().await.unwrap();
+        let now = self.engine.now().0;
+        let again = sqlx::query("update work_failure set next_at = $1 where next_at > $1")
+            .bind(now)
+            .execute(tx.connection())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        again.rows_affected() > 0
     }
 
     /// From here on, requests are those of one act. Each has a key of its own, so that the act can be
