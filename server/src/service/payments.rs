@@ -29,8 +29,8 @@ use attempt::payable as refused_in;
 pub use attempt::return_path;
 pub(crate) use attempt::{Claim, begin, count_attempt, nothing_to_pay_with, refused_as, unsent};
 pub use editing::IntentUpdate;
-pub(crate) use outcome::{fail, tell_failure};
 use outcome::{Failure, leave_out};
+pub(crate) use outcome::{fail, tell_failure};
 
 /// What became of a payment.
 #[derive(Clone, Debug)]
