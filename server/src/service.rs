@@ -2,6 +2,7 @@
 //! domain, store and gateway meet. The gateway is never called inside a transaction.
 
 pub mod added;
+mod aside;
 pub mod audit;
 pub mod balance;
 mod batch;
@@ -62,6 +63,7 @@ use crate::clock::{Clock, Entropy, Ids, MovingClock, Ordered};
 use crate::gateway::Gateway;
 use crate::store::{Scope, Store, StoreError, event, idempotency};
 pub use duties::Swept;
+pub(crate) use duties::UPKEEP_SHARD;
 
 /// How often a decision is made again when somebody else changed the same rows meanwhile.
 const DECISIONS_MAX: u32 = 6;

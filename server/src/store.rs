@@ -176,7 +176,7 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = pool_options().connect(url).await?;
             MIGRATIONS.run(&pool).await?;
-            return Ok(Self::over(Database::Postgres(pool)));
+            return Self::over(Database::Postgres(pool)).completed().await;
         }
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(StoreError::Address(
@@ -195,10 +195,17 @@ impl Store {
         let mut connection = AnyConnection::connect(&url).await?;
         prepare_sqlite(&mut connection, false).await?;
         MIGRATIONS.run(&mut connection).await?;
-        Ok(Self::over(Database::Sqlite {
+        let database = Database::Sqlite {
             writer: Writer::new(connection, url.clone()),
             readers: Readers::new(url),
-        }))
+        };
+        Self::over(database).completed().await
+    }
+
+    /// Does what a migration can't say in SQL.
+    async fn completed(self) -> Result<Self, StoreError> {
+        usage::add_keys(&self).await?;
+        Ok(self)
     }
 
     fn over(database: Database) -> Self {

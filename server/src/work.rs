@@ -15,7 +15,7 @@ use std::time::Duration;
 use perennial::calendar::Timestamp;
 use tokio::sync::watch;
 
-use crate::service::{Engine, Refused, Swept};
+use crate::service::{Engine, Refused, Swept, UPKEEP_SHARD};
 use crate::store::{idempotency, key, mail, nouns};
 use share::Share;
 
@@ -95,11 +95,12 @@ struct Rounds {
 }
 
 impl Rounds {
-    /// Whether it is time for a round of upkeep; it begins then.
+    /// Whether it is time for a round of upkeep; it begins then. A clock that was set back does not
+    /// keep it waiting.
     fn begins(&mut self, now: Timestamp) -> bool {
         let due = self
             .pruned_at
-            .is_none_or(|at| now.0.saturating_sub(at.0) >= PRUNE_SECONDS);
+            .is_none_or(|at| now.0.saturating_sub(at.0).saturating_abs() >= PRUNE_SECONDS);
         if due {
             self.pruned_at = Some(now);
         }
@@ -112,7 +113,7 @@ impl Rounds {
     fn looks_since(&self, now: Timestamp) -> Option<Timestamp> {
         let lately = Timestamp(now.0.saturating_sub(LATELY_SECONDS));
         let all = self.looked_at?;
-        (now.0.saturating_sub(all.0) < LOOK_SECONDS).then_some(lately)
+        (now.0.saturating_sub(all.0).saturating_abs() < LOOK_SECONDS).then_some(lately)
     }
 
     /// Notes that usage was looked at.
@@ -123,34 +124,35 @@ impl Rounds {
     }
 }
 
+/// What is done once for all processes, every now and then: by the one that holds the first shard.
+/// Nothing here stops anything else, and each is safe to repeat.
+async fn upkeep(engine: &Engine, rounds: &mut Rounds, now: Timestamp) {
+    if let Err(error) = engine.count_retries().await {
+        tracing::error!(%error, "outcomes of retries could not be counted");
+    }
+    if let Err(error) = prune(engine, now).await {
+        tracing::error!(%error, "what is over could not be forgotten");
+    }
+    let since = rounds.looks_since(now);
+    let alerts = engine.look_at_all_usage(since).await;
+    let thresholds = engine.look_at_all_thresholds(since).await;
+    match alerts.and(thresholds) {
+        Ok(_) => rounds.looked(now, since),
+        Err(error) => {
+            tracing::error!(%error, "usage could not be compared with all alerts and thresholds");
+        }
+    }
+    if let Err(error) = engine.forget_usage().await {
+        tracing::error!(%error, "old events of usage could not be forgotten");
+    }
+}
+
 /// Does what is due, and says how long to sleep.
 async fn sweep(engine: &Engine, shards: &[i64], rounds: &mut Rounds) -> Duration {
     let now = engine.now();
     let longest = Duration::from_secs(SLEEP_SECONDS_MAX);
-    if rounds.begins(now) {
-        if let Err(error) = engine.count_retries().await {
-            tracing::error!(%error, "outcomes of retries could not be counted");
-        }
-        if let Err(error) = prune(engine, now).await {
-            tracing::error!(%error, "what is over could not be forgotten");
-        }
-        if let Err(error) = engine.settle_usage().await {
-            tracing::error!(%error, "old usage could not be settled");
-        }
-        let since = rounds.looks_since(now);
-        let mut looked = engine.look_at_all_usage(since).await;
-        if looked.is_ok() {
-            looked = engine.look_at_all_thresholds(since).await;
-        }
-        match looked {
-            Ok(_) => rounds.looked(now, since),
-            Err(error) => {
-                tracing::error!(%error, "usage could not be compared with all alerts and thresholds");
-            }
-        }
-        if let Err(error) = engine.forget_usage().await {
-            tracing::error!(%error, "old events of usage could not be forgotten");
-        }
+    if shards.contains(&UPKEEP_SHARD) && rounds.begins(now) {
+        upkeep(engine, rounds, now).await;
     }
     if let Err(error) = engine.look_at_usage().await {
         tracing::error!(%error, "usage could not be compared with alerts");

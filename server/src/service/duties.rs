@@ -16,6 +16,7 @@ use sqlx::Row as _;
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 
+use super::aside::{self, FAILURES_KNOWN_MAX};
 use super::billing::Work;
 use super::invoices::defect;
 use super::{Engine, Refused};
@@ -96,7 +97,17 @@ pub(crate) static KINDS: &[Kind] = &[
         work: Work::schedule,
         many: None,
     },
+    Kind {
+        name: "usage_span",
+        sql: due_sql!("usage_span", "usage_span", "settles_at", "subscription"),
+        work: Work::span,
+        many: None,
+    },
 ];
+
+/// The shard whose holder does what is done once for all: taking news of cards, counting what retries
+/// brought, forgetting what is over.
+pub(crate) const UPKEEP_SHARD: i64 = 0;
 
 /// Rows in one batch.
 const BATCH_ROWS: usize = 512;
@@ -105,15 +116,9 @@ const BATCHES_AT_ONCE: usize = 2;
 /// Rows of a kind without batches that are under way at once. On SQLite their commits share one trip
 /// to the disk.
 const ONES_AT_ONCE: usize = 8;
-/// The first pause before work that failed is tried again, in seconds; each is twice the one before.
-const FAILURE_SECONDS_MIN: i64 = 60;
-/// The longest pause, in seconds.
-const FAILURE_SECONDS_MAX: i64 = 6 * 3_600;
 /// Rows of a sweep after which the database looks at its statistics again, at first; then after each
 /// four times as many.
 const STATISTICS_ROWS: usize = 1_024;
-/// Failures that a sweep knows of beforehand; what is beyond stays noted until it is tried again.
-const FAILURES_KNOWN_MAX: i64 = 10_000;
 
 /// What a sweep came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,9 +150,13 @@ impl Engine {
         shards: Option<&[i64]>,
     ) -> Result<Swept, Refused> {
         let mut all = Swept::default();
-        match self.update_cards().await {
-            Ok(taken) => all.done += taken,
-            Err(error) => tracing::warn!(%error, "the gateway's news of cards could not be taken"),
+        if shards.is_none_or(|held| held.contains(&UPKEEP_SHARD)) {
+            match self.update_cards().await {
+                Ok(taken) => all.done += taken,
+                Err(error) => {
+                    tracing::warn!(%error, "the gateway's news of cards could not be taken");
+                }
+            }
         }
         for kind in KINDS {
             let swept = self.sweep_kind(kind, now, now, limit, shards).await?;
@@ -401,7 +410,14 @@ impl<'a> Run<'a> {
                 Err(error) if error.is_outage() => self.outage = Some(error),
                 Err(error) => {
                     self.swept.failed += 1;
-                    failed.push(self.failed(place, &error));
+                    let before = self.known.get(&place).copied().unwrap_or(0);
+                    failed.push(aside::failed(
+                        self.kind.name,
+                        place,
+                        before,
+                        self.now,
+                        &error,
+                    ));
                 }
             }
         }
@@ -425,21 +441,6 @@ impl<'a> Run<'a> {
         self.statistics_at = self.statistics_at.saturating_mul(4);
         if let Err(error) = self.engine.store.refresh_statistics().await {
             tracing::warn!(%error, "the database's statistics could not be refreshed");
-        }
-    }
-
-    fn failed(&self, place: failure::Place, error: &Refused) -> failure::Failed {
-        let before = self.known.get(&place).copied().unwrap_or(0);
-        let doubled = FAILURE_SECONDS_MIN << before.clamp(0, 16);
-        let pause = doubled.min(FAILURE_SECONDS_MAX);
-        let next_at = Timestamp(self.now.0.saturating_add(pause));
-        let kind = self.kind.name;
-        tracing::error!(kind, id = %place.id, %error, ?next_at, "due work failed and is set aside");
-        failure::Failed {
-            place,
-            reason: error.to_string(),
-            now: self.now,
-            next_at,
         }
     }
 

@@ -28,7 +28,7 @@ use crate::mail::carrier::{Carrier, Delivery, MailUrl};
 use crate::mail::cause::{self, Telling};
 use crate::mail::folder::Folder;
 use crate::store::mail::{self as outbox, Claimed, Settled};
-use crate::store::{Scope, Store, key};
+use crate::store::{Scope, Store, failure, key};
 use composing::Composed;
 
 /// How long a worker keeps a mail before others may take it, in seconds: longer than a round takes.
@@ -38,6 +38,9 @@ const CONCURRENT_MAX: usize = 4;
 /// Pauses after each refusal for a time, in seconds: three days in all. After the last one the mail is
 /// set aside.
 const PAUSES_SECONDS: [i64; 9] = [60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400];
+
+/// What mails are called among what is counted.
+pub(super) const TALLY: &str = "mail";
 
 /// How mail leaves this process.
 pub struct Post {
@@ -219,7 +222,7 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let claimed = outbox::claim(tx.connection(), now, until, limit).await?;
         tx.commit().await?;
-        let mut round = Round::default();
+        let (mut round, mut refused) = (Round::default(), 0);
         let mut waiting = claimed.into_iter();
         let mut running = JoinSet::new();
         loop {
@@ -249,6 +252,10 @@ impl Engine {
             });
             match &settled {
                 Settled::Unsent { reason, .. } => round.unreachable = Some(reason.clone()),
+                Settled::SetAside { .. } => {
+                    round.done += 1;
+                    refused += 1;
+                }
                 _ => round.done += 1,
             }
             self.settle_mail(&mail, &settled).await?;
@@ -257,6 +264,9 @@ impl Engine {
             let reason = round.unreachable.clone().unwrap_or_default();
             self.settle_mail(&mail, &Settled::Unsent { reason, at: now })
                 .await?;
+        }
+        if round.done > 0 {
+            failure::tally(&self.store, TALLY, round.done - refused, refused).await?;
         }
         Ok(round)
     }

@@ -12,6 +12,7 @@ use super::payments::{PaymentResult, Starter};
 use super::{Engine, Refused};
 use crate::gateway::CardUpdate;
 use crate::store::document::{self, Column, PageRequest, Stored};
+use crate::store::failure::{self, Place};
 use crate::store::retries;
 use crate::store::{Scope, nouns};
 
@@ -19,6 +20,10 @@ use crate::store::{Scope, nouns};
 const OPEN_MAX: u32 = 100;
 /// News of cards that one sweep takes.
 const UPDATES_MAX: u32 = 100;
+/// News of cards that were set aside and that one sweep tries again.
+const ASIDE_MAX: i64 = 20;
+/// What news of cards are called where they are set aside.
+pub(super) const CARD_NEWS: &str = "card_news";
 
 impl Engine {
     /// Lets the worker charge at once what is open and has failed, now that a customer's default
@@ -175,27 +180,51 @@ impl Engine {
     }
 
     /// Takes over what the gateway says of cards, for a worker. Applying the same news twice changes
-    /// nothing; how far it was read is kept with what it changed. Answers with how many were taken.
+    /// nothing; how far it was read is kept with what it changed. News that can't be applied is set
+    /// aside under its number and does not stop what comes after. Answers with how many were taken.
     ///
     /// # Errors
     /// When the database or the gateway is out of reach.
     pub async fn update_cards(&self) -> Result<usize, Refused> {
         let mut connection = self.store.read().await?;
         let name = self.gateway.capabilities().name;
-        let after = retries::card_news_read(&mut connection, name).await?;
+        let read = retries::card_news_read(&mut connection, name).await?;
+        let now = self.real_now();
+        let aside = failure::ripe(&mut connection, CARD_NEWS, now, ASIDE_MAX).await?;
         drop(connection);
-        let news = self.gateway.card_updates(after, UPDATES_MAX).await;
-        let news = news.map_err(|error| Refused::Gateway(error.to_string()))?;
-        let mut taken = 0;
+        let mut news = Vec::new();
+        for place in aside {
+            let Ok(cursor) = place.id.parse::<i64>() else {
+                continue;
+            };
+            news.extend(self.card_news(cursor.saturating_sub(1), 1).await?);
+        }
+        news.extend(self.card_news(read, UPDATES_MAX).await?);
+        if news.is_empty() {
+            return Ok(0);
+        }
+        let (mut looking, mut taken) = (self.looking(CARD_NEWS).await?, 0);
         for (scope, update) in &news {
-            self.retrying(|| self.update_card_once(scope, update))
-                .await?;
+            let applied = self.retrying(|| self.update_card_once(scope, update)).await;
+            let place = Place::new(scope, &update.cursor.to_string());
+            match looking.note(place, applied) {
+                Ok(done) => taken += usize::from(done),
+                Err(error) => {
+                    looking.write().await?;
+                    return Err(error);
+                }
+            }
             let mut tx = self.store.begin().await?;
             retries::read_card_news(tx.connection(), name, update.cursor).await?;
             tx.commit().await?;
-            taken += 1;
         }
+        looking.write().await?;
         Ok(taken)
+    }
+
+    async fn card_news(&self, after: i64, limit: u32) -> Result<Vec<(Scope, CardUpdate)>, Refused> {
+        let news = self.gateway.card_updates(after, limit).await;
+        news.map_err(|error| Refused::Gateway(error.to_string()))
     }
 
     async fn update_card_once(&self, scope: &Scope, update: &CardUpdate) -> Result<(), Refused> {

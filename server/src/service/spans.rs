@@ -26,11 +26,8 @@ use super::booking::{Booking, Edit};
 use super::usage::{Asked, count_many};
 use super::{Engine, Refused};
 use crate::store::document::{self, Column, Stored};
-use crate::store::{Scope, StoreError, key, nouns, usage};
+use crate::store::{Scope, StoreError, nouns, usage};
 use sqlx::AnyConnection;
-
-/// Spans that one look settles.
-const SETTLED_MAX: i64 = 256;
 
 /// What a step of a subscription bills of metered items.
 #[derive(Debug, Default)]
@@ -227,32 +224,8 @@ impl Engine {
         Ok(edits)
     }
 
-    /// Settles spans for which nothing can come any more, of all merchants: what is still owed waits
-    /// for the customer's next invoice. Answers with how many were settled.
-    ///
-    /// # Errors
-    /// When the database is out of reach.
-    pub async fn settle_usage(&self) -> Result<usize, Refused> {
-        let rows = {
-            let mut read = self.store.read().await?;
-            sqlx::query(nouns::SPANS_DUE)
-                .bind(self.now().0)
-                .bind(SETTLED_MAX)
-                .fetch_all(&mut *read)
-                .await?
-        };
-        let mut done = 0;
-        for row in &rows {
-            let scope = key::scope(row)?;
-            let id: String = sqlx::Row::try_get(row, "id")?;
-            match self.retrying(|| self.settle_span(&scope, &id)).await {
-                Ok(()) => done += 1,
-                Err(error) => tracing::error!(%id, %error, "a span of usage could not be settled"),
-            }
-        }
-        Ok(done)
-    }
-
+    /// Settles a span for which nothing can come any more: what is still owed waits for the customer's
+    /// next invoice.
     pub(crate) async fn settle_span(&self, scope: &Scope, id: &str) -> Result<(), Refused> {
         let mut span: Edit<Span> = Edit::of(self.find(scope, id).await?);
         let now = self.now();

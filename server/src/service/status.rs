@@ -4,14 +4,18 @@ use std::fmt::Write as _;
 
 use perennial::calendar::Timestamp;
 use serde_json::{Value, json};
+use sqlx::Row as _;
 
 use super::duties::KINDS;
-use super::{Engine, Refused};
+use super::test_clocks::CLOCK;
+use super::{Engine, Refused, mails, metering, recovering};
 use crate::store::failure::SetAside;
 use crate::store::lease::{Lease, Process};
 use crate::store::mail::{self, Standing};
-use crate::store::{due, failure, lease};
+use crate::store::{due, failure, lease, nouns};
 
+/// What is set aside without being due work of a kind.
+const ASIDE_BESIDE_KINDS: [&str; 3] = [recovering::CARD_NEWS, metering::ALERT, metering::THRESHOLD];
 /// Rows that are set aside and shown.
 const ASIDE_SHOWN_MAX: i64 = 100;
 
@@ -28,6 +32,8 @@ pub struct Status {
     pub set_aside: Vec<SetAside>,
     /// The mails.
     pub mail: Standing,
+    /// Mails that were dealt with since the beginning, and those that nobody took as they were.
+    pub mail_done: (i64, i64),
     /// Who works on what.
     pub leases: Vec<Lease>,
     /// Who works.
@@ -81,6 +87,21 @@ impl Engine {
                 failed,
             });
         }
+        let row = sqlx::query(nouns::TEST_CLOCKS_LAG)
+            .bind(now.0)
+            .bind(due::COUNT_MAX)
+            .fetch_one(&mut *read)
+            .await?;
+        let moment = |name: &str| row.try_get::<Option<i64>, _>(name);
+        let (done, failed) = tallies.get(CLOCK).copied().unwrap_or_default();
+        kinds.push(KindStatus {
+            name: CLOCK,
+            due: row.try_get("n")?,
+            oldest_at: moment("due_at")?.map(Timestamp),
+            next_at: moment("next_at")?.map(Timestamp),
+            done,
+            failed,
+        });
         Ok(Status {
             now,
             database: match self.store.is_sqlite() {
@@ -90,6 +111,7 @@ impl Engine {
             kinds,
             set_aside: failure::set_aside(&mut read, ASIDE_SHOWN_MAX).await?,
             mail: mail::standing(&mut read, now, ASIDE_SHOWN_MAX).await?,
+            mail_done: tallies.get(mails::TALLY).copied().unwrap_or_default(),
             leases: lease::all(&mut read).await?,
             processes: lease::processes(&mut read, self.real_now()).await?,
         })
@@ -135,7 +157,12 @@ impl Status {
     /// The mails, for people.
     fn mail_text(&self, text: &mut String) {
         let late = lapse(self.mail_lag_seconds());
-        let _ = writeln!(text, "{:<18}{:>9}{late:>12}", "mail", self.mail.due);
+        let (due, (done, failed)) = (self.mail.due, self.mail_done);
+        let _ = writeln!(
+            text,
+            "{:<22}{due:>9}{late:>12}{done:>12}{failed:>9}",
+            "mail"
+        );
         for own in &self.mail.aside {
             let mode = if own.scope.livemode {
                 ""
@@ -184,7 +211,7 @@ impl Status {
                 "reason": own.reason,
                 "attempts": own.attempts,
                 "since": own.since.0,
-                "next_at": own.next_at.0,
+                "next_at": (own.next_at != failure::NEVER).then_some(own.next_at.0),
             })
         });
         let mails = self.mail.aside.iter().map(|own| {
@@ -213,6 +240,8 @@ impl Status {
             "mail": {
                 "due": self.mail.due,
                 "lag_seconds": self.mail_lag_seconds(),
+                "done": self.mail_done.0,
+                "failed": self.mail_done.1,
                 "set_aside": mails.collect::<Vec<_>>(),
             },
             "processes": processes.collect::<Vec<_>>(),
@@ -235,14 +264,14 @@ impl Status {
         self.workers_text(&mut text);
         let _ = writeln!(
             text,
-            "\n{:<18}{:>9}{:>12}{:>12}{:>9}  next",
+            "\n{:<22}{:>9}{:>12}{:>12}{:>9}  next",
             "work", "due", "late by", "done", "failed"
         );
         for kind in &self.kinds {
             let more = if kind.due >= due::COUNT_MAX { "+" } else { "" };
             let _ = writeln!(
                 text,
-                "{:<18}{:>9}{:>12}{:>12}{:>9}  {}",
+                "{:<22}{:>9}{:>12}{:>12}{:>9}  {}",
                 kind.name,
                 format!("{}{more}", kind.due),
                 lapse(kind.lag_seconds(self.now)),
@@ -265,7 +294,7 @@ impl Status {
         for own in &self.set_aside {
             let _ = writeln!(
                 text,
-                "{} {} of {}{}: {}\n    failed {} times since {}; next try {}",
+                "{} {} of {}{}: {}\n    failed {} times since {}; {}",
                 own.kind,
                 own.place.id,
                 own.place.scope.merchant,
@@ -277,7 +306,10 @@ impl Status {
                 own.reason,
                 own.attempts,
                 spoken(own.since),
-                spoken(own.next_at),
+                match own.next_at == failure::NEVER {
+                    true => "it stands still for good, until it is deleted".to_owned(),
+                    false => format!("next try {}", spoken(own.next_at)),
+                },
             );
         }
         text
@@ -297,6 +329,18 @@ impl Status {
             "How long the oldest mail that is due has been wanted.",
             "gauge",
             one(self.mail_lag_seconds()),
+        );
+        family(
+            "perennial_mail_done_total",
+            "Mails that were dealt with.",
+            "counter",
+            one(self.mail_done.0),
+        );
+        family(
+            "perennial_mail_failed_total",
+            "Mails that nobody took as they were.",
+            "counter",
+            one(self.mail_done.1),
         );
         family(
             "perennial_mail_set_aside",
@@ -346,10 +390,13 @@ impl Status {
             each(&|kind| kind.failed),
         );
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let aside = each(&|kind| {
-            let own = self.set_aside.iter().filter(|own| own.kind == kind.name);
-            count(own.count())
+        let mut names: Vec<&str> = self.kinds.iter().map(|kind| kind.name).collect();
+        names.extend(ASIDE_BESIDE_KINDS);
+        let aside = names.into_iter().map(|name| {
+            let own = self.set_aside.iter().filter(|own| own.kind == name);
+            (format!("{{kind=\"{name}\"}}"), count(own.count()))
         });
+        let aside = aside.collect();
         family(
             "perennial_work_set_aside",
             "Rows that are set aside, counted to 100 in all.",

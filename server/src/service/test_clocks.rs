@@ -6,6 +6,7 @@
 mod advancing;
 mod following;
 
+pub(super) use advancing::CLOCK;
 pub use advancing::Stop;
 pub use following::Named;
 
@@ -22,6 +23,7 @@ use super::payment_methods::live_subscriptions;
 use super::{Engine, Refused};
 use crate::rendering;
 use crate::store::document::{self, Column, PageRequest, Stored};
+use crate::store::failure::{self, Place};
 use crate::store::{Scope, nouns};
 
 /// The longest name, in characters (Stripe: 300).
@@ -171,6 +173,8 @@ impl Engine {
                 }
             }
             if self.forget_clock(scope, id).await? {
+                let place = Place::new(scope, id.as_str());
+                failure::note(&self.store, CLOCK, &[], &[place]).await?;
                 return Ok(());
             }
         }

@@ -11,6 +11,9 @@ use super::{Scope, Store, StoreError, key};
 /// The longest reason that is kept, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
+/// The next try of what is never tried again by itself.
+pub const NEVER: Timestamp = Timestamp::MAX;
+
 /// Which row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
@@ -86,11 +89,57 @@ pub async fn known(
     Ok(known)
 }
 
+/// What is set aside of a kind and may be tried again at `now`; at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ripe(
+    connection: &mut AnyConnection,
+    kind: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Place>, StoreError> {
+    let rows = sqlx::query(
+        "select merchant, livemode, id from work_failure where kind = $1 and next_at <= $2 \
+         order by next_at limit cast($3 as bigint)",
+    )
+    .bind(kind)
+    .bind(now.0)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let place = |row| {
+        let id: String = Row::try_get(row, "id")?;
+        Ok(Place::new(&key::scope(row)?, &id))
+    };
+    rows.iter().map(place).collect()
+}
+
+/// How often a note is written again when other processes write theirs at the same moment: where
+/// transactions are serialisable, one of two is refused.
+const TRIES_MAX: u32 = 20;
+
 /// Notes what failed, and forgets what has been done after all.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn note(
+    store: &Store,
+    kind: &str,
+    failed: &[Failed],
+    mended: &[Place],
+) -> Result<(), StoreError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match note_once(store, kind, failed, mended).await {
+            Err(error) if error.is_conflict() && tries < TRIES_MAX => {}
+            result => return result,
+        }
+    }
+}
+
+async fn note_once(
     store: &Store,
     kind: &str,
     failed: &[Failed],
@@ -133,6 +182,22 @@ pub async fn note(
 /// # Errors
 /// When the database fails.
 pub async fn tally(
+    store: &Store,
+    kind: &str,
+    done: usize,
+    failed: usize,
+) -> Result<(), StoreError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match tally_once(store, kind, done, failed).await {
+            Err(error) if error.is_conflict() && tries < TRIES_MAX => {}
+            result => return result,
+        }
+    }
+}
+
+async fn tally_once(
     store: &Store,
     kind: &str,
     done: usize,
@@ -208,9 +273,11 @@ pub async fn set_aside(
 /// When the database fails.
 pub async fn retry_all(store: &Store) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
-    let done = sqlx::query("update work_failure set next_at = 0 where next_at > 0")
-        .execute(tx.connection())
-        .await?;
+    let done =
+        sqlx::query("update work_failure set next_at = 0 where next_at > 0 and next_at < $1")
+            .bind(NEVER.0)
+            .execute(tx.connection())
+            .await?;
     tx.commit().await?;
     Ok(done.rows_affected())
 }

@@ -12,6 +12,9 @@ use super::{Store, StoreError};
 
 /// How long a silent process keeps its shards, in seconds.
 pub const LEASE_SECONDS: i64 = 30;
+/// A lease that ends later than this from now, in seconds, is not believed: no process takes one for so
+/// long, so the clock that wrote it was wrong.
+const AHEAD_SECONDS_MAX: i64 = 10 * LEASE_SECONDS;
 /// How often it is tried again when others write the same rows.
 const TRIES_MAX: u32 = 5;
 
@@ -65,9 +68,11 @@ pub async fn processes(
     now: Timestamp,
 ) -> Result<Vec<Process>, StoreError> {
     let rows = sqlx::query(
-        "select id, started, until from work_process where until >= $1 order by started, id limit 1000",
+        "select id, started, until from work_process where until between $1 and $2 \
+         order by started, id limit 1000",
     )
     .bind(now.0)
+    .bind(now.0.saturating_add(AHEAD_SECONDS_MAX))
     .fetch_all(connection)
     .await?;
     let mut processes = Vec::with_capacity(rows.len());
@@ -121,8 +126,10 @@ async fn renew_once(
     .bind(until)
     .execute(tx.connection())
     .await?;
-    sqlx::query("delete from work_process where until < $1")
+    let ahead = now.0.saturating_add(AHEAD_SECONDS_MAX);
+    sqlx::query("delete from work_process where until < $1 or until > $2")
         .bind(now.0)
+        .bind(ahead)
         .execute(tx.connection())
         .await?;
     let living = processes(tx.connection(), now).await?.len().max(1);
@@ -152,15 +159,16 @@ async fn renew_once(
         if kept.len() >= fair {
             break;
         }
-        let free = lease.holder.is_none() || lease.until < now;
+        let free = lease.holder.is_none() || lease.until < now || lease.until.0 > ahead;
         let sql = "update work_lease set holder = $2, until = $3 where shard = $1 \
-                   and (holder is null or until < $4)";
+                   and (holder is null or until < $4 or until > $5)";
         if free {
             let done = sqlx::query(sql)
                 .bind(lease.shard)
                 .bind(me)
                 .bind(until)
                 .bind(now.0)
+                .bind(ahead)
                 .execute(tx.connection())
                 .await?;
             if done.rows_affected() == 1 {

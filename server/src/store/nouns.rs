@@ -117,9 +117,10 @@ document!(
     Span,
     "usage_span",
     "usage_span",
-    ", subscription, draft, open, settles_at, test_clock, clock_due_at",
-    ", $6, $7, $8, $9, $10, $11",
-    ", subscription = $6, draft = $7, open = $8, settles_at = $9, test_clock = $10, clock_due_at = $11",
+    ", subscription, draft, open, settles_at, test_clock, clock_due_at, shard",
+    ", $6, $7, $8, $9, $10, $11, $12",
+    ", subscription = $6, draft = $7, open = $8, settles_at = $9, test_clock = $10, \
+     clock_due_at = $11, shard = $12",
     |s| {
         let [real, clock, clocked] = due::moments(s.test_clock.as_ref(), s.settles_at);
         vec![
@@ -129,6 +130,7 @@ document!(
             real,
             clock,
             clocked,
+            Column::shard(Some(&s.customer)),
         ]
     }
 );
@@ -452,6 +454,11 @@ pub const TEST_CLOCKS: ListSql = list_sql!("test_clock", "");
 /// id only.
 pub const TEST_CLOCKS_DUE: &str = "select merchant, livemode, id, due_at from test_clock \
     where due_at <= $1 order by due_at limit $2";
+/// How many test clocks need a worker by `$1` (counting to `$2`), since when the first does, and when the
+/// next one will.
+pub const TEST_CLOCKS_LAG: &str = "select count(*) as n, min(due_at) as due_at, \
+    (select min(due_at) from test_clock where due_at > $1) as next_at from (select due_at from test_clock \
+    where due_at <= $1 order by due_at limit cast($2 as bigint)) as due";
 /// The next moment at which a worker has to look after a test clock.
 pub const TEST_CLOCKS_NEXT_DUE: &str = "select min(due_at) as due_at from test_clock";
 /// Customers of a test clock (`$5`), not deleted.
@@ -566,9 +573,6 @@ pub const MANY_ITEMS_MAX: usize = 2_000;
 /// Spans of usage whose lines stand on a draft (`$3`).
 pub const SPANS_OF_DRAFT: &str = "select body, revision, sort from usage_span \
     where merchant = $1 and livemode = $2 and draft = $3 order by sort";
-/// Spans of usage of all merchants that are to be settled (`$1` now, `$2` limit): scope and id only.
-pub const SPANS_DUE: &str = "select merchant, livemode, id from usage_span \
-    where settles_at <= $1 order by settles_at limit $2";
 /// Active alerts of a meter (`$3`), at most a hundred.
 pub const ALERTS_OF_METER: &str = "select body, revision, sort from billing_alert \
     where merchant = $1 and livemode = $2 and meter = $3 and status = 'active' order by sort limit 100";

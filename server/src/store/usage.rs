@@ -10,7 +10,9 @@ mod upkeep;
 
 pub use reading::{Stretches, read, read_many, stretches};
 pub use recording::{add_totals, hold_marks, insert_events, insert_new_events, set_marks};
-pub use upkeep::{AccountPlace, AlertPlace, active_alerts, customers_after, prune_events};
+pub use upkeep::{
+    AccountPlace, AlertPlace, active_alerts, add_keys, customers_after, prune_events,
+};
 
 use std::collections::HashMap;
 
@@ -19,6 +21,7 @@ use perennial::test_clock::TestClock;
 use perennial::usage::{
     DAY_SECONDS, Formula, HOUR_SECONDS, Meter, Span, Total, UsageError, joined, split,
 };
+use sha2::{Digest, Sha256};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Row};
@@ -39,6 +42,8 @@ type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
 pub struct EventRow {
     /// Unique for the merchant and mode.
     pub identifier: String,
+    /// The [`key`] of that.
+    pub key: i64,
     /// The customer at the meter.
     pub account: i64,
     /// Its moment.
@@ -147,6 +152,15 @@ fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// How many places a look-up of so many gets, so that the databases prepare few statements.
+const fn few_or_many(wanted: usize) -> usize {
+    match wanted {
+        1 => 1,
+        2..=10 => 10,
+        _ => NAMES_MAX,
+    }
+}
+
 fn scoped(sql: String, scope: &Scope) -> AnyQuery<'static> {
     sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(scope.merchant.to_string())
@@ -164,11 +178,7 @@ async fn look_up(
 ) -> Result<Vec<AnyRow>, StoreError> {
     let mut found = Vec::with_capacity(names.len());
     for names in names.chunks(NAMES_MAX) {
-        let places = match names.len() {
-            1 => 1,
-            2..=10 => 10,
-            _ => NAMES_MAX,
-        };
+        let places = few_or_many(names.len());
         let listed: Vec<String> = (0..places).map(|place| format!("${}", place + 4)).collect();
         let mut query = scoped(sql.replace("{}", &listed.join(", ")), scope).bind(extra.to_owned());
         for place in 0..places {
@@ -179,31 +189,57 @@ async fn look_up(
     Ok(found)
 }
 
-/// Events by their identifiers, each with its meter's and customer's ids.
+/// What tells an event apart: the first 64 bits of the SHA-256 of merchant, mode and identifier. Two
+/// identifiers share one with a chance of one in 18 million million for each million events that are
+/// kept; whoever looks one up compares the identifier too.
+#[must_use]
+pub fn key(scope: &Scope, identifier: &str) -> i64 {
+    let digest = Sha256::new()
+        .chain_update(scope.merchant.as_str())
+        .chain_update([0, u8::from(scope.livemode)])
+        .chain_update(identifier)
+        .finalize();
+    let first = digest.iter().take(8);
+    first.fold(0, |key, byte| (key << 8) | i64::from(*byte))
+}
+
+/// Events by the keys of their identifiers, each with its meter's and customer's ids.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn events_by_identifier(
+pub async fn events_by_key(
     connection: &mut AnyConnection,
     scope: &Scope,
-    identifiers: Vec<String>,
+    keys: &[i64],
 ) -> Result<Vec<(EventRow, (String, String))>, StoreError> {
-    let sql = "select e.identifier, e.account, e.at, e.place, e.whole, e.part, e.mark, e.canceled, \
-               a.meter, a.customer from meter_event e join meter_account a \
-               on a.merchant = e.merchant and a.livemode = e.livemode and a.account = e.account \
-               where e.merchant = $1 and e.livemode = $2 and e.identifier <> $3 and e.identifier in ({})";
-    let rows = look_up(connection, scope, sql, "", &identifiers).await?;
-    rows.iter()
-        .map(|row| {
-            let event = decode_event(row)?;
-            Ok((event, (row.try_get("meter")?, row.try_get("customer")?)))
-        })
-        .collect()
+    let mut found = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(NAMES_MAX) {
+        let Some(first) = keys.first() else { break };
+        let places = few_or_many(keys.len());
+        let listed: Vec<String> = (0..places).map(|place| format!("${}", place + 3)).collect();
+        let sql = format!(
+            "select e.identifier, e.key, e.account, e.at, e.place, e.whole, e.part, e.mark, \
+             e.canceled, a.meter, a.customer from meter_event e join meter_account a \
+             on a.merchant = e.merchant and a.livemode = e.livemode and a.account = e.account \
+             where e.merchant = $1 and e.livemode = $2 and e.key in ({})",
+            listed.join(", ")
+        );
+        let mut query = scoped(sql, scope);
+        for place in 0..places {
+            query = query.bind(*keys.get(place).unwrap_or(first));
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            let event = decode_event(&row)?;
+            found.push((event, (row.try_get("meter")?, row.try_get("customer")?)));
+        }
+    }
+    Ok(found)
 }
 
 fn decode_event(row: &AnyRow) -> Result<EventRow, StoreError> {
     Ok(EventRow {
         identifier: row.try_get("identifier")?,
+        key: row.try_get("key")?,
         account: row.try_get("account")?,
         at: Timestamp(row.try_get("at")?),
         place: row.try_get("place")?,
@@ -304,10 +340,11 @@ pub async fn cancel_event(
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update meter_event set canceled = 1 \
-         where merchant = $1 and livemode = $2 and identifier = $3 and canceled = 0",
+         where merchant = $1 and livemode = $2 and key = $3 and identifier = $4 and canceled = 0",
     )
     .bind(scope.merchant.as_str())
     .bind(scope.mode())
+    .bind(key(scope, identifier))
     .bind(identifier)
     .execute(connection)
     .await?;

@@ -6,11 +6,13 @@ use perennial::decimal::Decimal12;
 use perennial::id::{BillingAlertId, CustomerId, MeterId};
 use perennial::usage::{Alert, AlertStatus, Meter};
 
+use super::ALERT;
 use super::News;
 use crate::rendering;
 use crate::service::usage::Asked;
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, Column, Stored};
+use crate::store::failure::Place;
 use crate::store::{Scope, nouns};
 
 /// The longest title, in characters (Stripe: 256).
@@ -113,13 +115,21 @@ impl Engine {
     }
 
     /// Looks at what has been used since this was asked last, tells of marks that were reached, and
-    /// bills what has reached a threshold.
+    /// bills what has reached a threshold. A meter whose alerts can't be read is set aside.
     /// A worker calls it; the customers that it answers with have used something.
     ///
     /// # Errors
     /// When the database fails; the news is kept for the next look then.
     pub async fn look_at_usage(&self) -> Result<Vec<News>, Refused> {
         let news = self.metering.take_news();
+        if let Err(error) = self.look_at_news(&news).await {
+            self.metering.tell(news.into_iter());
+            return Err(error);
+        }
+        Ok(news)
+    }
+
+    async fn look_at_news(&self, news: &[News]) -> Result<(), Refused> {
         let mut places: Vec<(&Scope, &str)> = news
             .iter()
             .map(|one| (&one.scope, one.meter.as_str()))
@@ -132,22 +142,21 @@ impl Engine {
             ))
         });
         places.dedup();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let mut looking = self.looking(ALERT).await?;
         for (scope, meter) in places {
             let customers: Vec<&str> = news
                 .iter()
                 .filter(|one| one.scope == *scope && one.meter == meter)
                 .map(|one| one.customer.as_str())
                 .collect();
-            let mut looked = self.watch(scope, meter, &customers).await;
-            if looked.is_ok() {
-                looked = Box::pin(self.watch_thresholds(scope, &customers)).await;
-            }
-            if let Err(error) = looked {
-                self.metering.tell(news.into_iter());
-                return Err(error);
-            }
+            let looked = self.watch(scope, meter, &customers).await;
+            looking.note(Place::new(scope, meter), looked)?;
+            Box::pin(self.watch_thresholds(scope, &customers)).await?;
         }
-        Ok(news)
+        looking.write().await
     }
 
     async fn watch(&self, scope: &Scope, meter: &str, customers: &[&str]) -> Result<(), Refused> {

@@ -46,9 +46,12 @@ impl Engine {
     ) -> Result<(), Refused> {
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();
-        let names = vec![identifier.to_owned()];
-        let mut found = usage::events_by_identifier(&mut *connection, scope, names).await?;
-        let Some((event, (meter, customer))) = found.pop() else {
+        let key = [usage::key(scope, identifier)];
+        let found = usage::events_by_key(&mut *connection, scope, &key).await?;
+        let found = found
+            .into_iter()
+            .find(|(event, _)| event.identifier == identifier);
+        let Some((event, (meter, customer))) = found else {
             return Err(no_event(identifier));
         };
         let meter = crate::store::document::load::<Meter>(&mut *connection, scope, &meter).await?;

@@ -283,6 +283,7 @@ impl Engine {
                 customer: customer.to_owned(),
                 dated: event.at.is_some(),
                 row: EventRow {
+                    key: usage::key(&report.scope, &identifier),
                     identifier,
                     account: STRANGER,
                     at,
@@ -453,7 +454,7 @@ async fn write(
     mut ready: Vec<Ready>,
     careful: bool,
 ) -> Result<Vec<(Ready, bool)>, Failed> {
-    ready.sort_by(|one, other| one.row.identifier.cmp(&other.row.identifier));
+    ready.sort_by_key(|event| event.row.key);
     let rows: Vec<EventRow> = ready.iter().map(|event| event.row.clone()).collect();
     let left_out = if careful {
         usage::insert_new_events(&mut *connection, scope, &rows).await?
@@ -492,17 +493,15 @@ async fn check_twins(
         .iter()
         .filter_map(|index| ready.get(*index))
         .collect();
-    let names = twins
-        .iter()
-        .map(|event| event.row.identifier.clone())
-        .collect();
-    let kept = usage::events_by_identifier(connection, scope, names).await?;
+    let keys: Vec<i64> = twins.iter().map(|event| event.row.key).collect();
+    let kept = usage::events_by_key(connection, scope, &keys).await?;
     let kept: HashMap<&str, &EventRow> = kept
         .iter()
         .map(|(event, _)| (event.identifier.as_str(), event))
         .collect();
     for twin in twins {
-        let same = kept.get(twin.row.identifier.as_str()).is_some_and(|event| {
+        let found = kept.get(twin.row.identifier.as_str());
+        let same = found.is_some_and(|event| {
             event.account == twin.row.account
                 && event.scaled == twin.row.scaled
                 && event.mark == twin.row.mark
@@ -510,12 +509,19 @@ async fn check_twins(
         });
         if !same {
             let shown: String = twin.row.identifier.chars().take(100).collect();
+            let message = match found {
+                Some(_) => format!("Another event already exists with identifier {shown}."),
+                None => format!(
+                    "The identifier {shown} can't be told apart from another event's. Nothing was \
+                     counted; send the event with another identifier."
+                ),
+            };
             return Err(Failed::Report(
                 twin.report,
                 Refused::Invalid {
                     param: "identifier".to_owned(),
                     code: Some("duplicate_meter_event"),
-                    message: format!("Another event already exists with identifier {shown}."),
+                    message,
                 },
             ));
         }

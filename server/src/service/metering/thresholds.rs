@@ -11,6 +11,7 @@ use perennial::subscription::{Item, ProrationBehavior, Subscription, Usage};
 use perennial::test_clock::TestClock;
 use perennial::usage::{Formula, Meter, Span};
 
+use super::THRESHOLD;
 use crate::service::billing::schedule_draft;
 use crate::service::booking::Booking;
 use crate::service::books::save_subscription;
@@ -19,6 +20,7 @@ use crate::service::invoices::book_taken;
 use crate::service::spans::Metered;
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, Stored};
+use crate::store::failure::Place;
 use crate::store::{Scope, threshold};
 
 /// Subscriptions of a test clock that are found together.
@@ -39,7 +41,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the database fails. What can't be billed for another reason is left to the end of the
-    /// period, and logged.
+    /// period, and set aside with its reason.
     pub(super) async fn watch_thresholds(
         &self,
         scope: &Scope,
@@ -49,17 +51,18 @@ impl Engine {
             let mut read = self.store.read().await?;
             threshold::watched(&mut read, scope, customers).await?
         };
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut looking = self.looking(THRESHOLD).await?;
         for id in found {
             let Ok(id) = SubscriptionId::parse(&id) else {
                 continue;
             };
-            match self.bill_at_threshold(scope, &id).await {
-                Ok(()) => {}
-                Err(error) if error.is_outage() => return Err(error),
-                Err(error) => tracing::error!(%id, %error, "usage could not be billed early"),
-            }
+            let billed = self.bill_at_threshold(scope, &id).await;
+            looking.note(Place::new(scope, id.as_str()), billed)?;
         }
-        Ok(())
+        looking.write().await
     }
 
     /// Bills a subscription's usage if it has reached a threshold, at the time that it lives in.

@@ -5,8 +5,10 @@ use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, MeterId, SubscriptionId};
 use perennial::usage::{Alert, EVENT_AGE_SECONDS_MAX};
 
+use crate::service::aside::Aside;
 use crate::service::{Engine, Refused};
 use crate::store::document::Stored;
+use crate::store::failure::Place;
 use crate::store::{Scope, threshold, usage};
 
 /// Customers of a meter that are looked at together.
@@ -18,6 +20,10 @@ const THRESHOLDS_TOGETHER: i64 = 500;
 /// How old an event is at least when it is forgotten, in seconds: the longest period is three years, and
 /// its usage may change for 35 days after its end. Running totals stay.
 pub const EVENT_KEPT_SECONDS: i64 = 3 * 366 * 86_400 + EVENT_AGE_SECONDS_MAX + 31 * 86_400;
+/// What alerts that can't be looked at are called where they are set aside.
+pub(in crate::service) const ALERT: &str = "billing_alert";
+/// What subscriptions are called there whose usage can't be billed early.
+pub(in crate::service) const THRESHOLD: &str = "billing_threshold";
 /// Accounts that one round of forgetting goes through.
 const ACCOUNTS_TOGETHER: i64 = 2_000;
 
@@ -32,17 +38,26 @@ impl Engine {
     pub async fn look_at_all_usage(&self, since: Option<Timestamp>) -> Result<usize, Refused> {
         let since = since.unwrap_or(Timestamp(0));
         let mut after = usage::AlertPlace::default();
-        let mut looked = 0;
+        let (mut looking, mut looked) = (self.looking(ALERT).await?, 0);
         loop {
             let mut read = self.store.read().await?;
             let found = usage::active_alerts(&mut read, &after, ALERTS_TOGETHER).await?;
             drop(read);
-            let Some((_, _, last)) = found.last() else {
+            let Some((_, last, _)) = found.last() else {
+                looking.write().await?;
                 return Ok(looked);
             };
             after = last.clone();
             let mut meters: Vec<(Scope, MeterId, Vec<Stored<Alert>>)> = Vec::new();
-            for (scope, alert, _) in found {
+            for (scope, place, alert) in found {
+                let alert = match alert {
+                    Ok(alert) => alert,
+                    Err(error) => {
+                        let place = Place::new(&scope, &place.id);
+                        looking.note(place, Err::<(), _>(error.into()))?;
+                        continue;
+                    }
+                };
                 let known = meters
                     .iter_mut()
                     .find(|(own, meter, _)| *own == scope && *meter == alert.meter);
@@ -52,7 +67,10 @@ impl Engine {
                 }
             }
             for (scope, meter, alerts) in &meters {
-                looked += self.look_at(scope, meter, alerts, since).await?;
+                looking.note(Place::new(scope, meter.as_str()), Ok(()))?;
+                looked += self
+                    .look_at(scope, meter, alerts, since, &mut looking)
+                    .await?;
             }
         }
     }
@@ -64,11 +82,14 @@ impl Engine {
         meter: &MeterId,
         alerts: &[Stored<Alert>],
         since: Timestamp,
+        looking: &mut Aside<'_>,
     ) -> Result<usize, Refused> {
         let (mut after, mut looked) = (String::new(), 0);
+        let place = |alert: &Stored<Alert>| Place::new(scope, alert.id.as_str());
         for alert in alerts {
             if let Some(only) = &alert.customer {
-                self.compare(scope, alert, &[only.as_str()]).await?;
+                let compared = self.compare(scope, alert, &[only.as_str()]).await;
+                looking.note(place(alert), compared)?;
                 looked += 1;
             }
         }
@@ -90,7 +111,8 @@ impl Engine {
             let known: Vec<&str> = known.collect();
             for alert in alerts.iter().filter(|alert| alert.customer.is_none()) {
                 looked += found.len();
-                self.compare(scope, alert, &known).await?;
+                let compared = self.compare(scope, alert, &known).await;
+                looking.note(place(alert), compared)?;
             }
         }
     }
@@ -103,13 +125,14 @@ impl Engine {
     pub async fn look_at_all_thresholds(&self, since: Option<Timestamp>) -> Result<usize, Refused> {
         let since = since.unwrap_or(Timestamp(0));
         let mut after = threshold::Place::default();
-        let mut looked = 0;
+        let (mut looking, mut looked) = (self.looking(THRESHOLD).await?, 0);
         loop {
             let mut read = self.store.read().await?;
             let found =
                 threshold::used_since(&mut read, &after, since, THRESHOLDS_TOGETHER).await?;
             drop(read);
             let Some((_, _, last)) = found.last() else {
+                looking.write().await?;
                 return Ok(looked);
             };
             after = last.clone();
@@ -118,11 +141,8 @@ impl Engine {
                 let Ok(id) = SubscriptionId::parse(id) else {
                     continue;
                 };
-                match self.bill_at_threshold(scope, &id).await {
-                    Ok(()) => {}
-                    Err(error) if error.is_outage() => return Err(error),
-                    Err(error) => tracing::error!(%id, %error, "usage could not be billed early"),
-                }
+                let billed = self.bill_at_threshold(scope, &id).await;
+                looking.note(Place::new(scope, id.as_str()), billed)?;
             }
         }
     }

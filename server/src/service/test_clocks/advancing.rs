@@ -17,14 +17,15 @@ use crate::service::duties::{KINDS, Working};
 use crate::service::invoices::defect;
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, Stored};
+use crate::store::failure::{self, Failed, Place};
 use crate::store::{Scope, key, nouns};
 
 /// Says when a process is to stop.
 pub type Stop = watch::Receiver<bool>;
 
-/// What else can be due by a test clock, after the [`KINDS`] of real time: there, mails and what is
-/// told of usage have workers of their own.
-const KINDS_OF_CLOCKS: [(&str, Working); 2] = [("mail", Work::mail), ("usage_span", Work::span)];
+/// What else can be due by a test clock, after the [`KINDS`] of real time: there, mails have a worker
+/// of their own.
+const KINDS_OF_CLOCKS: [(&str, Working); 1] = [("mail", Work::mail)];
 
 /// Tables of which rows can be due by a test clock, and how a row is worked on. Those first do first
 /// what is due at the same moment.
@@ -33,6 +34,8 @@ pub(super) fn kinds() -> impl Iterator<Item = (&'static str, Working)> {
     by_real_time.chain(KINDS_OF_CLOCKS)
 }
 
+/// What test clocks are called among what is done and set aside.
+pub(in crate::service) const CLOCK: &str = "test_clock";
 /// How long the process that moves a clock may be silent, in seconds.
 const LEASE_SECONDS: i64 = 60;
 /// How often, in seconds, it says how far the clock has come.
@@ -147,7 +150,16 @@ impl Engine {
         let ClockStatus::Advancing { target } = clock.status else {
             return Ok(());
         };
-        self.bill_before_leaving(scope, &clock).await?;
+        match self.bill_before_leaving(scope, &clock).await {
+            Ok(()) => {}
+            Err(error) if error.is_outage() || error.is_overtaken() => return Err(error),
+            Err(error) => {
+                let (reached, reason) = (clock.frozen_time, error.to_string());
+                return self
+                    .stop_for_good(scope, clock, reached, "billing thresholds", &reason)
+                    .await;
+            }
+        }
         let mut clock = clock;
         let mut said_at = self.real_now();
         let mut reached = clock.frozen_time;
@@ -183,39 +195,72 @@ impl Engine {
                 }
                 let times = repeats.entry(id.clone()).or_default();
                 *times += 1;
-                let stuck = *times > REPEATS_MAX;
-                if stuck || !then.tried(&work).await {
-                    tracing::error!(clock = %clock.id, %id, stuck, "a test clock stopped for good");
-                    let kind = "test_helpers.test_clock.internal_failure";
-                    let failed = |own: &mut TestClock| {
-                        own.reach(reached);
-                        own.fail();
-                    };
-                    self.keep(scope, clock, failed, Some(kind)).await?;
-                    return Ok(());
+                let failed = if *times > REPEATS_MAX {
+                    Some("It stays due at the same moment, however often it is done.".to_owned())
+                } else {
+                    then.tried(&work).await.err().map(|error| error.to_string())
+                };
+                if let Some(reason) = failed {
+                    return self
+                        .stop_for_good(scope, clock, reached, &id, &reason)
+                        .await;
                 }
             }
         }
         let kind = "test_helpers.test_clock.ready";
-        self.keep(scope, clock, TestClock::arrive, Some(kind))
-            .await?;
+        let kept = self.keep(scope, clock, TestClock::arrive, Some(kind));
+        if kept.await?.is_some() {
+            failure::tally(&self.store, CLOCK, 1, 0).await?;
+        }
         Ok(())
     }
 
-    /// Does a piece of work, again after a while when it fails. Whether it was done.
-    async fn tried(&self, work: &Work) -> bool {
-        for attempt in 1..=TRIES_MAX {
-            match self.do_one(work).await {
-                Ok(()) => return true,
-                Err(error) => {
-                    tracing::error!(?work, attempt, %error, "due work of a test clock failed");
-                }
-            }
-            if attempt < TRIES_MAX {
-                tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 200)).await;
-            }
+    /// Lets a clock stand where a row's work failed, for ever; says so by an event and among what is set
+    /// aside.
+    async fn stop_for_good(
+        &self,
+        scope: &Scope,
+        clock: Stored<TestClock>,
+        reached: Timestamp,
+        row: &str,
+        reason: &str,
+    ) -> Result<(), Refused> {
+        let place = Place::new(scope, clock.id.as_str());
+        let kind = "test_helpers.test_clock.internal_failure";
+        let fail = |own: &mut TestClock| {
+            own.reach(reached);
+            own.fail();
+        };
+        if self.keep(scope, clock, fail, Some(kind)).await?.is_none() {
+            return Ok(());
         }
-        false
+        tracing::error!(clock = %place.id, row, reason, "a test clock stopped for good");
+        let failed = Failed {
+            place,
+            reason: format!("{row}: {reason}"),
+            now: self.real_now(),
+            next_at: failure::NEVER,
+        };
+        failure::note(&self.store, CLOCK, &[failed], &[]).await?;
+        failure::tally(&self.store, CLOCK, 0, 1).await?;
+        Ok(())
+    }
+
+    /// Does a piece of work, again after a while when it fails.
+    async fn tried(&self, work: &Work) -> Result<(), Refused> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.do_one(work).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            tracing::error!(?work, attempt, %error, "due work of a test clock failed");
+            if attempt == TRIES_MAX {
+                return Err(error);
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 200)).await;
+            attempt += 1;
+        }
     }
 
     /// What is due by a clock until `target`, in the order in which it is done; some of it, but

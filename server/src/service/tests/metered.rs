@@ -25,6 +25,15 @@ pub(super) fn decimal(text: &str) -> Decimal12 {
     Decimal12::parse(text).unwrap()
 }
 
+/// Does what is due now, the settling of usage among it.
+async fn settle(world: &World) {
+    world
+        .engine
+        .run_due(world.engine.now(), 1_000)
+        .await
+        .unwrap();
+}
+
 pub(super) async fn metered(world: &World, meter: &Meter, pricing: Pricing) -> Price {
     let price = world
         .price_in(1, Cadence::MONTHLY, Currency::USD, UsageType::Metered)
@@ -216,7 +225,7 @@ async fn late_events_are_billed_once_wherever_the_invoice_stands() {
         assert_eq!(march.lines[1].period, february.lines[0].period);
         // Nothing more comes of either period, whoever looks how often.
         world.live_until(after(at(2026, 4, 30), 2 * HOUR)).await;
-        while world.engine.settle_usage().await.unwrap() > 0 {}
+        settle(&world).await;
         assert_eq!(
             lines(&*world.latest(&id).await),
             [(LineKind::Usage, "0".to_owned(), 0)]
@@ -254,10 +263,14 @@ async fn what_comes_late_for_an_ended_subscription_waits_for_the_next_invoice() 
         world.clock.advance_to(after(end, 20 * DAY));
         used(&world, &customer, "late", after(end, -1), "7").await;
         used(&world, &customer, "after the end", end, "9").await;
-        assert_eq!(world.engine.settle_usage().await.unwrap(), 0);
+        settle(&world).await;
+        let waiting = async || world.engine.pending(&world.scope, &customer).await.unwrap();
+        assert!(waiting().await.is_empty());
         world.clock.advance_to(after(end, 40 * DAY));
-        assert_eq!(world.engine.settle_usage().await.unwrap(), 1);
-        assert_eq!(world.engine.settle_usage().await.unwrap(), 0);
+        settle(&world).await;
+        assert_eq!(waiting().await.len(), 1);
+        settle(&world).await;
+        assert_eq!(waiting().await.len(), 1);
         let licensed = world.price(500, Cadence::MONTHLY).await;
         let other = subscribe(&world, &customer, &[&licensed]).await;
         world.live_until(after(world.engine.now(), 32 * DAY)).await;
@@ -350,7 +363,7 @@ async fn a_new_price_bills_from_its_own_time_on() {
             .collect();
         assert_eq!(usage, [(LineKind::Usage, "150".to_owned(), 30)]);
         world.live_until(after(at(2026, 5, 31), 2 * HOUR)).await;
-        while world.engine.settle_usage().await.unwrap() > 0 {}
+        settle(&world).await;
         let all = world.invoices(&customer).await;
         let usage: i64 = all
             .iter()
@@ -418,7 +431,7 @@ async fn usage_of_a_trial_is_free_and_a_plain_cancellation_discards_it() {
             .await
             .unwrap();
         world.clock.advance_to(after(world.engine.now(), 60 * DAY));
-        while world.engine.settle_usage().await.unwrap() > 0 {}
+        settle(&world).await;
         let pending = world.engine.pending(&world.scope, &customer).await.unwrap();
         assert!(pending.is_empty(), "{pending:?}");
     })

@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Row};
 use super::{AnyQuery, EventRow, Places, TotalRow, parts, too_large};
 use crate::store::{Scope, StoreError};
 
-/// Adds events, sorted by identifier. Answers `false` as soon as an identifier is taken: the
+/// Adds events, sorted by key. Answers `false` as soon as an identifier is taken: the
 /// transaction must not be kept then, and [`insert_new_events`] is the way.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub async fn insert_events(
     Ok(true)
 }
 
-/// Adds events, sorted by identifier; those whose identifier is taken are left out. Answers with the
+/// Adds events, sorted by key; those whose identifier is taken are left out. Answers with the
 /// positions that were left out, rising. It costs more than [`insert_events`], because the database
 /// tells each row that it took.
 ///
@@ -62,17 +62,18 @@ fn insert_query(
     tail: &str,
 ) -> Result<AnyQuery<'static>, StoreError> {
     let sql = places.statement(
-        "insert into meter_event (merchant, livemode, identifier, account, at, place, whole, part, \
-         mark) values ",
+        "insert into meter_event (merchant, livemode, key, identifier, account, at, place, whole, \
+         part, mark) values ",
         events.len(),
-        7,
-        &format!(" on conflict (merchant, livemode, identifier) do nothing{tail}"),
+        8,
+        &format!(" on conflict (key) do nothing{tail}"),
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for (row, event) in events.iter().enumerate() {
         query = places.begin(query, scope, row);
         let (whole, part) = split(event.scaled).map_err(too_large)?;
         query = query
+            .bind(event.key)
             .bind(event.identifier.clone())
             .bind(event.account)
             .bind(event.at.0)

@@ -1,18 +1,20 @@
-//! Looking through all alerts and accounts, page by page, and forgetting old events.
+//! Looking through all alerts and accounts, page by page, forgetting old events, and bringing those of older
+//! versions up to date.
 
 use perennial::calendar::Timestamp;
 use perennial::usage::{Alert, HOUR_SECONDS};
 use sqlx::{AnyConnection, Row};
 
 use crate::store::document::{self, Stored};
-use crate::store::{Scope, StoreError, key};
+use crate::store::{Scope, Store, StoreError, key};
 
 /// A place among the alerts of all merchants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertPlace {
     merchant: String,
     livemode: i64,
-    id: String,
+    /// The alert's.
+    pub id: String,
 }
 
 /// A place among the accounts of all merchants.
@@ -23,15 +25,16 @@ pub struct AccountPlace {
     account: i64,
 }
 
-/// Active alerts of all merchants after a place, at most `limit`, each with its place.
+/// Active alerts of all merchants after a place, at most `limit`, each with its place, or why it can't be
+/// read.
 ///
 /// # Errors
-/// When the database fails or a row can't be read.
+/// When the database fails.
 pub async fn active_alerts(
     connection: &mut AnyConnection,
     after: &AlertPlace,
     limit: i64,
-) -> Result<Vec<(Scope, Stored<Alert>, AlertPlace)>, StoreError> {
+) -> Result<Vec<(Scope, AlertPlace, Result<Stored<Alert>, StoreError>)>, StoreError> {
     let rows = sqlx::query(
         "select merchant, livemode, id, body, revision, sort from billing_alert \
          where status = 'active' and (merchant > $1 or (merchant = $1 and livemode > $2) \
@@ -50,7 +53,7 @@ pub async fn active_alerts(
             livemode: Row::try_get(row, "livemode")?,
             id: Row::try_get(row, "id")?,
         };
-        Ok((key::scope(row)?, document::decode(row)?, place))
+        Ok((key::scope(row)?, place, document::decode(row)))
     };
     rows.iter().map(read).collect()
 }
@@ -149,4 +152,42 @@ pub async fn prune_events(
     let full = i64::try_from(places.len()).is_ok_and(|count| count >= limit);
     let next = places.pop().filter(|_| full);
     Ok((gone, next.unwrap_or_default()))
+}
+
+/// Events of before keys that one transaction gives theirs.
+const KEYED_TOGETHER: i64 = 1_000;
+
+/// Gives events of an older installation their keys, before anything is added: so that none counts
+/// twice.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_keys(store: &Store) -> Result<(), StoreError> {
+    loop {
+        let mut tx = store.begin().await?;
+        let rows = sqlx::query(
+            "select merchant, livemode, identifier from meter_event where key is null \
+             order by merchant, livemode, identifier limit cast($1 as bigint)",
+        )
+        .bind(KEYED_TOGETHER)
+        .fetch_all(tx.connection())
+        .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            let (scope, identifier): (_, String) = (key::scope(row)?, row.try_get("identifier")?);
+            sqlx::query(
+                "update meter_event set key = $4 where merchant = $1 and livemode = $2 \
+                 and identifier = $3 and key is null",
+            )
+            .bind(scope.merchant.as_str())
+            .bind(scope.mode())
+            .bind(identifier.as_str())
+            .bind(super::key(&scope, &identifier))
+            .execute(tx.connection())
+            .await?;
+        }
+        tx.commit().await?;
+    }
 }
