@@ -231,6 +231,8 @@ pub enum BillingReason {
     SubscriptionUpdate,
     /// A threshold was reached in mid-period.
     SubscriptionThreshold,
+    /// What waited was billed between periods, as its subscription says.
+    AutomaticPendingInvoiceItemInvoice,
     /// By hand.
     Manual,
     /// A preview.

@@ -10,6 +10,7 @@ mod pending;
 mod phases;
 mod refusal;
 mod renew;
+mod settings;
 mod state;
 mod threshold;
 
@@ -27,6 +28,7 @@ pub use pending::{PENDING_UPDATE_SECONDS, PendingUpdate};
 pub use phases::{Turned, added_items};
 pub use refusal::SubscriptionError;
 pub use renew::{Renewed, Usage};
+pub use settings::{PendingItems, Settings};
 pub use state::{Event, IllegalTransition, WhenExhausted};
 
 use serde::{Deserialize, Serialize};
@@ -142,6 +144,9 @@ pub struct Subscription {
     /// What is to be spent at least, as far as it is not settled.
     #[serde(default)]
     pub commitments: Vec<Commitment>,
+    /// What is settled about its invoices, if anything is.
+    #[serde(default)]
+    pub settings: Option<Box<Settings>>,
     /// The newest invoice.
     pub latest_invoice: Option<InvoiceId>,
     /// The merchant's own keys.

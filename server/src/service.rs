@@ -30,6 +30,7 @@ mod noticing;
 pub mod payment_methods;
 pub mod payment_records;
 pub mod payments;
+mod pending_items;
 mod pending_updates;
 pub mod portal;
 pub mod portal_configurations;

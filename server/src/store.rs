@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod listing;
 pub mod logo;
 pub mod mail;
+pub mod narrowing;
 pub mod nouns;
 pub mod patch;
 mod place;

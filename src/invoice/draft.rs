@@ -88,7 +88,7 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         (CollectionMethod::SendInvoice, Some(days)) => at.add_days(i64::from(days)).ok(),
         _ => None,
     };
-    Ok(Invoice {
+    let mut invoice = Invoice {
         id: InvoiceId::new(ids),
         customer: customer.id.clone(),
         subscription: subscription.map(|own| own.id.clone()),
@@ -139,7 +139,11 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         voided_at: None,
         marked_uncollectible_at: None,
         test_clock: customer.test_clock.clone(),
-    })
+    };
+    if let Some(settings) = subscription.and_then(|own| own.settings.as_deref()) {
+        settings.write_on(&mut invoice);
+    }
+    Ok(invoice)
 }
 
 /// Which of `pending` an invoice for `subscription` takes up.

@@ -74,6 +74,14 @@ impl InvoiceStatus {
 }
 
 impl Invoice {
+    /// The date of issue that its document prints: the merchant's (or that of the boundary which a late
+    /// worker billed), else when it became final; of a draft, when it was made.
+    #[must_use]
+    pub fn issued_at(&self) -> Timestamp {
+        let own = self.effective_at.or(self.finalized_at);
+        own.unwrap_or(self.created)
+    }
+
     /// Makes a draft final: number, the customer as they are now, their balance. Nothing to pay, or
     /// less than can be charged, makes it paid at once; the latter waits on the balance.
     ///

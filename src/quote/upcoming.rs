@@ -77,8 +77,17 @@ pub fn upcoming_with(
         next.status = crate::subscription::Status::Active;
     }
     let mut waiting: Vec<InvoiceItem> = pending.to_vec();
-    // Phases that begin before the period ends are begun on the copy; each takes the next one off.
-    while let Some((at, Due::Phase)) = next.next_due() {
+    // Phases that begin before the period ends are begun on the copy; each takes the next one off. What
+    // waits may be billed between periods.
+    while let Some((at, due @ (Due::Phase | Due::PendingItems))) = next.next_due() {
+        if due == Due::PendingItems {
+            let made = next.bill_pending_items(&payer, &waiting, at, &mut ids)?;
+            if let Some(invoice) = made.invoice {
+                let known = usage.is_some();
+                return Ok(Some(shown(invoice, &mut payer, at, false, false, known)?));
+            }
+            continue;
+        }
         let turned = next.turn(&payer, &waiting, at, &mut ids)?;
         waiting.retain(|item| !turned.taken.contains(&item.id));
         waiting.extend(
@@ -119,6 +128,7 @@ pub fn upcoming_with(
         Due::FirstPaymentExpiry
         | Due::ResumeCollection
         | Due::Phase
+        | Due::PendingItems
         | Due::PendingUpdateExpiry
         | Due::ResumptionExpiry
         | Due::Resume => {

@@ -4,9 +4,9 @@ use super::change::{check_items, check_new_price, new_item};
 use super::phases::added_items;
 use super::{
     BillingMode, BillingThresholds, CollectionMethod, Item, MissingPaymentMethod,
-    ProrationBehavior, Status, Subscription, SubscriptionError,
+    ProrationBehavior, Settings, Status, Subscription, SubscriptionError,
 };
-use crate::calendar::{AnchorConfig, Period, Timestamp};
+use crate::calendar::{AnchorConfig, Cadence, Period, Timestamp};
 use crate::catalog::Price;
 use crate::currency::Currency;
 use crate::customer::Customer;
@@ -116,6 +116,10 @@ pub struct Creation {
     /// Ends with the longest of the first periods that are billed in advance; with the longest of all
     /// where none is.
     pub cancel_at_last_billed: bool,
+    /// What is settled about its invoices.
+    pub settings: Option<Box<Settings>>,
+    /// How often waiting amounts are billed between its periods.
+    pub pending_items: Option<Cadence>,
     /// For the customer's eyes.
     pub description: Option<String>,
     /// The merchant's own keys.
@@ -148,6 +152,8 @@ impl Creation {
             cancel_at_period_end: false,
             cancel_at_last_period_end: false,
             cancel_at_last_billed: false,
+            settings: None,
+            pending_items: None,
             description: None,
             metadata: Metadata::default(),
         }
@@ -356,6 +362,11 @@ fn standing(
     } else {
         creation.cancel_at
     };
+    let mut settings = creation.settings;
+    if let Some(every) = creation.pending_items {
+        let own = settings.get_or_insert_default();
+        own.bill_pending_items(every, anchor, at)?;
+    }
     Ok(Subscription {
         id: SubscriptionId::new(ids),
         customer: customer.id.clone(),
@@ -401,6 +412,7 @@ fn standing(
         pending_update: None,
         billing_thresholds: creation.billing_thresholds,
         commitments: Vec::new(),
+        settings,
         latest_invoice: None,
         metadata: creation.metadata,
         created: at,

@@ -17,6 +17,8 @@ pub enum Due {
     /// Periods end, and with them perhaps a trial, and a change that waited is made:
     /// [`Subscription::renew`].
     Renewal,
+    /// What waits is billed between periods: [`Subscription::bill_pending_items`].
+    PendingItems,
     /// Collection goes on: [`Subscription::resume_collection`].
     ResumeCollection,
     /// A resumption was not paid in time: its invoice is voided.
@@ -52,6 +54,7 @@ impl Subscription {
                 due.extend(self.cancel_at.map(|at| (at, Due::End)));
                 due.extend(self.phase_due().map(|at| (at, Due::Phase)));
                 due.extend(self.period_end().map(|at| (at, Due::Renewal)));
+                due.extend(self.pending_items_at().map(|at| (at, Due::PendingItems)));
             }
         }
         let resumes_at = self.pause_collection.and_then(|pause| pause.resumes_at);

@@ -396,7 +396,7 @@ pub fn added_items(
             discount_amounts: Vec::new(),
             tax_rates: rates,
             default_taxed: false,
-            discounts: Vec::new(),
+            discounts: one.discounts.clone(),
             taxes: Vec::new(),
             subscription: Some(subscription.id.clone()),
             subscription_item: None,

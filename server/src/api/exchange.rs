@@ -368,24 +368,27 @@ fn note_all(named: &mut Named, form: &form::Branch) {
     }
 }
 
-/// Whether there is an invoice or a credit note in an answer.
+/// Whether there is anything in an answer that the installation's keys are needed for: an invoice, a
+/// credit note or a payment intent.
 fn has_documents(value: &Value) -> bool {
     match value {
         Value::Array(values) => values.iter().any(has_documents),
         Value::Object(map) => {
             let kind = map.get("object").and_then(Value::as_str);
-            matches!(kind, Some("invoice" | "credit_note")) || map.values().any(has_documents)
+            matches!(kind, Some("invoice" | "credit_note" | "payment_intent"))
+                || map.values().any(has_documents)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
-/// Writes where a document can be seen without signing in, unless it is a draft.
+/// Writes where a document can be seen without signing in, unless it is a draft, and what proves that
+/// somebody may confirm a payment.
 fn link_document(map: &mut serde_json::Map<String, Value>, public_url: &str, linking: &Linking) {
     let text = |name: &str| map.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (kind, id, status) = (text("object"), text("id").to_owned(), text("status"));
+    let (kind, id, status) = (text("object").to_owned(), text("id").to_owned(), text("status"));
     let url = format!("{public_url}{}", linking.path(&id));
-    match kind {
+    match kind.as_str() {
         "invoice" if status != "draft" && map.contains_key("hosted_invoice_url") => {
             map.insert("invoice_pdf".to_owned(), format!("{url}/pdf").into());
             map.insert("hosted_invoice_url".to_owned(), url.into());
@@ -393,7 +396,17 @@ fn link_document(map: &mut serde_json::Map<String, Value>, public_url: &str, lin
         "credit_note" if map.contains_key("pdf") => {
             map.insert("pdf".to_owned(), format!("{url}/pdf").into());
         }
+        "payment_intent" if map.contains_key("client_secret") => {
+            map.insert("client_secret".to_owned(), linking.secret(&id).into());
+        }
         _ => {}
+    }
+    if kind == "invoice"
+        && let Some(Value::String(secret)) = map
+            .get_mut("confirmation_secret")
+            .and_then(|own| own.get_mut("client_secret"))
+    {
+        *secret = linking.secret(secret);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::service::invoices::manual::{InvoiceUpdate, NewInvoice};
 /// The most days to pay a sent invoice.
 const DAYS_UNTIL_DUE_MAX: i64 = 730;
 /// The most tax ids of the account that one call names.
-const TAX_IDS_MAX: usize = 20;
+pub(super) const TAX_IDS_MAX: usize = 20;
 /// The longest name and value of a custom field, in characters (Stripe: 40 and 140).
 const FIELD_CHARS_MAX: (usize, usize) = (40, 140);
 
@@ -29,7 +29,7 @@ pub fn routes() -> Routes {
         )
 }
 
-fn custom_fields(params: &mut Params) -> Option<Vec<CustomField>> {
+pub(super) fn custom_fields(params: &mut Params) -> Option<Vec<CustomField>> {
     params.objects("custom_fields", CUSTOM_FIELDS_MAX, |p| {
         let field = CustomField {
             name: p.required_text("name"),
@@ -55,6 +55,11 @@ fn as_they_are(params: &mut Params) {
         let message = "Automatic tax is not supported; use default_tax_rates.";
         params.refuse("automatic_tax[enabled]", message);
     }
+    issuer(params);
+}
+
+/// `issuer[type]`: nobody but the merchant.
+pub(super) fn issuer(params: &mut Params) {
     params.object("issuer", |p| {
         let _: Option<String> = p.choice("type", &["self"]);
     });

@@ -52,6 +52,8 @@ async fn lines(mut call: Call) -> Result<Value, Problem> {
 async fn pay(mut call: Call) -> Result<Value, Problem> {
     let id: InvoiceId = call.id("invoice")?;
     let (named, off_session, outside) = call.read(|p| {
+        // A card pays all or nothing, so there is never a difference that could be forgiven.
+        p.boolean("forgive");
         let named = p.text("payment_method");
         let outside = p.boolean("paid_out_of_band").unwrap_or(false);
         if outside && named.is_some() {
@@ -149,29 +151,32 @@ async fn write_off(mut call: Call) -> Result<Value, Problem> {
 }
 
 async fn list(mut call: Call) -> Result<Value, Problem> {
-    let (page, mut filter, customer, subscription) = call.read(|p| {
+    let methods = ["charge_automatically", "send_invoice"];
+    let (page, created, due, texts) = call.read(|p| {
         let created = paging::created(p);
         let status: Option<String> = p.choice("status", &STATUSES);
-        let mut filter = created.columns().to_vec();
-        filter.push(Column::text(status.unwrap_or_default()));
-        (
-            paging::page(p),
-            filter,
-            p.text("customer"),
-            p.text("subscription"),
-        )
+        let (subscription, customer) = (p.text("subscription"), p.text("customer"));
+        let method: Option<String> = p.choice("collection_method", &methods);
+        let due = paging::range(p, "due_date");
+        let texts = [status, subscription, customer, method].map(Option::unwrap_or_default);
+        (paging::page(p), created, due, texts)
     })?;
-    let sql = match (customer, subscription) {
-        (customer, Some(subscription)) => {
-            filter.push(Column::text(subscription));
-            filter.push(Column::text(customer.unwrap_or_default()));
-            listing::INVOICES_BY_SUBSCRIPTION
-        }
-        (Some(customer), None) => {
-            filter.push(Column::text(customer));
-            listing::INVOICES_BY_CUSTOMER
-        }
-        (None, None) => listing::INVOICES,
+    let [status, subscription, customer, method] = &texts;
+    let sql = if !subscription.is_empty() {
+        listing::INVOICES_BY_SUBSCRIPTION
+    } else if !customer.is_empty() {
+        listing::INVOICES_BY_CUSTOMER
+    } else if due != paging::Created::EVER {
+        listing::INVOICES_BY_DUE_DATE
+    } else if !status.is_empty() {
+        listing::INVOICES_BY_STATUS
+    } else if method == "send_invoice" {
+        listing::INVOICES_SENT
+    } else {
+        listing::INVOICES
     };
+    let mut filter = created.columns().to_vec();
+    filter.extend(texts.map(Column::text));
+    filter.extend(due.bounds());
     paging::answer(&call, sql, &page, &filter, URL, whole::invoice).await
 }

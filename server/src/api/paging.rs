@@ -48,6 +48,16 @@ impl Created {
         until: Timestamp::MAX.0,
     };
 
+    /// As the bounds of a column of seconds; -1 twice where there are none.
+    #[must_use]
+    pub fn bounds(self) -> [Column; 2] {
+        let bounds = match self == Self::EVER {
+            true => [-1, -1],
+            false => [self.from, self.until],
+        };
+        bounds.map(|at| Column::Number(Some(at)))
+    }
+
     /// As the bounds of `sort`, which counts microseconds.
     #[must_use]
     pub fn columns(self) -> [Column; 2] {

@@ -45,7 +45,11 @@ impl Params {
         if self.path.is_empty() {
             return name.to_owned();
         }
-        format!("{}[{name}]", self.path)
+        match name.split_once('[') {
+            // A place in a list.
+            Some((list, place)) => format!("{}[{list}][{place}", self.path),
+            None => format!("{}[{name}]", self.path),
+        }
     }
 
     /// Complains about a field.

@@ -105,10 +105,17 @@ async fn confirm(mut call: Call) -> Result<Value, Problem> {
     let engine = &call.api.engine;
     let method = match named {
         Some(name) => {
-            let found = engine.resolve_payment_method(&call.scope, &name).await?;
+            let mut found = engine.resolve_payment_method(&call.scope, &name).await?;
+            if found.customer.is_none() {
+                // A new card: it is kept for what the customer owes later, as a payment of theirs asks.
+                let (card, owner) = (&found.value.id, &intent.customer);
+                found = engine
+                    .attach_payment_method(&call.scope, card, owner)
+                    .await?;
+            }
             Some(found.value.id)
         }
-        None => intent.payment_method,
+        None => intent.payment_method.clone(),
     };
     let on_session = !off_session.unwrap_or(false);
     let result = match intent.invoice {

@@ -99,7 +99,7 @@ pub(super) fn price_data(params: &mut Params, recurring: bool) -> Option<NewPric
 }
 
 /// `interval` and `interval_count`.
-fn cadence(params: &mut Params) -> Option<Cadence> {
+pub(super) fn cadence(params: &mut Params) -> Option<Cadence> {
     let interval: Option<Interval> = params.choice("interval", &INTERVALS);
     let count = params.integer_in("interval_count", 1..=1_095);
     let count = count.and_then(|n| u16::try_from(n).ok()).unwrap_or(1);
@@ -118,6 +118,7 @@ pub(super) fn added(params: &mut Params) -> Vec<NewAdded> {
         let price = price_choice(p, false);
         let quantity = p.count("quantity");
         let rates = tax_rates(p, "tax_rates");
+        let discounts = discounts(p);
         let discountable = p.boolean("discountable");
         let period = p.object("period", period).flatten();
         let metadata = setup_intents::metadata(p);
@@ -125,7 +126,7 @@ pub(super) fn added(params: &mut Params) -> Vec<NewAdded> {
             price: p.required("price", price)?,
             quantity,
             tax_rates: rates.unwrap_or_default(),
-            discounts: Vec::new(),
+            discounts: discounts.unwrap_or_default(),
             discountable,
             period,
             metadata,
@@ -152,7 +153,7 @@ fn period(params: &mut Params) -> Option<Period> {
     };
     let start = end(
         "start",
-        &["max_item_period_start", "phase_start", "timestamp"],
+        &["max_item_period_start", "now", "phase_start", "timestamp"],
     );
     let end = end("end", &["min_item_period_end", "phase_end", "timestamp"]);
     match (start, end) {

@@ -1,5 +1,6 @@
 //! `POST /v1/subscriptions/{id}` and `/v1/invoices/create_preview`, which share their parameters.
 
+use perennial::calendar::Timestamp;
 use perennial::id::{CustomerId, SubscriptionId};
 use perennial::metadata::MetadataChange;
 use perennial::subscription::{
@@ -15,8 +16,10 @@ use super::phases::{added, discounts, price_choice, thresholds, usage_threshold}
 use super::portal_configurations::PRORATIONS;
 use super::problem::Problem;
 use super::subscription_life::pause_terms;
+use super::subscription_settings::settings;
 use super::subscriptions::{
-    cancellation, collection_method, days_until_due, new_item, payment_behavior, tax_rates,
+    billing_mode, cancellation, collection_method, days_until_due, new_item, payment_behavior,
+    set_end, tax_rates,
 };
 use crate::rendering::whole;
 use crate::service::Refused;
@@ -162,6 +165,10 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
     let (mut update, labels) = call.read(|p| {
         let labels = Labels::of(p.metadata("metadata"));
         let (cancel_feedback, cancel_comment) = cancellation(p);
+        if p.boolean("trial_from_plan") == Some(true) {
+            let message = "A running subscription takes no trial from its prices; give trial_end.";
+            p.refuse("trial_from_plan", message);
+        }
         let (trial_missing_payment_method, trial_keeps_anchor) = trial_settings(p);
         let update = SubscriptionUpdate {
             payment_behavior: payment_behavior(p, true),
@@ -181,6 +188,7 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
             billing_thresholds: thresholds(p),
             collection_method: collection_method(p),
             days_until_due: days_until_due(p),
+            settings: settings(p),
             on_session: !p.boolean("off_session").unwrap_or(false),
             description: p.change_text("description"),
             ..terms(p)
@@ -214,7 +222,7 @@ enum Details {
     Pause(Pause),
     Resume(ResumeTerms),
     End(bool),
-    New(Box<NewSubscription>),
+    New(Box<NewSubscription>, Option<Timestamp>),
 }
 
 /// What would be done to a subscription that runs. A pause, its end or the end of all are previewed by
@@ -233,13 +241,54 @@ fn of_running(params: &mut Params) -> Details {
             proration_behavior: proration.unwrap_or_default(),
         });
     }
-    if let Some(pause) = params.object("pause", pause_terms) {
+    if !params.unset("pause")
+        && let Some(pause) = params.object("pause", pause_terms)
+    {
         return Details::Pause(pause);
     }
+    // Labels change no amount, and an empty pause is none.
+    params.metadata("metadata");
     Details::Update(Box::new(terms(params)))
 }
 
-fn asked(params: &mut Params) -> Asked {
+/// A subscription that would be new, and when it would start if that is to come: Stripe's `start_date`,
+/// which may also lie in the past.
+fn of_new(
+    params: &mut Params,
+    owner: CustomerId,
+    now: Timestamp,
+) -> Option<(NewSubscription, Option<Timestamp>)> {
+    let items = params.objects("items", ITEMS_MAX, new_item);
+    let items = params.required("items", items);
+    let proration: Option<ProrationBehavior> = params.choice("proration_behavior", &PRORATIONS);
+    let start = params.moment("start_date");
+    let trial_end = match params.text_is("trial_end", "now") {
+        true => None,
+        false => params.moment("trial_end"),
+    };
+    let mode = billing_mode(params);
+    let end = end_at(params);
+    let ends = params.boolean("cancel_at_period_end");
+    if ends == Some(true) && end.is_some() {
+        let message = "Give either cancel_at or cancel_at_period_end.";
+        params.refuse("cancel_at_period_end", message);
+    }
+    // Labels change no amount.
+    params.metadata("metadata");
+    let anchor = params.moment("billing_cycle_anchor");
+    let rates = tax_rates(params, "default_tax_rates");
+    let mut new = NewSubscription::new(owner, items?.into_iter().flatten().collect());
+    new.proration_behavior = proration.unwrap_or_default();
+    new.trial_end = trial_end;
+    new.billing_cycle_anchor = anchor;
+    new.billing_mode = mode.unwrap_or_default();
+    new.backdate_start = start.filter(|at| *at <= now);
+    set_end(&mut new, end, ends);
+    new.default_tax_rates = rates.unwrap_or_default();
+    Some((new, start.filter(|at| *at > now)))
+}
+
+fn asked(params: &mut Params, now: Timestamp) -> Asked {
     let customer: Option<CustomerId> = params.id("customer", "customer");
     let subscription: Option<SubscriptionId> = params.id("subscription", "subscription");
     let _: Option<String> = params.choice("preview_mode", &["next"]);
@@ -247,17 +296,8 @@ fn asked(params: &mut Params) -> Asked {
     let details = params.object("subscription_details", |p| match owner {
         None => Some(of_running(p)),
         Some(owner) => {
-            let items = p.objects("items", ITEMS_MAX, new_item);
-            let items = p.required("items", items)?.into_iter().flatten().collect();
-            let proration: Option<ProrationBehavior> = p.choice("proration_behavior", &PRORATIONS);
-            let mut new = NewSubscription::new(owner, items);
-            new.proration_behavior = proration.unwrap_or_default();
-            new.trial_end = p.moment("trial_end");
-            new.billing_cycle_anchor = p.moment("billing_cycle_anchor");
-            new.backdate_start = p.moment("backdate_start_date");
-            new.cancel_at = p.moment("cancel_at");
-            new.default_tax_rates = tax_rates(p, "default_tax_rates").unwrap_or_default();
-            Some(Details::New(Box::new(new)))
+            let (new, starts_at) = of_new(p, owner, now)?;
+            Some(Details::New(Box::new(new), starts_at))
         }
     });
     if customer.is_none() && subscription.is_none() {
@@ -272,7 +312,8 @@ fn asked(params: &mut Params) -> Asked {
 }
 
 async fn create_preview(mut call: Call) -> Result<Value, Problem> {
-    let asked = call.read(asked)?;
+    let now = call.now;
+    let asked = call.read(|p| asked(p, now))?;
     let engine = &call.api.engine;
     if let Some(customer) = &asked.customer {
         let living = engine.living_customer(&call.scope, customer).await;
@@ -319,9 +360,9 @@ async fn create_preview(mut call: Call) -> Result<Value, Problem> {
                 PreviewRequest::Update(id, Box::new(update))
             }
         },
-        (None, Some(Details::New(mut new))) => {
+        (None, Some(Details::New(mut new, starts_at))) => {
             new.discounts = asked.discounts.unwrap_or_default();
-            PreviewRequest::New(new)
+            PreviewRequest::New(new, starts_at)
         }
         (None, _) => {
             let message = "Name a subscription, or give subscription_details[items].";

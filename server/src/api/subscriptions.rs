@@ -13,29 +13,19 @@ use super::payment_methods::customer_param;
 use super::phases::{added, commitment, discounts, price_choice, thresholds, usage_threshold};
 use super::portal_configurations::{FEEDBACKS, PRORATIONS};
 use super::problem::Problem;
+use super::subscription_settings::settings;
 use super::subscription_updates::{end_at, trial_settings};
-use super::{paging, setup_intents};
+use super::setup_intents;
+use super::subscription_lists::list;
 use crate::rendering::whole;
 use crate::service::subscriptions::{Cancel, NewItem, NewSubscription, PaymentBehavior};
 use crate::service::updates::EndAt;
-use crate::store::document::Column;
-use crate::store::listing;
 
 const URL: &str = "/v1/subscriptions";
 /// The most tax rates of a line (Stripe: 10).
 const TAX_RATES_MAX: usize = 10;
 /// The longest trial, in days (Stripe: 730).
 const TRIAL_DAYS_MAX: i64 = 730;
-
-const LIVE: [&str; 6] = [
-    "trialing",
-    "active",
-    "incomplete",
-    "past_due",
-    "unpaid",
-    "paused",
-];
-const ENDED: [&str; 2] = ["canceled", "incomplete_expired"];
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -134,19 +124,29 @@ pub(super) fn days_until_due(params: &mut Params) -> Option<u16> {
     days.and_then(|days| u16::try_from(days).ok())
 }
 
+/// `billing_mode[type]`, with the one way in which we show prorations and discounts.
+pub(super) fn billing_mode(params: &mut Params) -> Option<BillingMode> {
+    let mode = params.object("billing_mode", |mode| {
+        mode.object("flexible", |flexible| {
+            let _: Option<String> = flexible.choice("proration_discounts", &["included"]);
+        });
+        let kind: Option<BillingMode> = mode.choice("type", &["classic", "flexible"]);
+        mode.required("type", kind)
+    });
+    mode.flatten()
+}
+
 fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscription> {
     let customer: Option<CustomerId> = params.id("customer", "customer");
     let items = params.objects("items", ITEMS_MAX, new_item);
     let customer = params.required("customer", customer);
     let items = params.required("items", items);
-    let mode = params.object("billing_mode", |mode| {
-        let kind: Option<BillingMode> = mode.choice("type", &["classic", "flexible"]);
-        mode.required("type", kind)
-    });
+    let mode = billing_mode(params);
     let proration: Option<ProrationBehavior> = params.choice("proration_behavior", &PRORATIONS);
     let (missing, keeps_anchor) = trial_settings(params);
     let end = end_at(params);
-    let new = NewSubscription {
+    let ends = params.boolean("cancel_at_period_end");
+    let mut new = NewSubscription {
         backdate_start: params.moment("backdate_start_date"),
         trial_keeps_anchor: keeps_anchor.unwrap_or(false),
         trial_end: trial_end(params, now),
@@ -165,23 +165,34 @@ fn new_subscription(params: &mut Params, now: Timestamp) -> Option<NewSubscripti
         added: added(params),
         billing_thresholds: thresholds(params).flatten(),
         minimum_commitment: commitment(params, &["billing_period", "year"]),
-        billing_mode: mode.flatten().unwrap_or_default(),
-        cancel_at: match end {
-            Some(EndAt::Moment(at)) => Some(at),
-            _ => None,
-        },
-        cancel_at_period_end: params.boolean("cancel_at_period_end").unwrap_or(false)
-            || end == Some(EndAt::FirstPeriodEnd),
-        cancel_at_last_period_end: end == Some(EndAt::LastPeriodEnd),
-        cancel_at_last_billed: end == Some(EndAt::LastBilled),
+        billing_mode: mode.unwrap_or_default(),
+        cancel_at: None,
+        cancel_at_period_end: false,
+        cancel_at_last_period_end: false,
+        cancel_at_last_billed: false,
         trial_missing_payment_method: missing.unwrap_or_default(),
+        settings: settings(params),
+        currency: params.currency("currency"),
         on_session: !params.boolean("off_session").unwrap_or(false),
         description: params.text("description"),
         metadata: setup_intents::metadata(params),
         customer: customer?,
         items: items?.into_iter().flatten().collect(),
     };
+    set_end(&mut new, end, ends);
     Some(new)
+}
+
+/// When a new subscription is to end, by `cancel_at` and `cancel_at_period_end`.
+pub(super) fn set_end(new: &mut NewSubscription, end: Option<EndAt>, with_period: Option<bool>) {
+    new.cancel_at = match end {
+        Some(EndAt::Moment(at)) => Some(at),
+        _ => None,
+    };
+    new.cancel_at_period_end =
+        with_period.unwrap_or(false) || end == Some(EndAt::FirstPeriodEnd);
+    new.cancel_at_last_period_end = end == Some(EndAt::LastPeriodEnd);
+    new.cancel_at_last_billed = end == Some(EndAt::LastBilled);
 }
 
 async fn create(mut call: Call) -> Result<Value, Problem> {
@@ -228,34 +239,3 @@ async fn cancel(mut call: Call) -> Result<Value, Problem> {
     Ok(whole::subscription(&ended, call.scope.livemode))
 }
 
-/// Without a status, ended subscriptions are left out.
-async fn list(mut call: Call) -> Result<Value, Problem> {
-    let mut names = vec!["all", "ended"];
-    names.extend(LIVE.iter().chain(&ENDED));
-    let (page, created, status, customer) = call.read(|p| {
-        let status: Option<String> = p.choice("status", &names);
-        (
-            paging::page(p),
-            paging::created(p),
-            status,
-            p.text("customer"),
-        )
-    })?;
-    let wanted: Vec<&str> = match status.as_deref() {
-        None => LIVE.to_vec(),
-        Some("all") => LIVE.iter().chain(&ENDED).copied().collect(),
-        Some("ended") => ENDED.to_vec(),
-        Some(one) => vec![one],
-    };
-    let mut filter = created.columns().to_vec();
-    let places = wanted.into_iter().chain(std::iter::repeat(""));
-    filter.extend(places.take(LIVE.len() + ENDED.len()).map(Column::text));
-    let sql = match customer {
-        Some(customer) => {
-            filter.push(Column::text(customer));
-            listing::SUBSCRIPTIONS_BY_CUSTOMER
-        }
-        None => listing::SUBSCRIPTIONS,
-    };
-    paging::answer(&call, sql, &page, &filter, URL, whole::subscription).await
-}

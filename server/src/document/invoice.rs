@@ -253,7 +253,7 @@ impl<'a> Sheet<'a> {
 
     fn facts(&mut self) {
         let (invoice, words) = (self.document.invoice, self.document.words);
-        let issued = invoice.finalized_at.unwrap_or(invoice.created);
+        let issued = invoice.issued_at();
         let mut facts = Vec::new();
         if let Some(number) = &invoice.number {
             let label = match self.document.takes_back {

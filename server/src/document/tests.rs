@@ -416,6 +416,27 @@ fn every_document_keeps_the_standards() {
 }
 
 #[test]
+fn the_date_of_issue_is_the_merchants_where_one_is_given() {
+    let mut sample = one_line();
+    let day = |sample: &Sample| {
+        let document = sample.document();
+        let mut sheet = Sheet::new(&document).unwrap();
+        sheet.lay_out();
+        let (paper, _) = sheet.into_paper();
+        let first = paper.texts(0);
+        let label = document.words.document_issued();
+        let at = first.iter().position(|text| text.trim() == label).unwrap();
+        (first[at + 1].clone(), document.words.date(START))
+    };
+    let (printed, final_on) = day(&sample);
+    assert_eq!(printed, final_on);
+    let given = perennial::calendar::Timestamp(START.0 - 40 * 86_400);
+    sample.invoice.effective_at = Some(given);
+    let (printed, _) = day(&sample);
+    assert_eq!(printed, sample.document().words.date(given));
+}
+
+#[test]
 fn a_logo_stands_in_place_of_the_name() {
     let logo = Logo::read(logo::tests::png()).unwrap();
     for (name, sample) in samples() {

@@ -30,7 +30,7 @@ fn hidden(kind: &str, field: &str) -> bool {
         ("customer", "tax_ids")
             | ("price" | "plan", "tiers")
             | ("coupon", "applies_to" | "currency_options")
-            | ("invoice", "payments")
+            | ("invoice", "payments" | "confirmation_secret")
     )
 }
 

@@ -167,6 +167,7 @@ fn body(invoice: &Invoice, livemode: bool) -> Value {
             payment_method_options: (),
             payment_method_types: (),
         },
+        confirmation_secret: confirmation_secret(invoice),
         payments: list(
             payments(invoice, livemode),
             false,
@@ -178,6 +179,16 @@ fn body(invoice: &Invoice, livemode: bool) -> Value {
             paid_at: moment(invoice.paid_at),
             voided_at: moment(invoice.voided_at),
         },
+    }
+}
+
+/// What a browser needs to pay it, while there is something to pay. The secret itself is made by the
+/// installation's keys, which stand behind the API: here it is the payment intent's id.
+fn confirmation_secret(invoice: &Invoice) -> Value {
+    let payable = invoice.status == InvoiceStatus::Open;
+    match invoice.payment_intent.as_ref().filter(|_| payable) {
+        Some(intent) => object! { client_secret: intent.as_str(), type: "payment_intent" },
+        None => Value::Null,
     }
 }
 

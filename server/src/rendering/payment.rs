@@ -134,7 +134,8 @@ pub fn setup_intent(intent: &SetupIntent, livemode: bool) -> Value {
     }
 }
 
-/// A payment intent. It has no client secret: payments are confirmed by the server.
+/// A payment intent. Its client secret is made by the installation's keys, which stand behind the API:
+/// there it comes in.
 #[must_use]
 pub fn payment_intent(intent: &PaymentIntent, livemode: bool) -> Value {
     let waiting = intent.status == PaymentStatus::RequiresAction;

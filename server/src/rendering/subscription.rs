@@ -1,8 +1,9 @@
 //! Subscriptions and their items.
 
+use perennial::calendar::Timestamp;
 use perennial::discount::Discount;
 use perennial::schedule::Commitment;
-use perennial::subscription::{BillingMode, Item, Paused, PendingUpdate, Subscription};
+use perennial::subscription::{BillingMode, Item, Paused, PendingUpdate, Settings, Subscription};
 use serde_json::Value;
 
 use super::catalog::{Owner, discount, plan, price, tax_rate};
@@ -21,6 +22,7 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
     };
     let discounts = subscription.discounts.iter().map(|d| discount(d, &owner));
     let rates = subscription.default_tax_rates.iter();
+    let settings = subscription.settings.as_deref().cloned().unwrap_or_default();
     let mut shown = object! {
         id: subscription.id.as_str(),
         object: "subscription",
@@ -54,13 +56,7 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         description: text(subscription.description.as_ref()),
         discounts: discounts.collect::<Vec<_>>(),
         ended_at: moment(subscription.ended_at),
-        invoice_settings: object! {
-            account_tax_ids: (),
-            custom_fields: (),
-            description: (),
-            footer: (),
-            issuer: object! { type: "self" },
-        },
+        invoice_settings: invoice_settings(&settings),
         items: list(
             items.collect(),
             false,
@@ -70,18 +66,17 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         livemode: livemode,
         managed_payments: (),
         metadata: metadata(&subscription.metadata),
-        next_pending_invoice_item_invoice: (),
+        next_pending_invoice_item_invoice: moment(next_pending_items_at(subscription)),
         on_behalf_of: (),
         pause_collection: subscription.pause_collection.map(|pause| object! {
             behavior: name(pause.behavior),
             resumes_at: moment(pause.resumes_at),
         }),
-        payment_settings: object! {
-            payment_method_options: (),
-            payment_method_types: (),
-            save_default_payment_method: "off",
-        },
-        pending_invoice_item_interval: (),
+        payment_settings: payment_settings(&settings),
+        pending_invoice_item_interval: settings.pending_items.map(|own| object! {
+            interval: name(own.every.interval),
+            interval_count: own.every.interval_count,
+        }),
         pending_setup_intent: (),
         pending_update: subscription
             .pending_update
@@ -110,6 +105,47 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
         fields.insert("minimum_commitment".to_owned(), running);
     }
     shown
+}
+
+/// What stands on its invoices.
+fn invoice_settings(own: &Settings) -> Value {
+    let tax_ids = own.account_tax_ids.iter().map(|tax| tax.id.as_str());
+    let fields = own.custom_fields.iter();
+    let fields = fields.map(|f| object! { name: f.name.as_str(), value: f.value.as_str() });
+    object! {
+        account_tax_ids: (!own.account_tax_ids.is_empty()).then(|| tax_ids.collect::<Vec<_>>()),
+        custom_fields: (!own.custom_fields.is_empty()).then(|| fields.collect::<Vec<_>>()),
+        description: text(own.description.as_ref()),
+        footer: text(own.footer.as_ref()),
+        issuer: object! { type: "self" },
+    }
+}
+
+/// How its invoices are paid.
+fn payment_settings(own: &Settings) -> Value {
+    let saves = own.saves_payment_method;
+    object! {
+        payment_method_options: own.bank_asks_for_proof.then(|| object! {
+            acss_debit: (),
+            bancontact: (),
+            card: object! { network: (), request_three_d_secure: "automatic" },
+            customer_balance: (),
+            konbini: (),
+            payto: (),
+            pix: (),
+            sepa_debit: (),
+            upi: (),
+            us_bank_account: (),
+        }),
+        payment_method_types: own.cards_only.then(|| vec!["card"]),
+        save_default_payment_method: if saves { "on_subscription" } else { "off" },
+    }
+}
+
+/// When waiting amounts are billed next between periods, if the subscription still bills.
+fn next_pending_items_at(subscription: &Subscription) -> Option<Timestamp> {
+    let at = subscription.pending_items_at()?;
+    (!subscription.status.is_final()).then_some(at)
 }
 
 /// Since when and why it stands still. `resumes_at` is an extension of ours.

@@ -1,11 +1,12 @@
 //! `add_invoice_items`: one-off amounts that come with a subscription's start, change or phase.
 
 use perennial::calendar::Period;
+use perennial::discount;
 use perennial::id::TaxRateId;
 use perennial::metadata::Metadata;
 use perennial::schedule::AddedItem;
 
-use super::choices::{Choices, DiscountChoice, PriceChoice};
+use super::choices::{Choices, DiscountChoice, PriceChoice, Recipient};
 use super::{Engine, Refused};
 
 /// The most of them in one request, or on one phase (Stripe: 20).
@@ -20,7 +21,7 @@ pub struct NewAdded {
     pub quantity: Option<u64>,
     /// Instead of the default rates.
     pub tax_rates: Vec<TaxRateId>,
-    /// Of its own. Not supported yet: refused by name.
+    /// Of its own, before the invoice's.
     pub discounts: Vec<DiscountChoice>,
     /// Whether the invoice's discounts touch it; yes, if not said.
     pub discountable: Option<bool>,
@@ -31,7 +32,26 @@ pub struct NewAdded {
 }
 
 impl Choices {
-    /// The amounts that a list means.
+    /// The amounts that a list means, with their discounts from now on.
+    pub(crate) fn added_with_discounts(
+        &mut self,
+        engine: &Engine,
+        wishes: &[NewAdded],
+        to: &Recipient,
+        param: &str,
+    ) -> Result<Vec<AddedItem>, Refused> {
+        let mut added = self.added(engine, wishes, param)?;
+        for (index, (one, wish)) in added.iter_mut().zip(wishes).enumerate() {
+            let own = format!("{param}[{index}][discounts]");
+            one.discounts =
+                self.discounts(engine, &[], &wish.discounts, to, engine.now(), &own)?;
+            discount::validate_list(&one.discounts, one.price.currency)
+                .map_err(|error| Refused::invalid(own, error.to_string()))?;
+        }
+        Ok(added)
+    }
+
+    /// The amounts that a list means, without their discounts.
     pub(crate) fn added(
         &mut self,
         engine: &Engine,

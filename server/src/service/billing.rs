@@ -26,6 +26,8 @@ use super::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
 
+/// How late a worker is, in seconds, when an invoice's document is dated as it should have been.
+const LATE_SECONDS: i64 = 3_600;
 /// Periods that one visit to a subscription may catch up on.
 const BOUNDARIES_MAX: usize = 400;
 
@@ -254,6 +256,10 @@ impl Engine {
                 self.turn_once(scope, subscription).await?;
                 Ok(true)
             }
+            Due::PendingItems => {
+                Box::pin(self.bill_pending_items(scope, subscription)).await?;
+                Ok(true)
+            }
             Due::PendingUpdateExpiry => {
                 self.alone()?;
                 Box::pin(self.expire_pending_update(scope, id)).await?;
@@ -396,7 +402,8 @@ enum Step {
 /// Dates a cycle's draft and says when it becomes final: at the merchant's wish after the boundary
 /// that it bills, or never by itself while collection is paused or the subscription is unpaid.
 ///
-/// A worker that is late dates it as it should have been, and it becomes final as soon as it can.
+/// A worker that is late dates it as it should have been, on its document too, and it becomes final as soon
+/// as it can.
 /// Somebody who is sent the invoice has all their days to pay it from then on.
 pub(crate) fn schedule_draft(
     invoice: &mut Invoice,
@@ -412,6 +419,9 @@ pub(crate) fn schedule_draft(
         invoice.next_payment_attempt = Some(finalizes);
     }
     let late = now.0.saturating_sub(finalizes.0).max(0);
+    if late >= LATE_SECONDS {
+        invoice.effective_at = Some(finalizes);
+    }
     invoice.due_date = match invoice.due_date {
         Some(due) => Some(due.add_seconds(late).map_err(defect)?),
         None => None,

@@ -10,6 +10,8 @@ mod settling;
 
 pub use editing::NewItem;
 
+use std::borrow::Cow;
+
 use perennial::calendar::Timestamp;
 use perennial::credit::{BalanceChange, BalanceChangeKind};
 use perennial::customer::Customer;
@@ -334,10 +336,15 @@ impl Engine {
         customer: &Customer,
         pending: Vec<InvoiceItem>,
     ) -> Result<Option<Upcoming>, Refused> {
-        let Some(at) = subscription.next_due_at() else {
+        let mut plain = Cow::Borrowed(subscription);
+        if subscription.pending_items_at().is_some() && pending.is_empty() {
+            // Nothing waits to be billed between its periods.
+            plain.to_mut().settings = None;
+        }
+        let Some(at) = plain.next_due_at() else {
             return Ok(upcoming(subscription, customer, &pending)?);
         };
-        let metered = self.metered(scope, subscription, at).await?;
+        let metered = self.metered(scope, &plain, at).await?;
         let pending = [pending, metered.owed].concat();
         let usage = Some(metered.usage.as_slice()).filter(|usage| !usage.is_empty());
         Ok(upcoming_with(subscription, customer, &pending, usage)?)

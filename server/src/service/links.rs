@@ -55,6 +55,14 @@ impl Linking {
         let mode = mode(self.scope.livemode);
         format!("/i/{}/{mode}/{document}/{code}", self.scope.merchant)
     }
+
+    /// What proves that a browser may look at a payment intent and confirm it: Stripe's
+    /// `client_secret`. The same each time, as long as the key is.
+    #[must_use]
+    pub fn secret(&self, intent: &str) -> String {
+        let code = code(&self.key, &self.scope, intent);
+        format!("{intent}_secret_{code}")
+    }
 }
 
 fn mode(livemode: bool) -> &'static str {

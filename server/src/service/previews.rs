@@ -1,5 +1,6 @@
 //! Invoices before they are made: the very use case that would make them, tried on copies.
 
+use perennial::calendar::Timestamp;
 use perennial::customer::Customer;
 use perennial::id::{CustomerId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceItem, InvoiceStatus};
@@ -26,8 +27,9 @@ pub enum PreviewRequest {
     Resume(SubscriptionId, ResumeTerms),
     /// The last invoice, if it were ended now, perhaps with its unused time given back.
     End(SubscriptionId, bool),
-    /// The first invoice of a new subscription, or its next one where the first waits.
-    New(Box<NewSubscription>),
+    /// The first invoice of a new subscription, or its next one where the first waits; one that starts
+    /// later, at a moment, is looked at as of then.
+    New(Box<NewSubscription>, Option<Timestamp>),
 }
 
 impl Engine {
@@ -63,7 +65,13 @@ impl Engine {
                 let made = Box::pin(self.preview_end(scope, &id, prorate)).await?;
                 self.at_once(scope, &id, made).await
             }
-            PreviewRequest::New(new) => self.preview_new(scope, &new).await,
+            PreviewRequest::New(new, starts_at) => {
+                let then = starts_at.filter(|at| *at > self.now());
+                match then {
+                    Some(at) => self.at(at).preview_new(scope, &new).await,
+                    None => self.preview_new(scope, &new).await,
+                }
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::{Engine, Refused};
 use crate::store::document::{self, Column, Stored};
 use crate::store::ledger::{STEP_ROWS, SUBSCRIPTIONS_AFTER};
 use crate::store::writes::Writes;
-use crate::store::{Scope, subscription_item};
+use crate::store::{Scope, narrowing, subscription_item};
 
 const KIND: &str = "subscription_item";
 
@@ -157,14 +157,33 @@ impl Engine {
         Ok((own, item))
     }
 
-    /// Notes the items of subscriptions that are older than their table; nothing on an installation
-    /// that began with it. Called before a process serves. Several processes may do it at once.
+    /// Notes the items and prices of subscriptions that are older than their tables, and what else
+    /// lists are narrowed by; nothing on an installation that began with them. Called before a process
+    /// serves. Several processes may do it at once.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open_subscription_items(&self) -> Result<(), Refused> {
+        let older = {
+            let mut read = self.store.read().await?;
+            subscription_item::opening(&mut read).await?.is_some()
+        };
+        if older {
+            while self.retrying(|| self.open_days_part()).await? {}
+        }
         while self.retrying(|| self.open_items_part()).await? {}
         Ok(())
+    }
+
+    /// Notes the days on which some sent invoices are due; answers whether there may be more.
+    async fn open_days_part(&self) -> Result<bool, Refused> {
+        let mut tx = self.store.begin().await?;
+        let found = narrowing::invoices_without_day(tx.connection(), STEP_ROWS).await?;
+        for (scope, row) in &found {
+            narrowing::note_invoice(tx.connection(), scope, row).await?;
+        }
+        tx.commit().await?;
+        Ok(!found.is_empty())
     }
 
     /// Notes the items of some subscriptions; answers whether there may be more.
@@ -182,6 +201,11 @@ impl Engine {
             for cells in subscription_item::cells(None, row) {
                 writes.add(&subscription_item::TABLE, cells);
             }
+            for cells in narrowing::cells(None, row) {
+                writes.add(&narrowing::TABLE, cells);
+            }
+            // Once in an installation's life, and not while anybody is served.
+            narrowing::note_subscription(connection, &scope, row).await?;
         }
         writes.write(&self.store, connection).await?;
         let last = found.last().map(|row| row.id.as_str());

@@ -1,10 +1,12 @@
 //! Subscriptions: starting them, and (in rooms of their own) ending, pausing and resuming them.
 
 mod ending;
+mod invoicing;
 mod pausing;
 mod settings;
 
 use perennial::calendar::{AnchorConfig, CalendarError, Timestamp};
+use perennial::currency::Currency;
 use perennial::customer::Customer;
 use perennial::id::{CustomerId, PaymentMethodId, SubscriptionId, TaxRateId};
 use perennial::invoice::{Invoice, minimum_charge_minor};
@@ -18,6 +20,7 @@ use perennial::subscription::{
 };
 
 pub use ending::Cancel;
+pub use invoicing::SettingsChange;
 pub use pausing::{Pause, Resume, ResumePayment};
 
 use super::added::NewAdded;
@@ -100,6 +103,10 @@ pub struct NewSubscription {
     pub cancel_at_last_billed: bool,
     /// What a trial's end does without a payment method.
     pub trial_missing_payment_method: MissingPaymentMethod,
+    /// What is settled about its invoices.
+    pub settings: SettingsChange,
+    /// The currency that its prices must be in, where it is said.
+    pub currency: Option<Currency>,
     /// Whether the customer is here to answer a challenge.
     pub on_session: bool,
     /// For the customer's eyes.
@@ -137,6 +144,8 @@ impl NewSubscription {
             cancel_at_last_period_end: false,
             cancel_at_last_billed: false,
             trial_missing_payment_method: MissingPaymentMethod::default(),
+            settings: SettingsChange::default(),
+            currency: None,
             on_session: true,
             description: None,
             metadata: Metadata::default(),
@@ -383,6 +392,13 @@ impl Engine {
         if let Some(method) = &new.default_payment_method {
             self.own_method(scope, method, &new.customer).await?;
         }
+        let theirs = items.first().map(|item| item.price.currency);
+        if let (Some(wanted), Some(theirs)) = (new.currency, theirs)
+            && wanted != theirs
+        {
+            let message = format!("The prices are in {theirs}, not in {wanted}.");
+            return Err(Refused::invalid("currency", message));
+        }
         let anchor = match (new.billing_cycle_anchor, new.anchor_config) {
             (Some(moment), _) => Anchor::At(moment),
             (None, Some(config)) => Anchor::Config(config),
@@ -403,13 +419,15 @@ impl Engine {
             default_payment_method: new.default_payment_method.clone(),
             default_tax_rates: choices.rates(&new.default_tax_rates, "default_tax_rates")?,
             discounts,
-            added: choices.added(self, &new.added, "add_invoice_items")?,
+            added: choices.added_with_discounts(self, &new.added, &to, "add_invoice_items")?,
             billing_thresholds: new.billing_thresholds,
             minimum_commitment: new.minimum_commitment.map(|own| (own, Timestamp::MAX)),
             cancel_at: new.cancel_at,
             cancel_at_period_end: new.cancel_at_period_end,
             cancel_at_last_period_end: new.cancel_at_last_period_end,
             cancel_at_last_billed: new.cancel_at_last_billed,
+            settings: self.new_settings(scope, &new.settings).await?,
+            pending_items: new.settings.pending_items.flatten(),
             description: new.description.clone(),
             metadata: new.metadata.clone(),
         };
@@ -461,7 +479,7 @@ pub(crate) fn nothing_to_pay_with() -> Refused {
 /// Usage, which nobody knows yet, counts as nothing.
 pub(super) fn purchase(
     items: &[DomainItem],
-) -> Result<Option<(perennial::currency::Currency, i64)>, Refused> {
+) -> Result<Option<(Currency, i64)>, Refused> {
     let Some(first) = items.first() else {
         return Ok(None);
     };

@@ -14,11 +14,11 @@ use super::added::NewAdded;
 use super::booking::Booking;
 use super::books::save_subscription;
 use super::changes::{Ground, Prepared};
-use super::choices::{Choices, DiscountChoice, PriceChoice};
+use super::choices::{Choices, DiscountChoice, PriceChoice, Recipient};
 use super::invoices::Collect;
 use super::payments::{Claim, PaymentResult};
 use super::pending_updates::{may_wait, set_aside};
-use super::subscriptions::PaymentBehavior;
+use super::subscriptions::{PaymentBehavior, SettingsChange};
 use super::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
@@ -67,6 +67,8 @@ pub struct SubscriptionUpdate {
     pub collection_method: Option<CollectionMethod>,
     /// Only with `send_invoice`.
     pub days_until_due: Option<u16>,
+    /// What is settled about its invoices.
+    pub settings: SettingsChange,
     /// Whether the customer is here to answer a challenge.
     pub on_session: bool,
     /// For the customer's eyes.
@@ -148,6 +150,10 @@ impl SubscriptionUpdate {
             (self.collection_method.is_some(), "collection_method"),
             (self.days_until_due.is_some(), "days_until_due"),
             (self.has_trial_settings(), "trial_settings"),
+            (
+                self.settings.bills_otherwise(),
+                "pending_invoice_item_interval",
+            ),
             (self.description.is_some(), "description"),
             (!self.metadata.is_empty(), "metadata"),
         ];
@@ -179,6 +185,7 @@ impl SubscriptionUpdate {
             || self.billing_thresholds.is_some()
             || self.collection_method.is_some()
             || self.days_until_due.is_some()
+            || self.settings.bills_otherwise()
     }
 }
 
@@ -269,7 +276,11 @@ impl Engine {
         self.set_fields(scope, &mut ground, update, &mut named)
             .await?;
         let changes = self.item_changes(&mut ground.subscription, update, &mut named)?;
-        let added = named.added(self, &update.added, "add_invoice_items")?;
+        let to = Recipient {
+            customer: owner,
+            purchase: None,
+        };
+        let added = named.added_with_discounts(self, &update.added, &to, "add_invoice_items")?;
         let now = self.now();
         let cleared = update.items.iter().filter(|wish| wish.clear_usage);
         ground.forgiven = cleared.filter_map(|wish| wish.id.clone()).collect();
@@ -393,7 +404,9 @@ fn allowed(own: &Subscription, update: &SubscriptionUpdate) -> Result<(), Refuse
     };
     match own.status {
         Status::Canceled | Status::IncompleteExpired
-            if update.is_beyond_labels() || update.default_payment_method.is_some() =>
+            if update.is_beyond_labels()
+                || update.settings.is_said()
+                || update.default_payment_method.is_some() =>
         {
             refuse("A canceled subscription can only update its cancellation_details and metadata.")
         }

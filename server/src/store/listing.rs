@@ -4,9 +4,9 @@
 
 use super::document::ListSql;
 
-/// The statements of [`ListSql`] over `$table`, within `$5 <= sort < $6` and `$filter`.
+/// The statements of [`ListSql`] over `$table`, within `$5 <= sort < $6` and each `$filter`.
 macro_rules! listing {
-    ($table:literal, $filter:literal) => {
+    ($table:literal, $($filter:literal),+) => {
         ListSql {
             older: concat!(
                 "select body, revision, sort from ",
@@ -15,7 +15,7 @@ macro_rules! listing {
                  and ($3 = '' or sort < (select sort from ",
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3))",
-                $filter,
+                $($filter,)+
                 " order by sort desc limit cast($4 as bigint)"
             ),
             newer: concat!(
@@ -25,7 +25,7 @@ macro_rules! listing {
                  and sort > (select sort from ",
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3)",
-                $filter,
+                $($filter,)+
                 " order by sort asc limit cast($4 as bigint)"
             ),
         }
@@ -70,27 +70,81 @@ pub const PORTAL_CONFIGURATIONS: ListSql = listing!(
     "portal_configuration",
     " and ($7 = -1 or active = $7) and ($8 = -1 or is_default = $8)"
 );
-/// Subscriptions by status: any of up to eight (`$7` to `$14`).
-pub const SUBSCRIPTIONS: ListSql = listing!(
-    "subscription",
-    " and status in ($7, $8, $9, $10, $11, $12, $13, $14)"
+/// The statements of subscriptions' lists, all with the same places: statuses (any of up to eight, `$7`
+/// to `$14`), customer (`$15`, '' for any), collection method (`$16`, '' for any), the bounds of the
+/// latest start (`$17`, `$18`) and the earliest end (`$19`, `$20`) of their running periods (in seconds,
+/// -1 for none), price (`$21`, '' for any), test clock (`$22`, '' for any), and whether those of test
+/// clocks are among them (`$23`, 0 for no). `$first` narrows most.
+macro_rules! subscriptions {
+    ($first:literal) => {
+        listing!(
+            "subscription",
+            $first,
+            " and status in ($7, $8, $9, $10, $11, $12, $13, $14) and ($15 = '' or customer = $15) \
+             and ($16 = '' or collection_method = $16) \
+             and ($17 = -1 or (period_start >= $17 and period_start < $18)) \
+             and ($19 = -1 or (period_end >= $19 and period_end < $20)) \
+             and ($21 = '' or id in (select subscription from subscription_price \
+             where merchant = $1 and livemode = $2 and price = $21 and present = 1)) \
+             and ($22 = '' or test_clock = $22) and ($23 = 1 or test_clock is null)"
+        )
+    };
+}
+
+/// Subscriptions.
+pub const SUBSCRIPTIONS: ListSql = subscriptions!("");
+/// Of a customer.
+pub const SUBSCRIPTIONS_BY_CUSTOMER: ListSql = subscriptions!(" and customer = $15");
+/// With a price.
+pub const SUBSCRIPTIONS_BY_PRICE: ListSql = subscriptions!(
+    " and id in (select subscription from subscription_price \
+     where merchant = $1 and livemode = $2 and price = $21 and present = 1)"
 );
-/// Subscriptions of a customer (`$15`), filtered as [`SUBSCRIPTIONS`].
-pub const SUBSCRIPTIONS_BY_CUSTOMER: ListSql = listing!(
-    "subscription",
-    " and status in ($7, $8, $9, $10, $11, $12, $13, $14) and customer = $15"
+/// Of a test clock.
+pub const SUBSCRIPTIONS_BY_TEST_CLOCK: ListSql = subscriptions!(" and test_clock = $22");
+/// By the earliest end of a running period.
+pub const SUBSCRIPTIONS_BY_PERIOD_END: ListSql = subscriptions!(
+    " and id in (select id from subscription where merchant = $1 and livemode = $2 \
+     and period_end >= $19 and period_end < $20)"
 );
-/// Invoices by status (`$7`, '' for all).
-pub const INVOICES: ListSql = listing!("invoice", " and ($7 = '' or status = $7)");
-/// Invoices of a customer (`$8`), filtered as [`INVOICES`].
-pub const INVOICES_BY_CUSTOMER: ListSql =
-    listing!("invoice", " and ($7 = '' or status = $7) and customer = $8");
-/// Invoices of a subscription (`$8`) and perhaps customer (`$9`, '' for any), filtered as
-/// [`INVOICES`].
-pub const INVOICES_BY_SUBSCRIPTION: ListSql = listing!(
-    "invoice",
-    " and ($7 = '' or status = $7) and subscription = $8 and ($9 = '' or customer = $9)"
+/// By the latest start of a running period.
+pub const SUBSCRIPTIONS_BY_PERIOD_START: ListSql = subscriptions!(
+    " and id in (select id from subscription where merchant = $1 and livemode = $2 \
+     and period_start >= $17 and period_start < $18)"
 );
+/// By how they are collected.
+pub const SUBSCRIPTIONS_BY_COLLECTION: ListSql = subscriptions!(" and collection_method = $16");
+
+/// The statements of invoices' lists, all with the same places: status (`$7`, '' for all), subscription
+/// (`$8`, '' for any), customer (`$9`, '' for any), collection method (`$10`, '' for any), and the
+/// bounds of the due date (`$11`, `$12`, in seconds, -1 for none). `$first` narrows most.
+macro_rules! invoices {
+    ($first:literal) => {
+        listing!(
+            "invoice",
+            $first,
+            " and ($7 = '' or status = $7) and ($8 = '' or subscription = $8) \
+             and ($9 = '' or customer = $9) and ($10 = '' or collection_method = $10) \
+             and ($11 = -1 or (due_date >= $11 and due_date < $12))"
+        )
+    };
+}
+
+/// Invoices.
+pub const INVOICES: ListSql = invoices!("");
+/// Of a subscription.
+pub const INVOICES_BY_SUBSCRIPTION: ListSql = invoices!(" and subscription = $8");
+/// Of a customer.
+pub const INVOICES_BY_CUSTOMER: ListSql = invoices!(" and customer = $9");
+/// With a due date.
+pub const INVOICES_BY_DUE_DATE: ListSql = invoices!(
+    " and id in (select id from invoice where merchant = $1 and livemode = $2 \
+     and due_date is not null and due_date >= $11 and due_date < $12)"
+);
+/// Those that are sent.
+pub const INVOICES_SENT: ListSql = invoices!(" and collection_method = 'send_invoice'");
+/// By status.
+pub const INVOICES_BY_STATUS: ListSql = invoices!(" and status = $7");
 /// Setup intents.
 pub const SETUP_INTENTS: ListSql = listing!("setup_intent", "");
 /// Setup intents of a customer (`$7`).

@@ -18,6 +18,7 @@ use perennial::test_clock::TestClock;
 use perennial::usage::{Alert, AlertStatus, Meter, MeterStatus, Span};
 
 use super::document::{Column, Document, ListSql};
+use super::narrowing;
 use crate::list_sql;
 use crate::service::balance::BalanceTransaction;
 use crate::service::due;
@@ -203,12 +204,15 @@ document!(
     Subscription,
     "subscription",
     "subscription",
-    ", customer, status, due_at, test_clock, clock_due_at, shard",
-    ", $6, $7, $8, $9, $10, $11",
-    ", customer = $6, status = $7, due_at = $8, test_clock = $9, clock_due_at = $10, shard = $11",
+    ", customer, status, due_at, test_clock, clock_due_at, shard, collection_method, period_start, \
+     period_end",
+    ", $6, $7, $8, $9, $10, $11, $12, $13, $14",
+    ", customer = $6, status = $7, due_at = $8, test_clock = $9, clock_due_at = $10, shard = $11, \
+     collection_method = $12, period_start = $13, period_end = $14",
     |s| {
         let [real, clock, clocked] =
             due::moments(s.test_clock.as_ref(), due::subscription_due_at(s));
+        let [collection, starts, ends] = narrowing::subscription_columns(s);
         vec![
             Column::text(&s.customer),
             Column::text(due::status_name(s.status)),
@@ -216,6 +220,9 @@ document!(
             clock,
             clocked,
             Column::shard(Some(&s.customer)),
+            collection,
+            starts,
+            ends,
         ]
     }
 );
@@ -223,12 +230,14 @@ document!(
     Invoice,
     "invoice",
     "invoice",
-    ", customer, subscription, status, number, due_at, test_clock, clock_due_at, shard",
-    ", $6, $7, $8, $9, $10, $11, $12, $13",
+    ", customer, subscription, status, number, due_at, test_clock, clock_due_at, shard, \
+     collection_method, due_date",
+    ", $6, $7, $8, $9, $10, $11, $12, $13, $14, $15",
     ", customer = $6, subscription = $7, status = $8, number = $9, due_at = $10, test_clock = $11, \
-     clock_due_at = $12, shard = $13",
+     clock_due_at = $12, shard = $13, collection_method = $14, due_date = $15",
     |i| {
         let [real, clock, clocked] = due::moments(i.test_clock.as_ref(), due::invoice_due_at(i));
+        let [collection, due_date] = narrowing::invoice_columns(i);
         vec![
             Column::text(&i.customer),
             Column::text_or_null(i.subscription.as_ref()),
@@ -238,6 +247,8 @@ document!(
             clock,
             clocked,
             Column::shard(Some(&i.customer)),
+            collection,
+            due_date,
         ]
     }
 );

@@ -8,5 +8,6 @@
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
+mod operating;
 mod outage;
 mod site;

@@ -231,6 +231,7 @@ impl Life {
                 Due::FirstPaymentExpiry
                 | Due::ResumptionExpiry
                 | Due::Phase
+                | Due::PendingItems
                 | Due::PendingUpdateExpiry => panic!("{due:?}"),
             };
             self.issue(done.invoice, &done.taken);

@@ -88,7 +88,7 @@ fn Keys(invoice: Invoice) -> impl IntoView {
     let date = |name: &'static str, at| {
         view! { <div><dt>{name}</dt><dd><Date at=at /></dd></div> }
     };
-    let at = invoice.finalized_at.unwrap_or(invoice.created);
+    let at = invoice.issued_at();
     view! {
         <dl>
             {invoice.number.clone().map(|number| view! { <div><dt>{words.document_number()}</dt><dd>{number}</dd></div> })}

@@ -19,7 +19,7 @@ use crate::service::invoices::numbering::Sequence;
 use crate::service::tax_ids::OwnTaxId;
 use crate::store::document::{Column, Document};
 use crate::store::writes::Table;
-use crate::store::{customer_tax_id, subscription_item, threshold};
+use crate::store::{customer_tax_id, narrowing, subscription_item, threshold};
 
 /// A noun whose changes are told to whoever listens to events.
 pub trait Told: Document + PartialEq {
@@ -103,7 +103,9 @@ told!(
         let rows = subscription_item::cells(before, self).into_iter();
         let items = rows.map(|cells| (&subscription_item::TABLE, cells));
         let mark = threshold::cells(before, self).map(|cells| (&threshold::TABLE, cells));
-        items.chain(mark).collect()
+        let prices = narrowing::cells(before, self).into_iter();
+        let prices = prices.map(|cells| (&narrowing::TABLE, cells));
+        items.chain(mark).chain(prices).collect()
     }
 );
 told!(

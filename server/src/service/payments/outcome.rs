@@ -346,6 +346,9 @@ impl Engine {
         let paid = ledger::paid(invoice, applied, way, now).map_err(defect)?;
         told.transfers.extend(paid);
         told.applied = true;
+        if let (Some(own), Some(method)) = (&mut books.subscription, &intent.payment_method) {
+            own.note_payment(method);
+        }
         if intent.by_itself {
             told.paid = invoice.status == InvoiceStatus::Paid;
             let own = Box::pin(self.after_part(scope, books)).await?;

@@ -126,6 +126,10 @@ impl Engine {
                 let own = format!("{param}[items][{index}][discounts]");
                 item.discounts = choices.discounts(self, &known, &wish.discounts, &to, at, &own)?;
             }
+            for (index, (one, wish)) in phase.added.iter_mut().zip(&new.added).enumerate() {
+                let own = format!("{param}[add_invoice_items][{index}][discounts]");
+                one.discounts = choices.discounts(self, &known, &wish.discounts, &to, at, &own)?;
+            }
             // What lasts goes on into the next phase; what is for once is given anew there.
             let lasting = |one: &&Discount| one.coupon.duration != CouponDuration::Once;
             let items = phase.items.iter().flat_map(|item| &item.discounts);
@@ -269,6 +273,7 @@ fn asked(phases: &[NewPhase]) -> Asked<'_> {
         for one in &phase.added {
             asked.prices.push(&one.price);
             asked.rates.extend(&one.tax_rates);
+            asked.discounts.extend(&one.discounts);
         }
     }
     asked

@@ -260,6 +260,8 @@ async fn months_down_are_caught_up_with_invoices_dated_as_they_should_be() {
             assert_eq!(invoice.status, InvoiceStatus::Paid);
             assert_eq!(invoice.finalized_at, Some(now));
             assert_eq!(invoice.period.end, invoice.created);
+            // What its document prints: when it would have become final.
+            assert_eq!(invoice.issued_at(), after(invoice.created, HOUR));
         }
         assert_eq!(world.charges().await, 4);
     })

@@ -56,6 +56,8 @@ impl Engine {
             self.own_method(scope, method, &ground.subscription.customer)
                 .await?;
         }
+        self.change_settings(scope, &mut ground.subscription, &update.settings, now)
+            .await?;
         let own = &mut ground.subscription;
         let metadata = own.metadata.merge(&update.metadata);
         metadata.map_err(|error| Refused::invalid("metadata", error.to_string()))?;
