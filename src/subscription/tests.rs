@@ -583,3 +583,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn waiting_amounts_are_billed_at_their_interval_and_no_earlier() {
+    let at = day(2026, 1, 31);
+    let mut creation = simple(yearly("pro", 12_000), 1, at);
+    creation.pending_items = Some(Cadence::MONTHLY);
+    let mut own = started(creation).subscription;
+    own.status = Status::Active;
+    let (payer, mut ids) = (customer(), Counter::default());
+    // Counted from the anchor, whose day outlives February.
+    assert_eq!(own.next_due(), Some((day(2026, 2, 28), Due::PendingItems)));
+    let early = own.bill_pending_items(&payer, &[], day(2026, 2, 27), &mut ids);
+    assert!(matches!(early, Err(SubscriptionError::NotDue { .. })));
+    let mut item = waiting(7, 700);
+    item.date = day(2026, 2, 10);
+    let mut later = waiting(77, 900);
+    later.date = day(2026, 3, 5);
+    let pending = [item.clone(), later.clone()];
+    let made = own
+        .bill_pending_items(&payer, &pending, day(2026, 3, 6), &mut ids)
+        .unwrap();
+    // A worker that is late bills as of the day that it was to be: what began to wait after it waits on.
+    assert_eq!((made.at, made.taken), (day(2026, 2, 28), vec![item.id]));
+    let invoice = made.invoice.unwrap();
+    assert_eq!(invoice.totals.total_minor, 700);
+    assert_eq!(own.latest_invoice, Some(invoice.id));
+    assert_eq!(own.next_due(), Some((day(2026, 3, 31), Due::PendingItems)));
+    let made = own
+        .bill_pending_items(&payer, &[later], day(2026, 3, 31), &mut ids)
+        .unwrap();
+    assert_eq!(total(&made.invoice), Some(900));
+    // Where nothing waits, all that has passed is passed over at once.
+    let made = own
+        .bill_pending_items(&payer, &[], day(2026, 11, 2), &mut ids)
+        .unwrap();
+    assert_eq!(total(&made.invoice), None);
+    assert_eq!(own.next_due(), Some((day(2026, 11, 30), Due::PendingItems)));
+    // At the renewal's own moment that comes first, and takes what waits.
+    let settings = own.settings.as_mut().unwrap();
+    let every = settings.pending_items.as_mut().unwrap();
+    every.next_at = day(2027, 1, 31);
+    assert_eq!(own.next_due(), Some((day(2027, 1, 31), Due::Renewal)));
+}

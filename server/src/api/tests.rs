@@ -8,4 +8,5 @@ mod exchanges;
 mod expansions;
 mod forms;
 mod journey;
+mod lists;
 mod office;

@@ -430,7 +430,7 @@ fn the_date_of_issue_is_the_merchants_where_one_is_given() {
     };
     let (printed, final_on) = day(&sample);
     assert_eq!(printed, final_on);
-    let given = perennial::calendar::Timestamp(START.0 - 40 * 86_400);
+    let given = Timestamp(START.0 - 40 * 86_400);
     sample.invoice.effective_at = Some(given);
     let (printed, _) = day(&sample);
     assert_eq!(printed, sample.document().words.date(given));

@@ -74,6 +74,9 @@ async fn items_of_before_their_table_are_found_after_a_start() {
         let found = engine.subscription_item(&world.scope, &items[7]).await;
         assert_eq!(found.unwrap().1.id, items[7]);
         run("delete from subscription_item").await;
+        // What lists are narrowed by is as old.
+        run("delete from subscription_price").await;
+        run("update subscription set period_start = null, period_end = null").await;
         run(
             "insert into subscription_item_opening (merchant, livemode, subscription) \
              select distinct merchant, livemode, '' from subscription",
@@ -92,6 +95,15 @@ async fn items_of_before_their_table_are_found_after_a_start() {
             let found = engine.subscription_item(&world.scope, item).await;
             assert_eq!(found.unwrap().1.id, *item);
         }
+        let count = async |sql: &'static str| -> i64 {
+            let mut read = world.engine.store.read().await.unwrap();
+            let row = sqlx::query(sql).fetch_one(&mut *read).await.unwrap();
+            sqlx::Row::get(&row, "n")
+        };
+        let priced = "select count(*) as n from subscription_price where present = 1";
+        assert_eq!(count(priced).await, 205);
+        let lacking = "select count(*) as n from subscription where period_end is null";
+        assert_eq!(count(lacking).await, 0);
     })
     .await;
 }
