@@ -5,6 +5,10 @@
 //! and the last one takes the rest, so that discounts and taxes come out to the minor unit. A note
 //! by amount only says nothing about lines and takes no tax back (Stripe leaves it open).
 
+mod giving;
+
+pub use giving::{LinkWish, left_to_give_back_minor};
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Timestamp;
@@ -15,11 +19,12 @@ use crate::id::{
     CreditNoteId, CreditNoteLineId, CustomerBalanceTransactionId, CustomerId, InvoiceId,
     InvoiceLineId, Randomness, RefundId,
 };
-use crate::invoice::{DiscountAmount, Invoice, InvoiceStatus, Line, TaxAmount};
+use crate::invoice::{DiscountAmount, Invoice, InvoiceStatus, Line, TaxAmount, charge_step_minor};
 use crate::ledger::Credited;
 use crate::metadata::Metadata;
 use crate::money::MoneyError;
 use crate::ratio::Ratio;
+use crate::refund::Refund;
 use crate::tax::{self, TaxRate};
 
 /// The most lines of one note (as of an invoice).
@@ -60,7 +65,7 @@ pub struct CreditNote {
     pub total_minor: i64,
     /// Where it goes.
     pub credited: Credited,
-    /// The refunds that it made, with their amounts in minor units.
+    /// The refunds that it made or stands for, with their amounts in minor units.
     pub refunds: Vec<(RefundId, i64)>,
     /// The change of the customer's balance.
     pub balance_transaction: Option<CustomerBalanceTransactionId>,
@@ -169,6 +174,8 @@ pub struct Wish {
     pub lines: Vec<LineWish>,
     /// Of what was paid: by a refund.
     pub refund_minor: Option<i64>,
+    /// Of what was paid: given back by these refunds already.
+    pub links: Vec<LinkWish>,
     /// Of what was paid: to the balance.
     pub balance_minor: Option<i64>,
     /// Of what was paid: by other ways.
@@ -223,27 +230,67 @@ pub enum CreditNoteError {
     },
     /// The three ways don't come to what was paid of it.
     #[error(
-        "the sum of refund_amount, credit_amount and out_of_band_amount must be {post}, what has \
-         been paid of it"
+        "the sum of refund_amount, credit_amount, out_of_band_amount and linked refunds must be \
+         {post}, what has been paid of it"
     )]
     Split {
         /// Minor units.
         post: i64,
+    },
+    /// A part that no card could move.
+    #[error(
+        "in currencies of three decimals, what is taken off an invoice and what is refunded must be \
+         a multiple of {step}"
+    )]
+    Step {
+        /// Minor units.
+        step: i64,
+        /// The parameter that does not fit.
+        param: &'static str,
+    },
+    /// More than is left of what was paid.
+    #[error(
+        "only {left} of what was paid can still be given back; refunds that were made before are \
+         credited by linking them with refunds"
+    )]
+    GivenBack {
+        /// Minor units.
+        left: i64,
+        /// The parameter that gives too much.
+        param: &'static str,
+    },
+    /// A refund that is not of this invoice.
+    #[error("no such refund of the invoice: {refund}")]
+    NoSuchRefund {
+        /// Which wish.
+        index: usize,
+        /// Which refund.
+        refund: RefundId,
+    },
+    /// More of a refund than it gave back, or than other notes leave.
+    #[error("only {left} of this refund can still be linked to a credit note")]
+    LinkTooMuch {
+        /// Which wish.
+        index: usize,
+        /// Minor units.
+        left: i64,
     },
     /// An amount does not fit.
     #[error(transparent)]
     Money(#[from] MoneyError),
 }
 
-/// Makes a credit note, beside those that were issued before and count. Its `refunds` and
-/// `balance_transaction` are for the caller to add, and its effect on the invoice
-/// ([`Invoice::take_credit`]).
+/// Makes a credit note, beside those that were issued before and the refunds that were made. New
+/// refunds and its `balance_transaction` are for the caller to add, its effect on the invoice
+/// ([`Invoice::take_credit`]), and that it stands for the refunds that it names
+/// ([`Refund::noted_minor`]).
 ///
 /// # Errors
 /// Why it can't be issued.
 pub fn draft(
     invoice: &Invoice,
     before: &[CreditNote],
+    refunds: &[Refund],
     wish: Wish,
     now: Timestamp,
     ids: &mut dyn Randomness,
@@ -255,9 +302,13 @@ pub fn draft(
         Draft | Void => return Err(CreditNoteError::InvoiceStatus),
     };
     let counts = |note: &&CreditNote| note.status == Status::Issued;
-    let before: Vec<&CreditNote> = before.iter().collect();
-    let issued: Vec<&CreditNote> = before.iter().copied().filter(|note| counts(note)).collect();
+    let issued: Vec<&CreditNote> = before.iter().filter(counts).collect();
     let lines = lines(invoice, &issued, &wish, ids)?;
+    let wish_parts = [
+        wish.refund_minor,
+        wish.balance_minor,
+        wish.out_of_band_minor,
+    ];
     let mut note = CreditNote {
         id: CreditNoteId::new(ids),
         invoice: invoice.id.clone(),
@@ -279,7 +330,7 @@ pub fn draft(
         tax_exclusive_minor: 0,
         total_minor: 0,
         credited: Credited::default(),
-        refunds: Vec::new(),
+        refunds: giving::linked(&wish.links, refunds)?,
         balance_transaction: None,
         effective_at: wish.effective_at,
         created: now,
@@ -304,33 +355,48 @@ pub fn draft(
     if note.total_minor <= 0 || note.total_minor > left {
         return Err(CreditNoteError::Amount { left });
     }
+    note.credited = parts_of(&note, &wish_parts, unpaid)?;
+    let left = left_to_give_back_minor(invoice, before, refunds)?;
+    giving::within(&note.credited, note.linked_minor(), left)?;
+    Ok(note)
+}
+
+/// Where a note's total goes: off what is `unpaid` first, and then as is wished (to a refund, to the
+/// balance, by other ways).
+fn parts_of(
+    note: &CreditNote,
+    parts: &[Option<i64>; 3],
+    unpaid: i64,
+) -> Result<Credited, CreditNoteError> {
     let pre = note.total_minor.min(unpaid);
     let post = note
         .total_minor
         .checked_sub(pre)
         .ok_or(MoneyError::Overflow)?;
-    let parts = [
-        wish.refund_minor,
-        wish.balance_minor,
-        wish.out_of_band_minor,
-    ];
+    let linked = note.linked_minor();
     let split = parts
-        .into_iter()
-        .try_fold(0_i64, |sum, own| sum.checked_add(own.unwrap_or(0)));
-    if split != Some(post) || parts.into_iter().flatten().any(|own| own < 0) {
+        .iter()
+        .try_fold(linked, |sum, own| sum.checked_add(own.unwrap_or(0)));
+    if split != Some(post) || parts.iter().flatten().any(|own| *own < 0) {
         return Err(CreditNoteError::Split { post });
     }
-    note.credited = Credited {
+    let [refund, balance, out_of_band] = parts.map(|own| own.unwrap_or(0));
+    let step = charge_step_minor(note.currency);
+    for (amount, param) in [(pre, "amount"), (refund, "refund_amount")] {
+        if amount % step != 0 {
+            return Err(CreditNoteError::Step { step, param });
+        }
+    }
+    Ok(Credited {
         pre_payment_minor: pre,
-        balance_minor: wish.balance_minor.unwrap_or(0),
-        refund_minor: wish.refund_minor.unwrap_or(0),
-        out_of_band_minor: wish.out_of_band_minor.unwrap_or(0),
+        balance_minor: balance,
+        refund_minor: refund.checked_add(linked).ok_or(MoneyError::Overflow)?,
+        out_of_band_minor: out_of_band,
         tax_minor: note
             .tax_inclusive_minor
             .checked_add(note.tax_exclusive_minor)
             .ok_or(MoneyError::Overflow)?,
-    };
-    Ok(note)
+    })
 }
 
 fn lines(
@@ -568,6 +634,13 @@ impl CreditNote {
         self.tax_exclusive_minor = fit(top)?;
         self.total_minor = fit(subtotal - off + top)?;
         Ok(())
+    }
+
+    /// What the refunds that it names come to, in minor units.
+    #[must_use]
+    pub fn linked_minor(&self) -> i64 {
+        let amounts = self.refunds.iter().map(|(_, amount)| *amount);
+        amounts.fold(0, i64::saturating_add)
     }
 
     /// Whether it may be voided: its invoice is still to be paid, and it gave nothing back.

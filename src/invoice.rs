@@ -9,7 +9,7 @@ mod state;
 
 pub use attached::{AttachedPayment, AttachedStatus, PaymentSource};
 pub use draft::{Draft, LineDraft, draft, draft_lines};
-pub use minimum::minimum_charge_minor;
+pub use minimum::{charge_step_minor, minimum_charge_minor};
 pub use state::{InvoiceError, InvoiceEvent};
 
 use serde::{Deserialize, Serialize};

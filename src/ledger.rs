@@ -308,6 +308,23 @@ pub fn credited(
     Ok(entry.done())
 }
 
+/// A credit note stands for money that a refund gave back before: what had gone without a note is what
+/// the note promised.
+///
+/// # Errors
+/// When an amount does not fit.
+pub fn linked(
+    invoice: &Invoice,
+    note: &str,
+    amount_minor: i64,
+    at: Timestamp,
+) -> Result<Vec<Transfer>, MoneyError> {
+    use Account::{Refundable, Refunds};
+    let mut entry = Entry::about(invoice, Some(note), at);
+    entry.moves(Refundable, Refunds, amount_minor, Cause::Credited)?;
+    Ok(entry.done())
+}
+
 /// A credit note on an invoice that is not paid was voided: that much is owed again.
 ///
 /// # Errors
@@ -329,21 +346,68 @@ pub fn credit_voided(
     Ok(entry.done())
 }
 
+/// Money that the gateway took, or had taken, for no invoice.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// Whose.
+    pub customer: &'a CustomerId,
+    /// The payment intent.
+    pub intent: &'a str,
+    /// Minor units.
+    pub amount_minor: i64,
+    /// Of the amount.
+    pub currency: Currency,
+}
+
+impl Held<'_> {
+    fn moved(&self, cause: Cause, way: i64, at: Timestamp) -> Result<Vec<Transfer>, MoneyError> {
+        let mut entry = Entry {
+            customer: self.customer,
+            invoice: None,
+            object: Some(self.intent),
+            currency: self.currency,
+            at,
+            transfers: Vec::new(),
+        };
+        let amount = self.amount_minor.checked_mul(way);
+        let amount = amount.ok_or(MoneyError::Overflow)?;
+        entry.moves(Account::Cash, Account::Unapplied, amount, cause)?;
+        Ok(entry.done())
+    }
+}
+
+/// Money was taken for no invoice: it is held for the customer.
+///
+/// # Errors
+/// When an amount does not fit.
+pub fn held(held: &Held<'_>, at: Timestamp) -> Result<Vec<Transfer>, MoneyError> {
+    held.moved(Cause::Paid, 1, at)
+}
+
+/// Held money is attached to an invoice: it leaves the customer's account as it came, and is the
+/// invoice's from then on ([`paid`], [`overpaid`]).
+///
+/// # Errors
+/// When an amount does not fit.
+pub fn released(held: &Held<'_>, at: Timestamp) -> Result<Vec<Transfer>, MoneyError> {
+    held.moved(Cause::Attached, -1, at)
+}
+
 /// Money that the gateway gives back.
 #[derive(Clone, Copy, Debug)]
 pub struct GivenBack<'a> {
     /// To whom.
     pub customer: &'a CustomerId,
-    /// The invoice that had been paid with it.
+    /// The invoice that had been paid with it; without one it was held.
     pub invoice: Option<&'a InvoiceId>,
     /// The refund.
     pub refund: &'a str,
     /// Minor units; negative when a refund that had succeeded failed after all.
     pub amount_minor: i64,
-    /// Of the amount.
+    /// Of it, what credit notes stand for; of the same sign.
+    pub promised_minor: i64,
+    /// Of the amounts.
     pub currency: Currency,
-    /// Whether a credit note promised it.
-    pub promised: bool,
 }
 
 /// The gateway gave money back.
@@ -359,11 +423,15 @@ pub fn refunded(given: &GivenBack<'_>, at: Timestamp) -> Result<Vec<Transfer>, M
         at,
         transfers: Vec::new(),
     };
-    let from = match given.promised {
-        true => Account::Refundable,
-        false => Account::Refunds,
+    let aside = match given.invoice {
+        Some(_) => Account::Refunds,
+        None => Account::Unapplied,
     };
-    entry.moves(from, Account::Cash, given.amount_minor, Cause::Refunded)?;
+    let alone = given.amount_minor.checked_sub(given.promised_minor);
+    let alone = alone.ok_or(MoneyError::Overflow)?;
+    for (from, amount) in [(Account::Refundable, given.promised_minor), (aside, alone)] {
+        entry.moves(from, Account::Cash, amount, Cause::Refunded)?;
+    }
     Ok(entry.done())
 }
 

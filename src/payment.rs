@@ -227,6 +227,13 @@ pub struct PaymentIntent {
     /// then. `None` before it succeeded, and on old ones, where all of it did.
     #[serde(default)]
     pub applied_minor: Option<i64>,
+    /// What of its money is held for the customer, in minor units: it was taken without an invoice,
+    /// and not given back.
+    #[serde(default)]
+    pub unapplied_minor: i64,
+    /// What had been given back of it when it was attached to its invoice, in minor units.
+    #[serde(default)]
+    pub refunded_before_minor: i64,
     /// When it was given up.
     #[serde(default)]
     pub canceled_at: Option<Timestamp>,
@@ -253,6 +260,13 @@ impl PaymentIntent {
             }
             _ => 0,
         }
+    }
+
+    /// What it brought to its invoice once it has succeeded, in minor units: all of it, but for what
+    /// was given back before it was attached.
+    #[must_use]
+    pub const fn brought_minor(&self) -> i64 {
+        self.amount_minor.saturating_sub(self.refunded_before_minor)
     }
 
     /// The key under which the gateway knows the newest attempt.

@@ -23,6 +23,10 @@ pub struct Refund {
     pub credit_note: Option<CreditNoteId>,
     /// Minor units.
     pub amount_minor: i64,
+    /// What of it credit notes stand for that were linked to it later, in minor units; none where a
+    /// note promised it.
+    #[serde(default)]
+    pub linked_minor: i64,
     /// Of the amount.
     pub currency: Currency,
     /// Where it stands.
@@ -42,6 +46,26 @@ pub struct Refund {
     pub test_clock: Option<TestClockId>,
     /// When the gateway is asked next what became of it.
     pub ask_at: Option<Timestamp>,
+}
+
+impl Refund {
+    /// What of it credit notes stand for, in minor units.
+    #[must_use]
+    pub const fn noted_minor(&self) -> i64 {
+        match self.credit_note {
+            Some(_) => self.amount_minor,
+            None => self.linked_minor,
+        }
+    }
+
+    /// What of it a credit note can still be linked to, in minor units.
+    #[must_use]
+    pub const fn unnoted_minor(&self) -> i64 {
+        match self.status.holds() {
+            true => self.amount_minor.saturating_sub(self.noted_minor()),
+            false => 0,
+        }
+    }
 }
 
 /// Stripe's refund statuses.

@@ -13,6 +13,7 @@ mod renew;
 mod settings;
 mod state;
 mod threshold;
+mod unbilled;
 
 pub use cancel::{CancelNow, CanceledNow};
 pub(crate) use change::restarted;
@@ -30,6 +31,7 @@ pub use refusal::SubscriptionError;
 pub use renew::{Renewed, Usage};
 pub use settings::{PendingItems, Settings};
 pub use state::{Event, IllegalTransition, WhenExhausted};
+pub use unbilled::unbilled_lines;
 
 use serde::{Deserialize, Serialize};
 

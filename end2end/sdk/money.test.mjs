@@ -207,6 +207,60 @@ test('credit notes take back what is to be paid and give back what was', async (
   assert.equal(accounts.customer_balance.ledger, -200);
 });
 
+test('a credit note stands for refunds that were made before, and never gives twice', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const customer = await payer(stripe);
+  const draft = await stripe.invoices.create({ customer: customer.id, currency: 'usd' });
+  await stripe.invoices.addLines(draft.id, { lines: [{ amount: 10_000, description: 'Consulting' }] });
+  const invoice = await stripe.invoices.pay(draft.id, { expand: ['payments'] });
+  const intent = invoice.payments.data[0].payment.payment_intent;
+  const direct = await stripe.refunds.create({ payment_intent: intent, amount: 4000 });
+  const note = (more) => stripe.creditNotes.create({ invoice: invoice.id, amount: 10_000, ...more });
+  for (const [more, param] of [
+    [{ credit_amount: 10_000 }, 'credit_amount'],
+    [{ out_of_band_amount: 10_000 }, 'out_of_band_amount'],
+    [{ refund_amount: 10_000 }, 'refund_amount'],
+    [{ refund_amount: 6000 }, 'refund_amount'],
+    [{ refund_amount: 5000, refunds: [{ refund: direct.id, amount_refunded: 5000 }] }, 'refunds[0][amount_refunded]'],
+    [{ refund_amount: 6000, refunds: [{ refund: 're_unknown' }] }, 'refunds[0][refund]'],
+    [{ refund_amount: 6000, refunds: [{ amount_refunded: 4000 }] }, 'refunds[0][refund]'],
+  ]) {
+    assert.equal((await refused(note(more))).param, param, JSON.stringify(more));
+  }
+  const given = await note({ refund_amount: 2000, credit_amount: 4000, refunds: [{ refund: direct.id }], expand: ['refunds.refund'] });
+  assert.deepEqual(given.refunds.map((own) => own.amount_refunded), [4000, 2000]);
+  assert.equal(given.refunds[0].refund.id, direct.id);
+  const more = await refused(stripe.refunds.create({ payment_intent: intent, amount: 1 }));
+  assert.equal(more.param, 'amount');
+  const { accounts } = (await audit(server)).books[0];
+  assert.deepEqual([accounts.cash.ledger, accounts.refunds?.ledger ?? 0, accounts.refundable.ledger], [4000, 0, 0]);
+});
+
+test('dinars are charged in tens of fils, and the rest waits for the next invoice', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const customer = await payer(stripe);
+  async function paid(amount) {
+    const draft = await stripe.invoices.create({ customer: customer.id, currency: 'kwd' });
+    await stripe.invoices.addLines(draft.id, { lines: [{ amount, description: 'Consulting' }] });
+    return stripe.invoices.pay(draft.id, { expand: ['payments'] });
+  }
+  const first = await paid(5124);
+  assert.deepEqual([first.total, first.amount_due, first.amount_paid, first.ending_balance], [5124, 5120, 5120, 4]);
+  const second = await paid(5126);
+  assert.deepEqual([second.total, second.amount_due, second.ending_balance], [5126, 5130, 0]);
+  const intent = first.payments.data[0].payment.payment_intent;
+  assert.equal((await refused(stripe.refunds.create({ payment_intent: intent, amount: 5 }))).param, 'amount');
+  const wish = { customer: customer.id, currency: 'kwd' };
+  assert.equal((await refused(stripe.paymentIntents.create({ ...wish, amount: 5124 }))).param, 'amount');
+  assert.equal((await stripe.paymentIntents.create({ ...wish, amount: 5120 })).amount, 5120);
+  const note = (more) => stripe.creditNotes.create({ invoice: first.id, ...more });
+  assert.equal((await refused(note({ amount: 5124, refund_amount: 5124 }))).param, 'refund_amount');
+  assert.equal((await note({ amount: 5124, refund_amount: 5120, credit_amount: 4 })).total, 5124);
+  await audit(server);
+});
+
 test('refunds go back once, in parts, also to customers who are gone', async (t) => {
   const { server, merchant } = await openOffice(t);
   const { test: stripe } = await merchant();

@@ -86,7 +86,7 @@ export function utc(at) {
 export async function audit(server) {
   const binary = process.env.PERENNIAL_BINARY ?? join(root, 'target', 'debug', 'perennial');
   const { stdout } = await run(binary, ['audit', '--json', '--database', server.database, '--log', 'error']);
-  const reports = stdout.trim().split('\n').map((line) => JSON.parse(line)).filter((report) => report.invoices > 0);
+  const reports = stdout.trim().split('\n').map((line) => JSON.parse(line)).filter((report) => report.customers > 0);
   for (const report of reports) {
     assert.deepEqual(report.exceptions, []);
     for (const book of report.books) assert.equal(book.explained_share, '100 %');

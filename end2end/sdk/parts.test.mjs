@@ -21,8 +21,6 @@ test('payment intents and a cheque pay an invoice in parts', async (t) => {
     amount: 3000, currency: 'usd', customer: customer.id, payment_method: card, metadata: { part: '1' },
   });
   assert.equal(intent.status, 'requires_confirmation');
-  const alone = await refused(stripe.paymentIntents.confirm(intent.id));
-  assert.equal(alone.code, 'payment_intent_unexpected_state');
   let now = await stripe.invoices.attachPayment(invoice.id, { payment_intent: intent.id, expand: ['payments'] });
   assert.equal(now.status, 'open');
   assert.deepEqual(now.payments.data.map((own) => [own.is_default, own.status, own.amount_requested, own.amount_paid]), [
@@ -56,6 +54,70 @@ test('payment intents and a cheque pay an invoice in parts', async (t) => {
   const rest = await stripe.invoicePayments.list({ invoice: invoice.id, starting_after: page.data[0].id });
   assert.equal(page.data.length + rest.data.length, 3);
   await audit(server);
+});
+
+test('a payment without an invoice is held, given back, and pays an invoice when it is attached', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const customer = await payer(stripe);
+  const card = customer.invoice_settings.default_payment_method;
+  const wish = { amount: 6000, currency: 'usd', customer: customer.id };
+  assert.equal((await refused(stripe.paymentIntents.create({ ...wish, confirm: true }))).param, 'payment_method');
+  assert.equal((await refused(stripe.paymentIntents.create({ ...wish, off_session: true }))).param, 'off_session');
+  assert.equal((await refused(stripe.paymentIntents.create({ ...wish, amount: 5, payment_method: card, confirm: true }))).param, 'amount');
+
+  const held = await stripe.paymentIntents.create({ ...wish, payment_method: card, confirm: true, off_session: true });
+  assert.deepEqual([held.status, held.amount_received], ['succeeded', 6000]);
+  const accounts = async () => (await audit(server)).books[0].accounts;
+  assert.deepEqual([(await accounts()).unapplied_payments.ledger, (await accounts()).cash.ledger], [-6000, 6000]);
+  assert.equal((await refused(stripe.paymentIntents.confirm(held.id))).code, 'payment_intent_unexpected_state');
+  assert.equal((await refused(stripe.paymentIntents.cancel(held.id))).code, 'payment_intent_unexpected_state');
+  const back = await stripe.refunds.create({ payment_intent: held.id, amount: 1000 });
+  assert.equal(back.status, 'succeeded');
+  assert.equal((await accounts()).unapplied_payments.ledger, -5000);
+
+  const invoice = await opened(stripe, customer, 8000);
+  let now = await stripe.invoices.attachPayment(invoice.id, { payment_intent: held.id, expand: ['payments'] });
+  assert.deepEqual([now.status, now.amount_paid, now.amount_remaining], ['open', 5000, 3000]);
+  assert.equal((await accounts()).unapplied_payments?.ledger ?? 0, 0);
+  assert.equal((await refused(stripe.invoices.attachPayment(invoice.id, { payment_intent: held.id }))).param, 'payment_intent');
+
+  // Confirmed later, and more than is still owed.
+  const later = await stripe.paymentIntents.create({ ...wish, amount: 4000, description: 'Deposit' });
+  assert.equal(later.status, 'requires_payment_method');
+  assert.equal((await stripe.paymentIntents.confirm(later.id, { payment_method: card })).status, 'succeeded');
+  now = await stripe.invoices.attachPayment(invoice.id, { payment_intent: later.id });
+  assert.deepEqual([now.status, now.amount_paid, now.amount_overpaid], ['paid', 8000, 1000]);
+  assert.equal((await stripe.customers.retrieve(customer.id)).balance, -1000);
+  const whole = await stripe.refunds.create({ payment_intent: held.id });
+  assert.equal(whole.amount, 5000);
+  const listed = await stripe.invoicePayments.list({ invoice: invoice.id, status: 'paid' });
+  assert.deepEqual(listed.data.map((own) => own.amount_paid).sort(), [3000, 5000]);
+  assert.equal((await accounts()).cash.ledger, 4000);
+});
+
+test('a payment without an invoice that is refused or waits for its proof takes nothing', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const wish = { amount: 6000, currency: 'usd', confirm: true };
+  const poor = await payer(stripe, 'pm_card_chargeCustomerFail');
+  const declined = await refused(stripe.paymentIntents.create({
+    ...wish, customer: poor.id, payment_method: poor.invoice_settings.default_payment_method,
+  }));
+  assert.equal(declined.status, 402);
+  const [tried] = (await stripe.paymentIntents.list({ customer: poor.id })).data;
+  assert.equal(tried.status, 'requires_payment_method');
+  const other = await stripe.paymentMethods.attach('pm_card_visa', { customer: poor.id });
+  assert.equal((await stripe.paymentIntents.confirm(tried.id, { payment_method: other.id })).status, 'succeeded');
+  const careful = await payer(stripe, 'pm_card_authenticationRequired');
+  const waits = await stripe.paymentIntents.create({
+    ...wish, customer: careful.id, payment_method: careful.invoice_settings.default_payment_method,
+  });
+  assert.equal(waits.status, 'requires_action');
+  assert.ok(waits.next_action.redirect_to_url.url);
+  const given = await stripe.paymentIntents.cancel(waits.id);
+  assert.equal(given.status, 'canceled');
+  assert.equal((await audit(server)).books[0].accounts.cash.ledger, 6000);
 });
 
 test('what is paid beyond the rest is the customer\'s credit', async (t) => {
@@ -127,5 +189,18 @@ test('payments of an invoice are chosen by their status before they are paged', 
   assert.deepEqual([rest.data.length, rest.has_more], [cheques - 10, false]);
   const back = await list('paid', { limit: 10, ending_before: rest.data[0].id });
   assert.deepEqual(back.data.map((own) => own.id), first.data.map((own) => own.id));
+
+  // Of all invoices together, too.
+  await opened(stripe, customer, 7000);
+  const all = (status, more) => stripe.invoicePayments.list({ status, ...more });
+  assert.deepEqual((await all('canceled', { limit: 1 })).data.map((own) => own.id), canceled.data.map((own) => own.id));
+  const page = await all('paid', { limit: 10 });
+  assert.deepEqual([page.data.length, page.has_more], [10, true]);
+  const end = await all('paid', { limit: 10, starting_after: page.data.at(-1).id });
+  assert.deepEqual([end.data.length, end.has_more], [cheques - 10, false]);
+  const open = await all('open', { limit: 1 });
+  assert.deepEqual([open.data.length, open.has_more], [1, true]);
+  const older = await all('open', { starting_after: open.data[0].id });
+  assert.deepEqual([older.data.map((own) => own.invoice), older.has_more], [[invoice.id], false]);
   await audit(server);
 });

@@ -60,6 +60,7 @@ fn issue(
     let note = draft(
         invoice,
         before,
+        &[],
         wish,
         NOW,
         &mut Counter(before.len() as u128 * 100),

@@ -1,4 +1,4 @@
-//! The least that can be charged.
+//! The least that can be charged, and in which steps.
 
 use crate::currency::Currency;
 
@@ -26,5 +26,16 @@ pub fn minimum_charge_minor(currency: Currency) -> i64 {
         Currency::CZK => 1_500,
         Currency::HUF => 17_500,
         _ => 0,
+    }
+}
+
+/// What amounts that are charged or refunded must be a multiple of, in minor units. Card networks move
+/// currencies of three decimals in steps of ten: Stripe wants their last digit to be 0. (Prices and
+/// lines may have any digit; what an invoice asks beyond a multiple waits on the customer's balance.)
+#[must_use]
+pub fn charge_step_minor(currency: Currency) -> i64 {
+    match currency.exponent() {
+        3 => 10,
+        _ => 1,
     }
 }

@@ -1,6 +1,6 @@
 //! What happens to an invoice, and what may not.
 
-use super::{BillTo, Invoice, InvoiceStatus, minimum_charge_minor};
+use super::{BillTo, Invoice, InvoiceStatus, charge_step_minor, minimum_charge_minor};
 use crate::calendar::Timestamp;
 use crate::credit::{self, BalanceChange, BalanceChangeKind};
 use crate::customer::Customer;
@@ -120,13 +120,15 @@ impl Invoice {
             let kind = BalanceChangeKind::AppliedToInvoice;
             changes.push(credit::adjust(&mut balance, moved, kind)?);
         }
-        if due > 0 && due < minimum_charge_minor(self.currency) {
-            changes.push(credit::adjust(
-                &mut balance,
-                due,
-                BalanceChangeKind::InvoiceTooSmall,
-            )?);
-            due = 0;
+        // Rounded down to what can be charged: the customer pays the rest with the next invoice.
+        let too_small = match due < minimum_charge_minor(self.currency) {
+            true => due,
+            false => due % charge_step_minor(self.currency),
+        };
+        if too_small > 0 {
+            let kind = BalanceChangeKind::InvoiceTooSmall;
+            changes.push(credit::adjust(&mut balance, too_small, kind)?);
+            due = due.checked_sub(too_small).ok_or(MoneyError::Overflow)?;
         }
 
         self.status = if due == 0 {

@@ -275,6 +275,34 @@ fn waiting_items_are_taken_up_once_and_as_far_as_there_is_room() {
 }
 
 #[test]
+fn three_decimals_are_charged_in_tens_and_lose_nothing() {
+    // currency, what invoices come to one after the other -> what each asks, the balance at the end
+    for (currency, totals, dues, left) in [
+        (
+            Currency::KWD,
+            &[5_124, 5_124, 5_124][..],
+            &[5_120, 5_120, 5_130][..],
+            2,
+        ),
+        (Currency::KWD, &[5_120, 10], &[5_120, 10], 0),
+        (Currency::BHD, &[4, 4, 4], &[0, 0, 10], 2),
+        (Currency::JPY, &[5_124], &[5_124], 0),
+        (Currency::USD, &[5_124, 5_127], &[5_124, 5_127], 0),
+    ] {
+        let mut owner = customer();
+        for (total, wanted) in totals.iter().zip(dues) {
+            let mut wish = input(&owner, lines(&[*total]));
+            wish.currency = currency;
+            let mut invoice = draft(wish, &mut Counter(0)).unwrap();
+            invoice.finalize(&mut owner, Timestamp(9)).unwrap();
+            assert_eq!(invoice.totals.total_minor, *total, "{currency}");
+            assert_eq!(invoice.amount_due_minor, *wanted, "{currency}");
+        }
+        assert_eq!(owner.balance_minor, left, "{currency}");
+    }
+}
+
+#[test]
 fn minimums_are_stripes() {
     for (currency, wanted) in [
         (Currency::USD, 50),

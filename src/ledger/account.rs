@@ -28,13 +28,16 @@ pub enum Account {
     WriteOff,
     /// The other side of changes of balances by hand.
     Adjustments,
+    /// Customers' payments that belong to no invoice yet, as a negative number.
+    Unapplied,
 }
 
 impl Account {
     /// All of them, in the order of a report.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Receivable,
         Self::CustomerBalance,
+        Self::Unapplied,
         Self::Cash,
         Self::OutOfBand,
         Self::Refundable,
@@ -61,6 +64,7 @@ impl Account {
             Self::CreditNotes => 9,
             Self::WriteOff => 10,
             Self::Adjustments => 11,
+            Self::Unapplied => 12,
         }
     }
 
@@ -85,6 +89,7 @@ impl Account {
             Self::CreditNotes => "credit_notes",
             Self::WriteOff => "write_off",
             Self::Adjustments => "adjustments",
+            Self::Unapplied => "unapplied_payments",
         }
     }
 }
@@ -113,10 +118,12 @@ pub enum Cause {
     Refunded,
     /// A customer's balance was changed by hand.
     Adjusted,
+    /// A payment that had belonged to no invoice was attached to one.
+    Attached,
 }
 
 impl Cause {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Finalized,
         Self::Balanced,
         Self::Paid,
@@ -127,6 +134,7 @@ impl Cause {
         Self::CreditVoided,
         Self::Refunded,
         Self::Adjusted,
+        Self::Attached,
     ];
 
     /// Its number in kept rows; never changes.
@@ -143,6 +151,7 @@ impl Cause {
             Self::CreditVoided => 8,
             Self::Refunded => 9,
             Self::Adjusted => 10,
+            Self::Attached => 11,
         }
     }
 

@@ -66,9 +66,9 @@ impl<'a> FromIterator<&'a Transfer> for Standing {
 pub struct Around {
     /// What payment intents of it took, in minor units.
     pub taken_minor: i128,
-    /// What refunds without a credit note gave back.
+    /// What refunds gave back that no credit note stands for.
     pub refunded_minor: i128,
-    /// What refunds that a credit note promised gave back.
+    /// What refunds gave back that a credit note promised or was linked to.
     pub promised_refunded_minor: i128,
     /// The sums of its credit notes that are not void.
     pub credited: Sums,

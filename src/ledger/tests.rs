@@ -119,8 +119,8 @@ impl World {
                     invoice: Some(&self.invoice.id),
                     refund: "re_1",
                     amount_minor: amount,
+                    promised_minor: if promised { amount } else { 0 },
                     currency: Currency::USD,
-                    promised,
                 };
                 self.transfers.extend(refunded(&given, NOW).unwrap());
                 match promised {

@@ -8,7 +8,7 @@ use super::{
 use crate::calendar::{Period, Timestamp};
 use crate::customer::Customer;
 use crate::id::{InvoiceItemId, Randomness, SubscriptionScheduleId};
-use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, LineDraft, draft};
+use crate::invoice::{BillingReason, Draft, Invoice, InvoiceItem, Line, LineDraft, draft};
 use crate::proration;
 use crate::quote::waiting_items;
 
@@ -22,6 +22,9 @@ pub struct CancelNow {
     pub invoice_now: bool,
     /// The usage of the running periods; billed only with `invoice_now`.
     pub usage: Vec<Usage>,
+    /// Lines of its invoices that are drafts or void ([`super::unbilled_lines`]): drafts stop when it
+    /// ends, so their time is not credited either.
+    pub unbilled: Vec<Line>,
     /// Why.
     pub cancellation: Cancellation,
 }
@@ -59,7 +62,8 @@ impl Subscription {
             lines.extend(next.usage_lines(at, &how.usage, ids)?);
         }
         if how.prorate {
-            lines.extend(self.unused_time(customer, at, ids)?);
+            let billed = self.without(&how.unbilled);
+            lines.extend(billed.unused_time(customer, at, ids)?);
         }
         next.status = next.status.transition(Event::Cancel)?;
         next.cancel_at = None;

@@ -447,6 +447,44 @@ fn ending_at_once_credits_only_when_asked() {
 }
 
 #[test]
+fn what_is_only_drafted_is_not_given_back() {
+    use crate::invoice::InvoiceStatus::{Draft, Open, Paid, Uncollectible, Void};
+    let (start, turn) = (day(2026, 4, 1), day(2026, 5, 1));
+    // the renewal's invoice, seconds after the renewal -> what is given back
+    for (status, later, flexible, classic) in [
+        (Draft, 0, 0, 0),
+        (Draft, 1_800, 0, 0),
+        (Void, 0, 0, 0),
+        (Open, 0, -1_000, -1_000),
+        (Paid, 0, -1_000, -1_000),
+        (Uncollectible, 0, -1_000, -1_000),
+        (Paid, 1_339_200, -500, -500),
+        (Draft, 1_339_200, 0, 0),
+    ] {
+        for (mode, wanted) in [
+            (BillingMode::Flexible, flexible),
+            (BillingMode::Classic, classic),
+        ] {
+            let mut own = running(simple(price("basic", 1_000), 1, start));
+            own.billing_mode = mode;
+            let renewed = own.renew(&customer(), &[], &[], turn, &mut Counter(50));
+            let mut invoice = renewed.unwrap().invoice.unwrap();
+            invoice.status = status;
+            let at = turn.add_seconds(later).unwrap();
+            let how = CancelNow {
+                prorate: true,
+                unbilled: super::unbilled_lines(std::iter::once(&invoice)),
+                ..CancelNow::default()
+            };
+            let done = own.cancel_now(&customer(), &[], &how, at, &mut Counter(99));
+            let pending = done.unwrap().pending;
+            let given: i64 = pending.iter().map(|item| item.line.amount_minor).sum();
+            assert_eq!(given, wanted, "{status:?} {later} {mode:?}");
+        }
+    }
+}
+
+#[test]
 fn a_first_payment_has_its_time() {
     let own = started(simple(price("basic", 1_000), 1, day(2026, 4, 1))).subscription;
     let expiry = Timestamp(day(2026, 4, 1).0 + 23 * 3_600);

@@ -1,8 +1,8 @@
 //! `/v1/credit_notes`
 
-use perennial::credit_note::{CreditNote, LINES_MAX, Part, Reason, Wish};
+use perennial::credit_note::{CreditNote, LINES_MAX, LinkWish, Part, Reason, Wish};
 use perennial::decimal::Decimal12;
-use perennial::id::{CreditNoteId, InvoiceId, InvoiceLineId};
+use perennial::id::{CreditNoteId, InvoiceId, InvoiceLineId, RefundId};
 use serde_json::Value;
 
 use super::exchange::{Call, Routes, get, post};
@@ -73,16 +73,30 @@ fn line(params: &mut Params) -> Option<NewLine> {
     Some(NewLine::Own(description, unit_amount?, quantity, rates))
 }
 
+/// A refund that was made before. (Reported payments have no refunds here.)
+fn link(params: &mut Params) -> Option<LinkWish> {
+    let _: Option<String> = params.choice("type", &["refund"]);
+    let refund: Option<RefundId> = params.id("refund", "refund");
+    let refund = params.required("refund", refund);
+    let amount_minor = params.integer("amount_refunded");
+    Some(LinkWish {
+        refund: refund?,
+        amount_minor,
+    })
+}
+
 fn new(params: &mut Params) -> Option<NewCreditNote> {
     let invoice: Option<InvoiceId> = params.id("invoice", "invoice");
     let invoice = params.required("invoice", invoice);
     let lines = params.objects("lines", LINES_MAX, line);
     let _: Option<String> = params.choice("email_type", &["credit_note", "none"]);
     let reason: Option<Reason> = params.choice("reason", &REASONS);
+    let links = params.objects("refunds", LINES_MAX, link);
     let wish = Wish {
         amount_minor: params.integer("amount"),
         lines: Vec::new(),
         refund_minor: params.integer("refund_amount"),
+        links: links.unwrap_or_default().into_iter().flatten().collect(),
         balance_minor: params.integer("credit_amount"),
         out_of_band_minor: params.integer("out_of_band_amount"),
         reason,

@@ -10,14 +10,11 @@ use super::paging;
 use super::problem::Problem;
 use crate::rendering::{self, whole};
 use crate::service::payment_records::Paying;
-use crate::store::document::{self, Column, Document, Page, PageRequest};
+use crate::store::document::{self, Column, Document, Page};
 use crate::store::listing;
 
 const URL: &str = "/v1/invoice_payments";
 const KIND: &str = "invoice_payment";
-/// The most payments of one invoice that are filtered by their status: its own, those attached to it,
-/// and those that were given up.
-const OF_ONE_MAX: usize = 1_000;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -77,25 +74,6 @@ fn invoice_of(paying: &Paying) -> Option<&str> {
     id.map(AsRef::as_ref)
 }
 
-/// All that pays or was to pay an invoice, newest first; at most [`OF_ONE_MAX`].
-async fn of_one(call: &Call, invoice: &str, created: &[Column]) -> Result<Vec<Paying>, Problem> {
-    let mut page = PageRequest::first(PageRequest::LIMIT_MAX);
-    let filter = [created, &[Column::text(invoice)]].concat();
-    let mut connection = call.api.engine.store.read().await?;
-    let sql = listing::INVOICE_PAYMENTS_BY_INVOICE;
-    let mut all = Vec::new();
-    loop {
-        let found: Page<Paying> =
-            document::list(&mut connection, &call.scope, sql, &page, &filter).await?;
-        let last = found.rows.last().map(|row| row.value.key().to_owned());
-        all.extend(found.rows.into_iter().map(|row| row.value));
-        if !found.has_more || last.is_none() || all.len() >= OF_ONE_MAX {
-            return Ok(all);
-        }
-        page.starting_after = last;
-    }
-}
-
 async fn list(mut call: Call) -> Result<Value, Problem> {
     let (mut page, created, invoice, status, source) = call.read(|p| {
         let status: Option<String> = p.choice("status", &["canceled", "open", "paid"]);
@@ -110,14 +88,6 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
         (page, created, p.text("invoice"), status, source.flatten())
     })?;
     let live = call.scope.livemode;
-    if let (Some(invoice), Some(_)) = (&invoice, &status) {
-        // What pays one invoice is little: all of it is read, so that a page is full where it can be.
-        let found = of_one(&call, invoice, &created.columns()).await?;
-        let stands = |own: &Paying| stands(own, status.as_deref());
-        let found = found.iter().filter(|own| stands(own));
-        let data = found.map(|own| shown(own, live)).collect();
-        return paging::part(KIND, data, &page, URL);
-    }
     if let Some(id) = source {
         let found = find(&call, &[id]).await?;
         let wanted = |own: &Paying| {
@@ -140,18 +110,23 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
     page.ending_before = cursors.pop().flatten();
     page.starting_after = cursors.pop().flatten();
     let mut filter = created.columns().to_vec();
-    let sql = match invoice {
-        Some(invoice) => {
+    let sql = match (invoice, status.as_deref()) {
+        (Some(invoice), None) => {
             filter.push(Column::text(invoice));
             listing::INVOICE_PAYMENTS_BY_INVOICE
         }
-        None => listing::INVOICE_PAYMENTS,
+        (Some(invoice), Some(status)) => {
+            filter.extend([Column::text(invoice), Column::text(status)]);
+            listing::INVOICE_PAYMENTS_BY_STANDING
+        }
+        (None, Some("open")) => listing::INVOICE_PAYMENTS_OPEN,
+        (None, Some("paid")) => listing::INVOICE_PAYMENTS_PAID,
+        (None, Some(_)) => listing::INVOICE_PAYMENTS_CANCELED,
+        (None, None) => listing::INVOICE_PAYMENTS,
     };
     let mut connection = call.api.engine.store.read().await?;
     let found: Page<Paying> =
         document::list(&mut connection, &call.scope, sql, &page, &filter).await?;
-    let rows = found.rows.iter();
-    let rows = rows.filter(|own| stands(own, status.as_deref()));
-    let data = rows.map(|own| shown(own, live)).collect();
+    let data = found.rows.iter().map(|own| shown(own, live)).collect();
     Ok(rendering::list(data, found.has_more, URL))
 }

@@ -2,6 +2,7 @@
 
 use perennial::id::InvoiceId;
 use perennial::invoice::Invoice;
+use perennial::payment::Decline;
 use serde_json::Value;
 
 use super::exchange::{Call, Routes, get, post};
@@ -91,15 +92,7 @@ pub(super) fn paid(result: PaymentResult, livemode: bool) -> Result<Value, Probl
         PaymentResult::Paid { invoice } | PaymentResult::Unknown { invoice } => {
             Ok(whole::invoice(&invoice, livemode))
         }
-        PaymentResult::Declined { decline, .. } => Err(Problem {
-            status: axum::http::StatusCode::PAYMENT_REQUIRED,
-            kind: Kind::Card,
-            message: decline_message(&decline).to_owned(),
-            param: None,
-            code: Some(decline.code),
-            decline_code: decline.decline_code,
-            began: true,
-        }),
+        PaymentResult::Declined { decline, .. } => Err(declined(decline)),
         PaymentResult::RequiresAction { .. } => Err(Problem {
             status: axum::http::StatusCode::PAYMENT_REQUIRED,
             kind: Kind::Card,
@@ -111,6 +104,19 @@ pub(super) fn paid(result: PaymentResult, livemode: bool) -> Result<Value, Probl
             )
             .coded("invoice_payment_intent_requires_action")
         }),
+    }
+}
+
+/// A payment that the bank refused.
+pub(super) fn declined(decline: Decline) -> Problem {
+    Problem {
+        status: axum::http::StatusCode::PAYMENT_REQUIRED,
+        kind: Kind::Card,
+        message: decline_message(&decline).to_owned(),
+        param: None,
+        code: Some(decline.code),
+        decline_code: decline.decline_code,
+        began: true,
     }
 }
 

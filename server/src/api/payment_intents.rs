@@ -1,13 +1,13 @@
 //! `/v1/payment_intents`: those of invoices, which are confirmed like the invoice's own payment, and
-//! those that are made by themselves to be attached to an invoice. Money that belongs to no invoice is
-//! not taken.
+//! those that are made by themselves. Their money is held for the customer until it is attached to an
+//! invoice.
 
-use perennial::id::{CustomerId, PaymentIntentId};
-use perennial::payment::PaymentIntent;
+use perennial::id::{CustomerId, PaymentIntentId, PaymentMethodId};
+use perennial::payment::{PaymentIntent, PaymentStatus};
 use serde_json::Value;
 
 use super::exchange::{Call, Routes, get, post};
-use super::invoices::paid;
+use super::invoices::{declined, paid};
 use super::paging;
 use super::problem::Problem;
 use super::setup_intents;
@@ -36,25 +36,41 @@ pub fn routes() -> Routes {
 }
 
 async fn create(mut call: Call) -> Result<Value, Problem> {
-    let (new, named) = call.read(|p| {
+    let (new, named, confirm) = call.read(|p| {
         let customer: Option<CustomerId> = p.id("customer", "customer");
         let customer = p.required("customer", customer);
         let amount = p.integer("amount");
         let amount_minor = p.required("amount", amount);
         let currency = p.currency("currency");
         let currency = p.required("currency", currency);
-        if p.boolean("confirm") == Some(true) {
-            let message = "Attach the PaymentIntent to an invoice first and confirm it then: money \
-                           that belongs to no invoice is not taken.";
-            p.refuse("confirm", message);
+        let confirm = p.boolean("confirm").unwrap_or(false);
+        let off_session = p.boolean("off_session");
+        let return_url = p.text("return_url");
+        if !confirm {
+            for (name, given) in [
+                ("off_session", off_session.is_some()),
+                ("return_url", return_url.is_some()),
+            ] {
+                if given {
+                    let message =
+                        format!("You may only specify {name} together with confirm=true.");
+                    p.refuse(name, message);
+                }
+            }
         }
-        p.object("automatic_payment_methods", |p| p.boolean("enabled"));
+        p.object("automatic_payment_methods", |p| {
+            let _: Option<String> = p.choice("allow_redirects", &["always", "never"]);
+            p.boolean("enabled")
+        });
         let _: Option<String> = p.choice("capture_method", &["automatic", "automatic_async"]);
         let _: Option<String> = p.choice("confirmation_method", &["automatic", "manual"]);
         let _: Option<String> = p.choice("setup_future_usage", &["off_session", "on_session"]);
         let description = p.text("description");
         let metadata = setup_intents::metadata(p);
-        let named = p.text("payment_method");
+        let mut named = p.text("payment_method");
+        if confirm {
+            named = p.required("payment_method", named);
+        }
         let new = (|| {
             Some(NewIntent {
                 customer: customer?,
@@ -65,7 +81,8 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
                 metadata,
             })
         })();
-        (new, named)
+        let confirm = confirm.then(|| !off_session.unwrap_or(false));
+        (new, named, confirm)
     })?;
     let mut new = new.ok_or_else(Problem::internal)?;
     let engine = &call.api.engine;
@@ -74,7 +91,26 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         new.payment_method = Some(found.value.id);
     }
     let intent = engine.create_intent(&call.scope, new).await?;
-    Ok(whole::payment_intent(&intent, call.scope.livemode))
+    match confirm {
+        Some(on_session) => confirm_alone(&call, &intent.id, None, on_session).await,
+        None => Ok(whole::payment_intent(&intent, call.scope.livemode)),
+    }
+}
+
+/// Confirms a payment that belongs to no invoice. A challenge is no error: the intent says where it is.
+async fn confirm_alone(
+    call: &Call,
+    id: &PaymentIntentId,
+    method: Option<PaymentMethodId>,
+    on_session: bool,
+) -> Result<Value, Problem> {
+    let engine = &call.api.engine;
+    let confirmed = engine.confirm_unapplied(&call.scope, id, method, on_session);
+    let intent = confirmed.await?.value;
+    match (intent.status, &intent.last_error) {
+        (PaymentStatus::RequiresPaymentMethod, Some(decline)) => Err(declined(decline.clone())),
+        _ => Ok(whole::payment_intent(&intent, call.scope.livemode)),
+    }
 }
 
 async fn retrieve(mut call: Call) -> Result<Value, Problem> {
@@ -119,6 +155,7 @@ async fn confirm(mut call: Call) -> Result<Value, Problem> {
     };
     let on_session = !off_session.unwrap_or(false);
     let result = match intent.invoice {
+        None => return confirm_alone(&call, &id, method, on_session).await,
         Some(invoice) if !intent.by_itself => {
             engine
                 .pay_invoice(&call.scope, &invoice, method, on_session)

@@ -10,7 +10,7 @@ use perennial::invoice::InvoiceStatus;
 use perennial::ledger;
 use perennial::metadata::{Metadata, MetadataChange};
 use perennial::payment::{PaymentIntent, PaymentStatus};
-use perennial::refund::Refund;
+use perennial::refund::{Refund, RefundStatus};
 use perennial::tax::TaxRate;
 
 use super::booking::{Booking, Edit};
@@ -85,14 +85,21 @@ impl Engine {
         let now = self.now();
         let mut books = self.books(scope, &new.invoice).await?;
         let mut note = self.drafted_note(scope, &books, new).await?;
+        let mut linked = self.linked(scope, &note).await?;
+        let arrived = linked
+            .iter()
+            .filter(|(refund, _)| refund.status == RefundStatus::Succeeded)
+            .fold(0_i64, |sum, (_, amount)| sum.saturating_add(*amount));
         let mut intents = Vec::new();
         let mut refunds = Vec::new();
-        if note.credited.refund_minor > 0 {
+        if note.credited.refund_minor > note.linked_minor() {
             intents = self.refundable(scope, &books.invoice).await?;
             refunds = self.promised(&mut intents, &mut note)?;
         }
         let transfers = ledger::credited(&books.invoice, note.id.as_str(), &note.credited, now);
-        let transfers = transfers.map_err(|_| Refused::TooLarge)?;
+        let mut transfers = transfers.map_err(|_| Refused::TooLarge)?;
+        let moved = ledger::linked(&books.invoice, note.id.as_str(), arrived, now);
+        transfers.extend(moved.map_err(|_| Refused::TooLarge)?);
         let before = books.invoice.status;
         books
             .invoice
@@ -138,6 +145,9 @@ impl Engine {
         for own in &mut intents {
             booking.save_quietly(own).await?;
         }
+        for (refund, _) in &mut linked {
+            booking.save_quietly(refund).await?;
+        }
         booking.insert_all(refunds.clone()).await?;
         booking.insert_all(entries).await?;
         booking.post(&transfers).await?;
@@ -146,13 +156,37 @@ impl Engine {
         Ok((note, refunds))
     }
 
-    /// Promises what a note refunds, from the newest payment on.
+    /// The earlier refunds that a note stands for, noted as such, each with how much of it.
+    async fn linked(
+        &self,
+        scope: &Scope,
+        note: &CreditNote,
+    ) -> Result<Vec<(Edit<Refund>, i64)>, Refused> {
+        if note.refunds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let theirs = self.refunds_of(scope, &note.invoice).await?;
+        let mut linked = Vec::with_capacity(note.refunds.len());
+        for row in theirs {
+            let parts = note.refunds.iter().filter(|(id, _)| *id == row.id);
+            let amount = parts.fold(0_i64, |sum, (_, part)| sum.saturating_add(*part));
+            if amount > 0 {
+                let mut refund = Edit::of(row);
+                refund.linked_minor = refund.linked_minor.saturating_add(amount);
+                linked.push((refund, amount));
+            }
+        }
+        Ok(linked)
+    }
+
+    /// Promises what a note refunds anew, from the newest payment on.
     fn promised(
         &self,
         intents: &mut [Edit<PaymentIntent>],
         note: &mut CreditNote,
     ) -> Result<Vec<Refund>, Refused> {
-        let mut left = note.credited.refund_minor;
+        let linked = note.linked_minor();
+        let mut left = note.credited.refund_minor.saturating_sub(linked);
         let mut refunds = Vec::new();
         for intent in intents {
             let part = intent.refundable_minor().min(left);
@@ -213,8 +247,10 @@ impl Engine {
         }
         let before = self.credit_notes_of(scope, &books.invoice.id).await?;
         let before: Vec<CreditNote> = before.into_iter().map(|row| row.value).collect();
-        let now = self.now();
-        let drafted = credit_note::draft(&books.invoice, &before, wish, now, &mut self.ids());
+        let refunds = self.refunds_of(scope, &books.invoice.id).await?;
+        let refunds: Vec<Refund> = refunds.into_iter().map(|row| row.value).collect();
+        let (invoice, now, mut ids) = (&*books.invoice, self.now(), self.ids());
+        let drafted = credit_note::draft(invoice, &before, &refunds, wish, now, &mut ids);
         drafted.map_err(|error| refused(&error))
     }
 
@@ -243,10 +279,11 @@ impl Engine {
             .await?;
         let books = self.books(scope, &new.invoice).await?;
         let mut note = self.drafted_note(scope, &books, &new).await?;
-        if note.credited.refund_minor > 0 {
+        if note.credited.refund_minor > note.linked_minor() {
             let mut intents = self.refundable(scope, &books.invoice).await?;
+            let linked = note.refunds.clone();
             self.promised(&mut intents, &mut note)?;
-            note.refunds.clear();
+            note.refunds = linked;
         }
         Ok(note)
     }
@@ -347,6 +384,17 @@ fn refused(error: &CreditNoteError) -> Refused {
             Refused::invalid(format!("lines[{index}][amount]"), message)
         }
         CreditNoteError::Split { .. } => Refused::invalid("refund_amount", message),
+        CreditNoteError::GivenBack { param, .. } | CreditNoteError::Step { param, .. } => {
+            Refused::invalid(*param, message)
+        }
+        CreditNoteError::NoSuchRefund { index, refund } => Refused::NotFound {
+            kind: "refund",
+            id: refund.to_string(),
+            param: Some(format!("refunds[{index}][refund]")),
+        },
+        CreditNoteError::LinkTooMuch { index, .. } => {
+            Refused::invalid(format!("refunds[{index}][amount_refunded]"), message)
+        }
         CreditNoteError::Money(_) => Refused::TooLarge,
     }
 }

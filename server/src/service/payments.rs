@@ -10,6 +10,7 @@ mod attempt;
 mod editing;
 mod outcome;
 mod scheduling;
+mod unapplied;
 
 use perennial::customer::Customer;
 use perennial::id::{InvoiceId, PaymentIntentId, PaymentMethodId};
@@ -201,6 +202,12 @@ impl Engine {
         scope: &Scope,
         id: &PaymentIntentId,
     ) -> Result<PaymentResult, Refused> {
+        let intent: Stored<PaymentIntent> = self.find(scope, id.as_str()).await?;
+        if intent.invoice.is_none() {
+            // It belongs to no invoice, so there is none to go back to.
+            self.ask_after_unapplied(scope, &intent).await?;
+            return Err(Refused::not_found("invoice", id.as_str()));
+        }
         self.ask_after(scope, id).await
     }
 

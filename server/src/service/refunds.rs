@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 use perennial::calendar::Timestamp;
-use perennial::id::{CreditNoteId, PaymentIntentId, RefundId};
-use perennial::invoice::Invoice;
-use perennial::ledger::{self, GivenBack, Transfer};
+use perennial::credit_note::{CreditNote, left_to_give_back_minor};
+use perennial::currency::Currency;
+use perennial::id::{CreditNoteId, InvoiceId, PaymentIntentId, RefundId};
+use perennial::invoice::{Invoice, charge_step_minor};
+use perennial::ledger::{self, Account, GivenBack, Transfer};
 use perennial::metadata::{Metadata, MetadataChange};
 use perennial::money::Money;
 use perennial::payment::{PaymentIntent, PaymentStatus};
@@ -21,8 +23,8 @@ use super::invoices::defect;
 use super::{Engine, Refused};
 use crate::gateway::RefundRequest;
 use crate::rendering;
-use crate::store::Scope;
-use crate::store::document::Stored;
+use crate::store::document::{self, Column, Page, PageRequest, Stored};
+use crate::store::{Scope, nouns};
 
 /// How long the gateway may take to answer, in seconds.
 const GATEWAY_SECONDS_MAX: u64 = 30;
@@ -59,6 +61,13 @@ impl Engine {
                 let mut intent = self.edit_intent(scope, &new.payment_intent).await?;
                 let refund = self.promise(&mut intent, new, None)?;
                 let mut booking = Booking::begin(self, scope).await?;
+                if let Some(id) = &intent.invoice {
+                    let mut invoice = self.edit_invoice(scope, id).await?;
+                    self.within_paid(scope, &invoice, refund.amount_minor)
+                        .await?;
+                    // So that a credit note that gives back at the same moment decides again.
+                    booking.hold(&mut invoice).await?;
+                }
                 booking.save_quietly(&mut intent).await?;
                 let refund = booking.insert(refund).await?;
                 booking.commit().await?;
@@ -66,6 +75,41 @@ impl Engine {
             })
             .await?;
         self.send_refund(scope, refund.value.id.clone()).await
+    }
+
+    /// Refuses to refund what credit notes have given back by other ways.
+    async fn within_paid(
+        &self,
+        scope: &Scope,
+        invoice: &Invoice,
+        amount_minor: i64,
+    ) -> Result<(), Refused> {
+        let notes = self.credit_notes_of(scope, &invoice.id).await?;
+        let notes: Vec<CreditNote> = notes.into_iter().map(|row| row.value).collect();
+        let refunds = self.refunds_of(scope, &invoice.id).await?;
+        let refunds: Vec<Refund> = refunds.into_iter().map(|row| row.value).collect();
+        let left = left_to_give_back_minor(invoice, &notes, &refunds);
+        let left = left.map_err(|_| Refused::TooLarge)?;
+        if amount_minor <= left {
+            return Ok(());
+        }
+        let message = format!(
+            "Only {left} of what was paid on the invoice can still be refunded: its credit notes \
+             gave the rest back already."
+        );
+        Err(Refused::invalid("amount", message))
+    }
+
+    /// The refunds of an invoice's payments, oldest first.
+    pub(crate) async fn refunds_of(
+        &self,
+        scope: &Scope,
+        invoice: &InvoiceId,
+    ) -> Result<Vec<Stored<Refund>>, Refused> {
+        let mut connection = self.store.read().await?;
+        let filter = [Column::text(invoice)];
+        let sql = nouns::REFUNDS_OF_INVOICE;
+        Ok(document::select(&mut connection, scope, sql, &filter).await?)
     }
 
     /// Reserves the money on the payment; the caller writes both and then sends the refund.
@@ -96,6 +140,7 @@ impl Engine {
             );
             return Err(Refused::invalid("amount", message));
         }
+        whole_steps(amount_minor, intent.currency, "amount")?;
         intent.refunded_minor = intent
             .refunded_minor
             .checked_add(amount_minor)
@@ -108,6 +153,7 @@ impl Engine {
             invoice: intent.invoice.clone(),
             credit_note,
             amount_minor,
+            linked_minor: 0,
             currency: intent.currency,
             status: RefundStatus::Pending,
             reason: new.reason,
@@ -250,6 +296,16 @@ impl Engine {
             }
             Pending => {}
         }
+        if refund.invoice.is_none() {
+            // What was held for the customer is less, or there again.
+            for moved in &transfers {
+                let part = match moved.credit {
+                    Account::Cash => moved.amount_minor.saturating_neg(),
+                    _ => moved.amount_minor,
+                };
+                intent.unapplied_minor = intent.unapplied_minor.saturating_add(part);
+            }
+        }
         let mut booking = Booking::begin(self, scope).await?;
         booking.save_quietly(&mut intent).await?;
         booking.save_quietly(&mut refund).await?;
@@ -299,11 +355,10 @@ impl Engine {
         scope: &Scope,
         invoice: &Invoice,
     ) -> Result<Vec<Edit<PaymentIntent>>, Refused> {
-        use crate::store::document::{self, Column, Page, PageRequest};
         let mut connection = self.store.read().await?;
         let page = PageRequest::first(PageRequest::LIMIT_MAX);
         let filter = [Column::text(&invoice.id)];
-        let sql = crate::store::nouns::PAYMENT_INTENTS_BY_INVOICE;
+        let sql = nouns::PAYMENT_INTENTS_BY_INVOICE;
         let found: Page<PaymentIntent> =
             document::list(&mut connection, scope, sql, &page, &filter).await?;
         let rows = found.rows.into_iter();
@@ -312,6 +367,21 @@ impl Engine {
             .map(Edit::of)
             .collect())
     }
+}
+
+/// Refuses an amount that no card could move, by the parameter that says it.
+pub(crate) fn whole_steps(
+    amount_minor: i64,
+    currency: Currency,
+    param: &str,
+) -> Result<(), Refused> {
+    let step = charge_step_minor(currency);
+    if amount_minor % step == 0 {
+        return Ok(());
+    }
+    let message =
+        format!("Amounts in {currency} that are charged or refunded must be a multiple of {step}.");
+    Err(Refused::invalid(param, message))
 }
 
 fn later(now: Timestamp, seconds: i64) -> Timestamp {
@@ -324,8 +394,11 @@ fn moved(refund: &Refund, amount_minor: i64, now: Timestamp) -> Result<Vec<Trans
         invoice: refund.invoice.as_ref(),
         refund: refund.id.as_str(),
         amount_minor,
+        promised_minor: match amount_minor < 0 {
+            true => refund.noted_minor().saturating_neg(),
+            false => refund.noted_minor(),
+        },
         currency: refund.currency,
-        promised: refund.credit_note.is_some(),
     };
     ledger::refunded(&given, now).map_err(|_| Refused::TooLarge)
 }

@@ -2,6 +2,7 @@
 
 mod batching;
 mod changing;
+mod giving;
 mod living;
 mod mail_server;
 mod mails;
@@ -17,5 +18,6 @@ mod renewing;
 mod revising;
 mod rubbish;
 mod starting;
+mod unapplied;
 mod waiting;
 pub(crate) mod world;

@@ -80,6 +80,10 @@ pub const SUBSCRIPTIONS_AFTER: &str = "select body, revision, sort from subscrip
 /// Payment intents of the invoices from `$3` to `$4`.
 pub const INTENTS_BETWEEN: &str = "select body, revision, sort from payment_intent \
     where merchant = $1 and livemode = $2 and invoice >= $3 and invoice <= $4";
+/// Payment intents of the customers from `$3` to `$4` whose money is held for no invoice yet.
+pub const UNAPPLIED_BETWEEN: &str = "select body, revision, sort from payment_intent \
+    where merchant = $1 and livemode = $2 and customer >= $3 and customer <= $4 \
+    and unapplied is not null";
 /// Credit notes of the invoices from `$3` to `$4`.
 pub const CREDIT_NOTES_BETWEEN: &str = "select body, revision, sort from credit_note \
     where merchant = $1 and livemode = $2 and invoice >= $3 and invoice <= $4";

@@ -198,6 +198,16 @@ pub const PAYMENT_INTENTS_BY_CUSTOMER: ListSql = listing!("payment_intent", " an
 pub const INVOICE_PAYMENTS: ListSql = listing!("invoice_payment", "");
 /// What pays one invoice (`$7`).
 pub const INVOICE_PAYMENTS_BY_INVOICE: ListSql = listing!("invoice_payment", " and invoice = $7");
+/// What is still to pay invoices.
+pub const INVOICE_PAYMENTS_OPEN: ListSql = listing!("invoice_payment", " and standing = 'open'");
+/// What has paid invoices.
+pub const INVOICE_PAYMENTS_PAID: ListSql = listing!("invoice_payment", " and standing = 'paid'");
+/// What was to pay invoices and was given up.
+pub const INVOICE_PAYMENTS_CANCELED: ListSql =
+    listing!("invoice_payment", " and standing = 'canceled'");
+/// What pays one invoice (`$7`) and stands so (`$8`).
+pub const INVOICE_PAYMENTS_BY_STANDING: ListSql =
+    listing!("invoice_payment", " and invoice = $7 and standing = $8");
 /// The merchant's own tax registrations.
 pub const TAX_IDS: ListSql = listing!("tax_id", "");
 /// Payments that the merchant reported.

@@ -6,7 +6,7 @@ use perennial::credit_note::CreditNote;
 use perennial::customer::Customer;
 use perennial::discount::{Coupon, PromotionCode};
 use perennial::invoice::{Invoice, InvoiceItem};
-use perennial::payment::{PaymentIntent, PaymentMethod, SetupIntent};
+use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus, SetupIntent};
 use perennial::payment_record::PaymentRecord;
 use perennial::portal::{PortalConfiguration, PortalSession};
 use perennial::quote::Quote;
@@ -309,9 +309,10 @@ document!(
     PaymentIntent,
     "payment_intent",
     "payment_intent",
-    ", customer, invoice, asked_at, test_clock, clock_due_at, shard",
-    ", $6, $7, $8, $9, $10, $11",
-    ", customer = $6, invoice = $7, asked_at = $8, test_clock = $9, clock_due_at = $10, shard = $11",
+    ", customer, invoice, asked_at, test_clock, clock_due_at, shard, standing, unapplied",
+    ", $6, $7, $8, $9, $10, $11, $12, $13",
+    ", customer = $6, invoice = $7, asked_at = $8, test_clock = $9, clock_due_at = $10, shard = $11, \
+     standing = $12, unapplied = $13",
     |p| {
         let [real, clock, clocked] =
             due::moments(p.test_clock.as_ref(), due::payment_intent_due_at(p));
@@ -322,6 +323,8 @@ document!(
             clock,
             clocked,
             Column::shard(Some(&p.customer)),
+            Column::text(standing(p.status)),
+            Column::Number(Some(p.unapplied_minor).filter(|held| *held != 0)),
         ]
     }
 );
@@ -363,6 +366,15 @@ document!(
         Column::text_or_null(r.invoice.as_ref()),
     ]
 );
+
+/// How a payment stands, as lists of invoice payments ask for it.
+fn standing(status: PaymentStatus) -> &'static str {
+    match status {
+        PaymentStatus::Succeeded => "paid",
+        PaymentStatus::Canceled => "canceled",
+        _ => "open",
+    }
+}
 
 /// Only read, through a view of what pays invoices.
 impl Document for Paying {

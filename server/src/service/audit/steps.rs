@@ -139,7 +139,7 @@ impl Auditor<'_> {
         for intent in intents {
             if let (Some(invoice), PaymentStatus::Succeeded) = (&intent.invoice, intent.status) {
                 let own = all.entry(invoice.to_string()).or_default();
-                own.taken_minor += i128::from(intent.amount_minor);
+                own.taken_minor += i128::from(intent.brought_minor());
             }
         }
         let notes: Vec<Stored<CreditNote>> =
@@ -157,11 +157,9 @@ impl Auditor<'_> {
                 continue;
             }
             let own = all.entry(invoice.to_string()).or_default();
-            let amount = i128::from(refund.amount_minor);
-            match refund.credit_note {
-                Some(_) => own.promised_refunded_minor += amount,
-                None => own.refunded_minor += amount,
-            }
+            let (all, noted) = (refund.amount_minor, refund.noted_minor());
+            own.promised_refunded_minor += i128::from(noted);
+            own.refunded_minor += i128::from(all) - i128::from(noted);
         }
         Ok(all)
     }
@@ -205,6 +203,13 @@ impl Auditor<'_> {
                 let own = theirs.entry(change.customer.as_str()).or_default();
                 own.push(&change.value);
             }
+            let held: Vec<Stored<PaymentIntent>> =
+                self.between(ledger::UNAPPLIED_BETWEEN, range).await?;
+            let mut unapplied: HashMap<&str, Vec<&PaymentIntent>> = HashMap::new();
+            for intent in &held {
+                let own = unapplied.entry(intent.customer.as_str()).or_default();
+                own.push(&intent.value);
+            }
             let moved = ledger::balances(self.connection, self.scope, range).await?;
             let moved: HashMap<String, i64> = moved.into_iter().collect();
             let flows = ledger::between(self.connection, self.scope, range).await?;
@@ -216,7 +221,8 @@ impl Auditor<'_> {
                 let own: Vec<(Currency, Written)> = Currency::all()
                     .filter_map(|code| Some((code, written.remove(&(id, code))?)))
                     .collect();
-                self.customer(customer, &changes, moved, own);
+                let held = unapplied.remove(id).unwrap_or_default();
+                self.customer(customer, &changes, &held, moved, own);
             }
             self.audit.customers += rows.len() as u64;
             last.id.as_str().clone_into(&mut after);
@@ -227,6 +233,7 @@ impl Auditor<'_> {
         &mut self,
         customer: &Customer,
         changes: &[&BalanceTransaction],
+        held: &[&PaymentIntent],
         moved_minor: i64,
         written: Vec<(Currency, Written)>,
     ) {
@@ -249,6 +256,11 @@ impl Auditor<'_> {
                 let own = by_hand.entry(change.currency).or_default();
                 own.transfer(Account::CustomerBalance, Account::Adjustments, amount);
             }
+        }
+        for intent in held {
+            let own = by_hand.entry(intent.currency).or_default();
+            let amount = i128::from(intent.unapplied_minor);
+            own.transfer(Account::Cash, Account::Unapplied, amount);
         }
         if sum != balance || i128::from(moved_minor) != balance {
             let message = format!(
@@ -419,6 +431,16 @@ fn payments(invoice: &Invoice, around: &Around) -> Option<String> {
         return Some(format!(
             "{stated} is credited before payment, notes say {sum}"
         ));
+    }
+    let used = wide(invoice.ending_balance_minor.unwrap_or_default())
+        - wide(invoice.starting_balance_minor);
+    let came = taken + outside + used.max(0);
+    let gone = around.refunded_minor
+        + around.promised_refunded_minor
+        + noted.balance_minor
+        + noted.out_of_band_minor;
+    if gone > came {
+        return Some(format!("{gone} was given back of it, where {came} came"));
     }
     let back = noted.balance_minor + noted.refund_minor + noted.out_of_band_minor;
     let stated = wide(invoice.post_payment_credit_minor);

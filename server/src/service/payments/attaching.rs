@@ -22,6 +22,7 @@ use crate::rendering;
 use crate::service::booking::{Booking, Edit};
 use crate::service::books::Books;
 use crate::service::invoices::defect;
+use crate::service::refunds::whole_steps;
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::{self, Stored};
@@ -52,7 +53,7 @@ fn state(code: Option<&'static str>, message: impl Into<String>) -> Refused {
 }
 
 /// Refuses to attach to what can't be paid, or not with this currency and customer.
-fn attachable(
+pub(super) fn attachable(
     invoice: &Invoice,
     currency: Currency,
     customer: Option<&CustomerId>,
@@ -84,7 +85,7 @@ fn attachable(
 }
 
 impl Engine {
-    /// Makes a payment intent by itself. It takes money only once it is attached to an invoice.
+    /// Makes a payment intent by itself. It takes money once it is confirmed, with an invoice or before.
     ///
     /// # Errors
     /// Names the parameter that can't be used.
@@ -98,6 +99,7 @@ impl Engine {
             let message = "It must be above zero.";
             return Err(Refused::invalid("amount", message));
         }
+        whole_steps(new.amount_minor, new.currency, "amount")?;
         let least = perennial::invoice::minimum_charge_minor(new.currency);
         if new.amount_minor < least {
             return Err(Refused::Invalid {
@@ -133,6 +135,8 @@ impl Engine {
             description: new.description,
             by_itself: true,
             applied_minor: None,
+            unapplied_minor: 0,
+            refunded_before_minor: 0,
             canceled_at: None,
             created: self.now(),
             attempted_at: None,
@@ -146,7 +150,7 @@ impl Engine {
     }
 
     /// Makes sure that a method belongs to a customer.
-    async fn their_method(
+    pub(super) async fn their_method(
         &self,
         scope: &Scope,
         customer: &Customer,
@@ -164,7 +168,8 @@ impl Engine {
         }
     }
 
-    /// Attaches a payment intent to an invoice: what it takes from then on pays the invoice.
+    /// Attaches a payment intent to an invoice: what it has taken pays the invoice at once, and what it
+    /// takes from then on when it does.
     ///
     /// # Errors
     /// [`Refused::State`] when the invoice can't be paid or the intent is not free; names the
@@ -175,6 +180,14 @@ impl Engine {
         id: &InvoiceId,
         intent: &PaymentIntentId,
     ) -> Result<Stored<Invoice>, Refused> {
+        let param = "payment_intent";
+        let found: Stored<PaymentIntent> = self.find_named(scope, intent.as_str(), param).await?;
+        if found.status == PaymentStatus::Succeeded {
+            self.find::<Invoice>(scope, id.as_str()).await?;
+            self.give_up_payment(scope, id).await?;
+            let attach = || Box::pin(self.attach_held_once(scope, id, intent));
+            return self.retrying(attach).await;
+        }
         self.retrying(|| self.attach_intent_once(scope, id, intent))
             .await
     }
@@ -194,9 +207,14 @@ impl Engine {
             let message = format!("The PaymentIntent is attached to the invoice {other} already.");
             return Err(Refused::invalid(param, message));
         }
-        if intent.status == PaymentStatus::Canceled {
-            let message = "The PaymentIntent is canceled.";
-            return Err(Refused::invalid(param, message));
+        match intent.status {
+            PaymentStatus::Canceled => {
+                let message = "The PaymentIntent is canceled.";
+                return Err(Refused::invalid(param, message));
+            }
+            // It has succeeded in this very moment.
+            PaymentStatus::Succeeded => return Err(Refused::Busy),
+            _ => {}
         }
         intent.invoice = Some(invoice.id.clone());
         let source = PaymentSource::PaymentIntent(intent.id.clone());
@@ -236,33 +254,14 @@ impl Engine {
         on_session: bool,
     ) -> Result<Claim, Refused> {
         let mut intent = self.edit_intent(scope, id).await?;
-        let unexpected = Some("payment_intent_unexpected_state");
-        let Some(invoice) = intent.invoice.clone() else {
-            let message = "Attach this PaymentIntent to an invoice before confirming it: money \
-                           that belongs to no invoice is not taken.";
-            return Err(state(unexpected, message));
-        };
-        if intent.status.is_out() {
-            let message = "This PaymentIntent is being confirmed already.";
-            return Err(state(unexpected, message));
-        }
-        if matches!(
-            intent.status,
-            PaymentStatus::Succeeded | PaymentStatus::Canceled
-        ) {
-            let message = "You cannot confirm this PaymentIntent because it has a status of \
-                           succeeded or canceled.";
-            return Err(state(unexpected, message));
-        }
+        confirmable(&intent)?;
+        let invoice = intent.invoice.clone();
+        let invoice = invoice.ok_or_else(|| defect("an intent that is not attached"))?;
         let mut invoice = self.edit_invoice(scope, &invoice).await?;
         refused_in(&invoice)?;
         let customer: Stored<Customer> = self.find(scope, intent.customer.as_str()).await?;
         let wanted = wanted.cloned().or_else(|| intent.payment_method.clone());
-        let Some(wanted) = wanted else {
-            let message = "You cannot confirm this PaymentIntent because it's missing a payment \
-                           method.";
-            return Err(state(unexpected, message));
-        };
+        let wanted = wanted.ok_or_else(without_method)?;
         let method = self
             .paying_method(scope, &invoice, None, &customer, Some(&wanted))
             .await?
@@ -293,7 +292,10 @@ impl Engine {
             return Err(state(None, message));
         }
         if found.status == PaymentStatus::RequiresAction {
-            self.abandon(scope, &found).await?;
+            match found.invoice {
+                Some(_) => self.abandon(scope, &found).await.map(|_| ())?,
+                None => self.abandon_unapplied(scope, &found).await?,
+            }
         }
         self.retrying(|| self.cancel_intent_once(scope, id)).await
     }
@@ -370,6 +372,9 @@ impl Engine {
         let invoice = &mut *books.invoice;
         let applied = amount.min(invoice.amount_remaining_minor());
         let over = amount.saturating_sub(applied);
+        // What is left is to be charged.
+        let rest = invoice.amount_remaining_minor().saturating_sub(applied);
+        whole_steps(rest, invoice.currency, param)?;
         let way = Way::Record(record.id.as_str());
         let mut transfers = Vec::new();
         let mut credit = None;
@@ -456,6 +461,25 @@ impl Engine {
             document::load_many(&mut connection, scope, &ids).await?;
         Ok(found.iter().all(|own| !own.status.is_out()))
     }
+}
+
+/// Refuses to confirm what is out, or over.
+pub(super) fn confirmable(intent: &PaymentIntent) -> Result<(), Refused> {
+    let message = match intent.status {
+        PaymentStatus::Processing | PaymentStatus::RequiresAction => {
+            "This PaymentIntent is being confirmed already."
+        }
+        PaymentStatus::Succeeded | PaymentStatus::Canceled => {
+            "You cannot confirm this PaymentIntent because it has a status of succeeded or canceled."
+        }
+        PaymentStatus::RequiresPaymentMethod | PaymentStatus::RequiresConfirmation => return Ok(()),
+    };
+    Err(state(Some("payment_intent_unexpected_state"), message))
+}
+
+pub(super) fn without_method() -> Refused {
+    let message = "You cannot confirm this PaymentIntent because it's missing a payment method.";
+    state(Some("payment_intent_unexpected_state"), message)
 }
 
 /// Gives an idle intent up.

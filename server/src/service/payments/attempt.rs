@@ -83,7 +83,10 @@ impl Claim {
             amount: Money::new(self.intent.amount_minor, self.intent.currency),
             token: self.token.clone(),
             on_session: self.intent.on_session,
-            description: Some(format!("Invoice {}", self.number)),
+            description: match &self.intent.invoice {
+                Some(_) => Some(format!("Invoice {}", self.number)),
+                None => self.intent.description.clone(),
+            },
             metadata,
             return_path: ReturnPath::parse(&return_path(&self.intent.id)),
         }
@@ -189,6 +192,8 @@ pub(crate) fn unsent(
         description: None,
         by_itself: false,
         applied_minor: None,
+        unapplied_minor: 0,
+        refunded_before_minor: 0,
         canceled_at: None,
         created: now,
         attempted_at: None,
@@ -462,6 +467,10 @@ impl Engine {
         id: &PaymentIntentId,
     ) -> Result<(), Refused> {
         self.retrying(|| self.put_off_payment(scope, id)).await?;
+        let intent: Stored<PaymentIntent> = self.find(scope, id.as_str()).await?;
+        if intent.invoice.is_none() {
+            return self.ask_after_unapplied(scope, &intent).await;
+        }
         self.ask_after(scope, id).await.map(|_| ())
     }
 

@@ -436,7 +436,7 @@ impl Engine {
 
 /// Refuses an outcome that can't be one of this attempt: another amount than was asked for, a charge
 /// without a name, or a challenge without a place. Somebody must look: it is set aside with this reason, and nothing is booked.
-fn agrees(intent: &PaymentIntent, outcome: &Outcome) -> Result<(), Refused> {
+pub(super) fn agrees(intent: &PaymentIntent, outcome: &Outcome) -> Result<(), Refused> {
     let id = &intent.id;
     let (charge, charged) = match outcome {
         Outcome::Succeeded { charge, charged } => (charge, charged),
@@ -464,7 +464,7 @@ fn agrees(intent: &PaymentIntent, outcome: &Outcome) -> Result<(), Refused> {
 }
 
 /// Whether an outcome says more than is known.
-fn is_news(intent: &PaymentIntent, outcome: &Outcome) -> bool {
+pub(super) fn is_news(intent: &PaymentIntent, outcome: &Outcome) -> bool {
     match intent.status {
         PaymentStatus::Processing => true,
         PaymentStatus::RequiresAction => !matches!(outcome, Outcome::RequiresAction { .. }),
@@ -473,7 +473,7 @@ fn is_news(intent: &PaymentIntent, outcome: &Outcome) -> bool {
 }
 
 /// Notes on a method whether its bank refuses it for good.
-fn remember(method: &mut PaymentMethod, outcome: &Outcome) {
+pub(super) fn remember(method: &mut PaymentMethod, outcome: &Outcome) {
     match outcome {
         Outcome::Succeeded { .. } => method.refused = None,
         Outcome::Declined(decline) if meaning(decline).0 == DeclineClass::Hard => {
@@ -484,7 +484,7 @@ fn remember(method: &mut PaymentMethod, outcome: &Outcome) {
 }
 
 /// Notes an outcome on the intent.
-fn note(intent: &mut PaymentIntent, outcome: &Outcome, now: Timestamp) {
+pub(super) fn note(intent: &mut PaymentIntent, outcome: &Outcome, now: Timestamp) {
     intent.challenge = None;
     intent.ask_at = None;
     match outcome {

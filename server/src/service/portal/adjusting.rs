@@ -35,7 +35,8 @@ impl Visitor {
             .map(|note| {
                 let money = |minor| Money::new(minor, note.currency);
                 let own = |refund: &&Stored<Refund>| {
-                    refund.credit_note.as_ref() == Some(&note.id) && refund.status.holds()
+                    let mut theirs = note.refunds.iter();
+                    theirs.any(|(id, _)| *id == refund.id) && refund.status.holds()
                 };
                 Adjustment {
                     at: note.effective_at.unwrap_or(note.created),
@@ -50,18 +51,24 @@ impl Visitor {
                 }
             })
             .collect();
-        // A refund that an issued note promised is told with it.
+        // A refund that an issued note promised or stands for is told with it.
         let told = |refund: &Refund| {
             let note = refund.credit_note.as_ref();
             let issued = |own: &&Stored<CreditNote>| own.status == Status::Issued;
-            note.is_some_and(|id| notes.iter().filter(issued).any(|own| own.id == *id))
+            match note {
+                Some(id) => notes.iter().filter(issued).any(|own| own.id == *id),
+                None => refund.unnoted_minor() == 0,
+            }
         };
         let alone = refunds
             .iter()
             .filter(|refund| refund.status.holds() && !told(refund));
         found.extend(alone.map(|refund| Adjustment {
             at: refund.created,
-            amount: Money::new(refund.amount_minor, refund.currency),
+            amount: match refund.credit_note {
+                Some(_) => Money::new(refund.amount_minor, refund.currency),
+                None => Money::new(refund.unnoted_minor(), refund.currency),
+            },
             kind: AdjustmentKind::Refund {
                 arrived: refund.status == RefundStatus::Succeeded,
             },

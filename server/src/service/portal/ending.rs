@@ -8,7 +8,7 @@ use perennial::invoice::draft_lines;
 use perennial::money::Money;
 use perennial::portal::{CancelMode, CancelRules};
 use perennial::quote::Counter;
-use perennial::subscription::{Feedback, ProrationBehavior, Status, Subscription};
+use perennial::subscription::{Feedback, ProrationBehavior, Status, Subscription, unbilled_lines};
 
 use super::refusing::{No, fault};
 use super::rows::unshowable;
@@ -39,7 +39,7 @@ impl Visitor {
                 CancelMode::AtPeriodEnd => own.period_end().unwrap_or(self.now),
                 CancelMode::Immediately => self.now,
             },
-            credit: self.credit(own, mode, rules)?,
+            credit: self.credit(own, mode, rules).await?,
             reasons: rules.reasons.clone(),
         })
     }
@@ -50,7 +50,7 @@ impl Visitor {
     }
 
     /// What ending now would give back.
-    fn credit(
+    async fn credit(
         &self,
         own: &Subscription,
         mode: CancelMode,
@@ -60,7 +60,9 @@ impl Visitor {
         if mode == CancelMode::AtPeriodEnd || none {
             return Ok(None);
         }
-        self.unused_credit(own)
+        let invoices = self.engine.invoices_of(self.scope(), &own.id).await?;
+        let unbilled = unbilled_lines(invoices.iter().map(|row| &row.value));
+        self.unused_credit(&own.without(&unbilled))
     }
 
     /// What is given back for time that is paid and not used, with tax.

@@ -5,7 +5,7 @@ use perennial::id::SubscriptionId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::subscription::{
     CancelNow, Cancellation, CancellationReason, Event, Feedback, Status, Subscription,
-    SubscriptionError,
+    SubscriptionError, unbilled_lines,
 };
 
 use crate::service::booking::Booking;
@@ -104,10 +104,12 @@ impl Engine {
         let metered = self.metered(scope, &own, now).await?;
         let mut waiting = values(&self.pending(scope, &customer.id).await?);
         waiting.extend(metered.owed);
+        let invoices = self.invoices_of(scope, id).await?;
         let how = CancelNow {
             prorate,
             invoice_now: true,
             usage: metered.usage,
+            unbilled: unbilled_lines(invoices.iter().map(|row| &row.value)),
             cancellation: Cancellation::default(),
         };
         let brought = own.cancel_now(&customer, &waiting, &how, now, &mut self.ids())?;
@@ -129,8 +131,10 @@ impl Engine {
         let mut customer = self.edit_customer(scope, &subscription.customer).await?;
         let pending = self.pending(scope, &customer.id).await?;
         let metered = self.metered(scope, &subscription, now).await?;
+        let invoices = self.invoices_of(scope, id).await?;
         let how = CancelNow {
             prorate: cancel.prorate,
+            unbilled: unbilled_lines(invoices.iter().map(|row| &row.value)),
             invoice_now: cancel.invoice_now,
             usage: if cancel.invoice_now {
                 metered.usage.clone()
