@@ -31,6 +31,7 @@ mod payment_records;
 mod phases;
 mod portal_configurations;
 mod portal_sessions;
+mod previews;
 mod prices;
 mod products;
 mod promotion_codes;
@@ -85,6 +86,7 @@ pub fn router(api: Api) -> Router {
         .merge(payment_records::routes())
         .merge(portal_configurations::routes())
         .merge(portal_sessions::routes())
+        .merge(previews::routes())
         .merge(prices::routes())
         .merge(products::routes())
         .merge(promotion_codes::routes())

@@ -47,6 +47,7 @@ mod spans;
 pub mod status;
 pub mod subscription_items;
 pub mod subscriptions;
+pub mod supposing;
 pub mod tax_ids;
 pub mod test_clocks;
 pub mod updates;

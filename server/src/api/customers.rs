@@ -77,7 +77,7 @@ pub(super) fn address(params: &mut Params) -> Address {
     }
 }
 
-fn shipping(params: &mut Params) -> Shipping {
+pub(super) fn shipping(params: &mut Params) -> Shipping {
     let address = params.object("address", address);
     Shipping {
         address: params.required("address", address).unwrap_or_default(),

@@ -21,7 +21,7 @@ use crate::store::listing;
 
 const URL: &str = "/v1/subscription_schedules";
 /// Current and future phases, and past ones sent again.
-const SENT_PHASES_MAX: usize = PHASES_MAX * 2;
+pub(super) const SENT_PHASES_MAX: usize = PHASES_MAX * 2;
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -42,7 +42,7 @@ pub fn routes() -> Routes {
         )
 }
 
-fn end_behavior(params: &mut Params) -> Option<EndBehavior> {
+pub(super) fn end_behavior(params: &mut Params) -> Option<EndBehavior> {
     params.choice("end_behavior", &["cancel", "release"])
 }
 
@@ -179,7 +179,7 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
 }
 
 /// What the subscription of the first phase refuses is a fault of that phase.
-fn under_phase(mut problem: Problem) -> Problem {
+pub(super) fn under_phase(mut problem: Problem) -> Problem {
     const OWN: [&str; 4] = ["phases", "customer", "default_settings", "metadata"];
     if let Some(param) = &mut problem.param {
         let (first, rest) = match param.find('[') {

@@ -27,6 +27,7 @@ use crate::store::{Scope, nouns};
 
 use super::payment_methods::live_subscriptions;
 use checking::edit;
+pub(crate) use checking::edit as suppose;
 pub use tax_ids::NewTaxId;
 
 /// How often a deletion ends what was subscribed in its midst before it gives up.
@@ -102,6 +103,33 @@ impl Engine {
             }
         };
         let mut customer = Customer {
+            test_clock,
+            ..self.blank_customer(now)
+        };
+        edit(&mut customer, &new)?;
+        for (index, tax) in tax_ids.iter().enumerate() {
+            self.add_to(&mut customer, tax)
+                .map_err(|refused| match refused {
+                    Refused::Invalid {
+                        param,
+                        code,
+                        message,
+                    } => Refused::Invalid {
+                        param: format!("tax_id_data[{index}][{param}]"),
+                        code,
+                        message,
+                    },
+                    other => other,
+                })?;
+        }
+        self.at(now)
+            .insert_customer(scope, customer, new.balance_minor.unwrap_or_default())
+            .await
+    }
+
+    /// A customer of whom nothing is known.
+    pub(super) fn blank_customer(&self, now: Timestamp) -> Customer {
+        Customer {
             id: CustomerId::new(&mut self.ids()),
             name: None,
             email: None,
@@ -124,27 +152,8 @@ impl Engine {
             metadata: perennial::metadata::Metadata::default(),
             created: now,
             deleted: false,
-            test_clock,
-        };
-        edit(&mut customer, &new)?;
-        for (index, tax) in tax_ids.iter().enumerate() {
-            self.add_to(&mut customer, tax)
-                .map_err(|refused| match refused {
-                    Refused::Invalid {
-                        param,
-                        code,
-                        message,
-                    } => Refused::Invalid {
-                        param: format!("tax_id_data[{index}][{param}]"),
-                        code,
-                        message,
-                    },
-                    other => other,
-                })?;
+            test_clock: None,
         }
-        self.at(now)
-            .insert_customer(scope, customer, new.balance_minor.unwrap_or_default())
-            .await
     }
 
     /// Eight letters and digits that no other customer has, as good as certainly.

@@ -134,42 +134,10 @@ impl Engine {
         new: &NewSchedule,
     ) -> Result<Schedule, Refused> {
         let now = self.now();
-        let start = new.start.unwrap_or(now);
         let id = new.customer.as_str();
         let owner: Stored<Customer> = self.find_named(scope, id, "customer").await?;
-        if let Some(method) = &new.defaults.default_payment_method {
-            self.own_method(scope, method, &new.customer).await?;
-        }
-        let (phases, mut choices) = self
-            .phases(
-                scope,
-                (&new.customer, new.billing_mode),
-                start,
-                &new.phases,
-                &[],
-            )
-            .await?;
-        let mut schedule = Schedule {
-            id: SubscriptionScheduleId::new(&mut self.ids()),
-            customer: new.customer.clone(),
-            subscription: None,
-            status: ScheduleStatus::NotStarted,
-            phases,
-            current: None,
-            end_behavior: new.end_behavior,
-            defaults: new.defaults.clone(),
-            billing_mode: new.billing_mode,
-            origin: Origin::Agreed,
-            expiring_told: None,
-            released_subscription: None,
-            canceled_at: None,
-            completed_at: None,
-            released_at: None,
-            metadata: new.metadata.clone(),
-            test_clock: owner.test_clock.clone(),
-            created: now,
-        };
-        if start > now {
+        let (mut schedule, mut choices) = self.drafted_schedule(scope, new, &owner).await?;
+        if schedule.starts_at().is_some_and(|start| start > now) {
             self.check_creation(scope, &schedule).await?;
             // Whatever else the customer buys until then must be in the currency that is agreed.
             let mut owner: Edit<Customer> = Edit::of(owner);
@@ -190,6 +158,50 @@ impl Engine {
         booking.insert(schedule.clone()).await?;
         booking.commit().await?;
         Ok(schedule)
+    }
+
+    /// A new schedule, in memory.
+    pub(super) async fn drafted_schedule(
+        &self,
+        scope: &Scope,
+        new: &NewSchedule,
+        owner: &Customer,
+    ) -> Result<(Schedule, Choices), Refused> {
+        let now = self.now();
+        let start = new.start.unwrap_or(now);
+        if let Some(method) = &new.defaults.default_payment_method {
+            self.own_method(scope, method, &new.customer).await?;
+        }
+        let (phases, choices) = self
+            .phases(
+                scope,
+                (&new.customer, new.billing_mode),
+                start,
+                &new.phases,
+                &[],
+            )
+            .await?;
+        let schedule = Schedule {
+            id: SubscriptionScheduleId::new(&mut self.ids()),
+            customer: new.customer.clone(),
+            subscription: None,
+            status: ScheduleStatus::NotStarted,
+            phases,
+            current: None,
+            end_behavior: new.end_behavior,
+            defaults: new.defaults.clone(),
+            billing_mode: new.billing_mode,
+            origin: Origin::Agreed,
+            expiring_told: None,
+            released_subscription: None,
+            canceled_at: None,
+            completed_at: None,
+            released_at: None,
+            metadata: new.metadata.clone(),
+            test_clock: owner.test_clock.clone(),
+            created: now,
+        };
+        Ok((schedule, choices))
     }
 
     /// Tries what the first phase will begin, so that nothing is agreed that can't be.
@@ -335,21 +347,10 @@ impl Engine {
         if !schedule.status.is_live() {
             return Err(over(&schedule));
         }
-        edit_metadata(&mut schedule.metadata, update.metadata.as_ref())?;
         let was_canceling = schedule.end_behavior == EndBehavior::Cancel;
-        if let Some(behavior) = update.end_behavior {
-            schedule.end_behavior = behavior;
-        }
-        if let Some(Some(method)) = &update.defaults.default_payment_method {
-            self.own_method(scope, method, &schedule.customer).await?;
-        }
-        update.defaults.clone().apply(&mut schedule.defaults);
-        let mut choices = Choices::default();
-        if let Some(wanted) = &update.phases {
-            choices = self.set_phases(scope, &mut schedule, wanted, now).await?;
-        }
-        // What a customer let wait is the merchant's from here on.
-        schedule.origin = Origin::Agreed;
+        let mut choices = self
+            .change_schedule(scope, &mut schedule, update, now)
+            .await?;
         let Some(subscription) = schedule.subscription.clone() else {
             self.check_creation(scope, &schedule).await?;
             let mut booking = Booking::begin(self, scope).await?;
@@ -370,6 +371,31 @@ impl Engine {
         let made = prepared.write(&mut booking, ground).await?;
         booking.commit().await?;
         Ok(made.claim)
+    }
+
+    /// Changes a schedule as an update says, in memory.
+    pub(super) async fn change_schedule(
+        &self,
+        scope: &Scope,
+        schedule: &mut Edit<Schedule>,
+        update: &ScheduleUpdate,
+        now: Timestamp,
+    ) -> Result<Choices, Refused> {
+        edit_metadata(&mut schedule.metadata, update.metadata.as_ref())?;
+        if let Some(behavior) = update.end_behavior {
+            schedule.end_behavior = behavior;
+        }
+        if let Some(Some(method)) = &update.defaults.default_payment_method {
+            self.own_method(scope, method, &schedule.customer).await?;
+        }
+        update.defaults.clone().apply(&mut schedule.defaults);
+        let mut choices = Choices::default();
+        if let Some(wanted) = &update.phases {
+            choices = self.set_phases(scope, schedule, wanted, now).await?;
+        }
+        // What a customer let wait is the merchant's from here on.
+        schedule.origin = Origin::Agreed;
+        Ok(choices)
     }
 
     /// Replaces the running phase and those to come. Past ones may be sent again, unchanged.
@@ -435,7 +461,7 @@ impl Engine {
     }
 
     /// The subscription as its running phase now says.
-    fn reentered(
+    pub(super) fn reentered(
         &self,
         ground: &mut Ground,
         schedule: &mut Schedule,
@@ -519,7 +545,7 @@ impl Begun {
 }
 
 /// Stripe's refusal of a schedule that is over.
-fn over(schedule: &Schedule) -> Refused {
+pub(super) fn over(schedule: &Schedule) -> Refused {
     let status = super::due::schedule_status_name(schedule.status);
     Refused::State {
         code: None,

@@ -269,7 +269,17 @@ impl Engine {
         id: &SubscriptionId,
         update: &SubscriptionUpdate,
     ) -> Result<(Ground, Option<Applied>, Choices), Refused> {
-        let mut ground = self.ground(scope, id).await?;
+        let ground = self.ground(scope, id).await?;
+        self.tried_on(scope, ground, update).await
+    }
+
+    /// As [`Engine::tried_update`], on what was loaded.
+    pub(super) async fn tried_on(
+        &self,
+        scope: &Scope,
+        mut ground: Ground,
+        update: &SubscriptionUpdate,
+    ) -> Result<(Ground, Option<Applied>, Choices), Refused> {
         allowed(&ground.subscription, update)?;
         let owner = ground.subscription.customer.clone();
         let mut named = self.named(scope, &owner, update).await?;
@@ -284,7 +294,8 @@ impl Engine {
         let now = self.now();
         let cleared = update.items.iter().filter(|wish| wish.clear_usage);
         ground.forgiven = cleared.filter_map(|wish| wish.id.clone()).collect();
-        ground.added = added_items(&ground.subscription, &added, now, &mut self.ids())?;
+        let added = added_items(&ground.subscription, &added, now, &mut self.ids())?;
+        ground.added.extend(added);
         let computed = self.computed(&mut ground, update, &changes)?;
         Ok((ground, computed, named))
     }

@@ -16,7 +16,7 @@ const PHONE_CHARS_MAX: usize = 30;
 /// The most languages.
 const LOCALES_MAX: usize = 10;
 /// Sets what an update says, and refuses what can't stand.
-pub(super) fn edit(customer: &mut Customer, update: &CustomerUpdate) -> Result<(), Refused> {
+pub(crate) fn edit(customer: &mut Customer, update: &CustomerUpdate) -> Result<(), Refused> {
     set(&mut customer.name, update.name.as_ref());
     set(&mut customer.email, update.email.as_ref());
     set(&mut customer.phone, update.phone.as_ref());

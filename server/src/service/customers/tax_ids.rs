@@ -51,7 +51,11 @@ impl Engine {
         .await
     }
 
-    pub(super) fn add_to(&self, customer: &mut Customer, new: &NewTaxId) -> Result<TaxId, Refused> {
+    pub(in crate::service) fn add_to(
+        &self,
+        customer: &mut Customer,
+        new: &NewTaxId,
+    ) -> Result<TaxId, Refused> {
         let refuse = |error: tax_id::TaxIdError| Refused::Invalid {
             param: error.param().to_owned(),
             code: Some("tax_id_invalid"),

@@ -53,8 +53,21 @@ pub struct LineInput {
 }
 
 impl LineInput {
+    /// Whether it says an amount or a price.
+    #[must_use]
+    pub(crate) fn says_amount(&self) -> bool {
+        let priced = self.price.is_some() || self.price_data.is_some();
+        priced || self.amount_minor.is_some() || self.unit_amount.is_some()
+    }
+
+    /// Whether it says what the line costs.
+    #[must_use]
+    pub(crate) fn says_money(&self) -> bool {
+        self.says_amount() || self.quantity.is_some()
+    }
+
     /// The full name of one of its parameters.
-    fn param(&self, name: &str) -> String {
+    pub(crate) fn param(&self, name: &str) -> String {
         match self.path.as_str() {
             "" => name.to_owned(),
             path => format!("{path}[{name}]"),

@@ -15,6 +15,7 @@ use super::world::{START, World, after, at};
 use crate::service::Refused;
 use crate::service::previews::PreviewRequest;
 use crate::service::subscriptions::{Cancel, NewItem, NewSubscription};
+use crate::service::supposing::Supposed;
 use crate::service::updates::SubscriptionUpdate;
 use crate::store::tests::both;
 
@@ -145,7 +146,7 @@ async fn usage_is_previewed_at_once_and_billed_at_renewal_by_every_model() {
             let request = PreviewRequest::Next(id.clone());
             let preview = world
                 .engine
-                .preview_invoice(&world.scope, request)
+                .preview_invoice(&world.scope, request, &Supposed::default())
                 .await
                 .unwrap();
             world.live_until(after(at(2026, 2, 28), 2 * HOUR)).await;
@@ -210,7 +211,7 @@ async fn late_events_are_billed_once_wherever_the_invoice_stands() {
         let request = PreviewRequest::Next(id.clone());
         let preview = world
             .engine
-            .preview_invoice(&world.scope, request)
+            .preview_invoice(&world.scope, request, &Supposed::default())
             .await
             .unwrap();
         world.live_until(after(at(2026, 3, 31), 2 * HOUR)).await;
@@ -318,7 +319,7 @@ async fn a_new_price_bills_from_its_own_time_on() {
         let request = PreviewRequest::Next(id.clone());
         let preview = world
             .engine
-            .preview_invoice(&world.scope, request)
+            .preview_invoice(&world.scope, request, &Supposed::default())
             .await
             .unwrap();
         world.live_until(after(at(2026, 2, 28), 2 * HOUR)).await;
