@@ -65,6 +65,9 @@ pub struct Invoice {
     /// What did not come through the gateway: of what was paid, and of what was overpaid.
     #[serde(default)]
     pub out_of_band_minor: i64,
+    /// What of it was given back the same way without a credit note, as the merchant reports.
+    #[serde(default)]
+    pub out_of_band_refunded_minor: i64,
     /// What came although nothing was to be paid any more; it is the customer's credit now.
     #[serde(default)]
     pub amount_overpaid_minor: i64,

@@ -435,6 +435,22 @@ pub fn refunded(given: &GivenBack<'_>, at: Timestamp) -> Result<Vec<Transfer>, M
     Ok(entry.done())
 }
 
+/// Money that had come past the gateway for an invoice went back past it, without a credit note.
+///
+/// # Errors
+/// When an amount does not fit.
+pub fn refunded_elsewhere(
+    invoice: &Invoice,
+    record: &str,
+    amount_minor: i64,
+    at: Timestamp,
+) -> Result<Vec<Transfer>, MoneyError> {
+    use Account::{OutOfBand, Refunds};
+    let mut entry = Entry::about(invoice, Some(record), at);
+    entry.moves(Refunds, OutOfBand, amount_minor, Cause::Refunded)?;
+    Ok(entry.done())
+}
+
 /// A customer's balance was changed by hand: positive is owed by the customer.
 ///
 /// # Errors

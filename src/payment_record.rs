@@ -41,12 +41,51 @@ pub struct PaymentRecord {
     pub attached_at: Option<Timestamp>,
     /// What of it went to the invoice, in minor units.
     pub applied_minor: i64,
+    /// What the merchant gave back of it, oldest first.
+    #[serde(default)]
+    pub refunds: Vec<RecordRefund>,
     /// The merchant's own keys.
     pub metadata: Metadata,
     /// When it was reported.
     pub created: Timestamp,
     /// The test clock that its time follows.
     pub test_clock: Option<TestClockId>,
+}
+
+impl PaymentRecord {
+    /// What was given back of it, in minor units.
+    #[must_use]
+    pub fn refunded_minor(&self) -> i64 {
+        let amounts = self.refunds.iter().map(|own| own.amount_minor);
+        amounts.fold(0, i64::saturating_add)
+    }
+
+    /// What can still be given back of it, in minor units.
+    #[must_use]
+    pub fn left_minor(&self) -> i64 {
+        match self.outcome {
+            RecordOutcome::Guaranteed => self
+                .amount_requested_minor
+                .saturating_sub(self.refunded_minor())
+                .max(0),
+            RecordOutcome::Pending | RecordOutcome::Failed | RecordOutcome::Canceled => 0,
+        }
+    }
+}
+
+/// Money that the merchant says to have given back by the way that it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordRefund {
+    /// Minor units, above zero.
+    pub amount_minor: i64,
+    /// The processor's reference of it.
+    pub reference: Option<String>,
+    /// When it was begun.
+    pub initiated_at: Timestamp,
+    /// When the money went back.
+    pub refunded_at: Timestamp,
+    /// When it was reported.
+    pub created: Timestamp,
 }
 
 /// Who paid.

@@ -85,6 +85,11 @@ test('a payment without an invoice is held, given back, and pays an invoice when
   // Confirmed later, and more than is still owed.
   const later = await stripe.paymentIntents.create({ ...wish, amount: 4000, description: 'Deposit' });
   assert.equal(later.status, 'requires_payment_method');
+  const changed = await stripe.paymentIntents.update(later.id, { amount: 4500, payment_method: card });
+  assert.deepEqual([changed.status, changed.amount], ['requires_confirmation', 4500]);
+  assert.equal((await refused(stripe.paymentIntents.update(later.id, { amount: 5 }))).code, 'amount_too_small');
+  assert.equal((await stripe.paymentIntents.update(later.id, { amount: 4000 })).amount, 4000);
+  assert.equal((await refused(stripe.paymentIntents.update(held.id, { amount: 4000 }))).code, 'payment_intent_unexpected_state');
   assert.equal((await stripe.paymentIntents.confirm(later.id, { payment_method: card })).status, 'succeeded');
   now = await stripe.invoices.attachPayment(invoice.id, { payment_intent: later.id });
   assert.deepEqual([now.status, now.amount_paid, now.amount_overpaid], ['paid', 8000, 1000]);
@@ -94,6 +99,43 @@ test('a payment without an invoice is held, given back, and pays an invoice when
   const listed = await stripe.invoicePayments.list({ invoice: invoice.id, status: 'paid' });
   assert.deepEqual(listed.data.map((own) => own.amount_paid).sort(), [3000, 5000]);
   assert.equal((await accounts()).cash.ledger, 4000);
+});
+
+test('a cheque that is given back is reported, and never beyond what credit notes leave', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const customer = await payer(stripe);
+  const report = (outcome) => stripe.paymentRecords.reportPayment({
+    amount_requested: { value: 5000, currency: 'usd' }, initiated_at: 1_700_000_000,
+    payment_method_details: { type: 'custom', custom: { display_name: 'Cheque' } },
+    customer_details: { customer: customer.id }, ...outcome,
+  });
+  const back = (record, value, more = {}) => stripe.paymentRecords.reportRefund(record.id, {
+    outcome: 'refunded', refunded: { refunded_at: 1_700_000_200 },
+    processor_details: { type: 'custom', custom: { refund_reference: '7' } },
+    ...(value ? { amount: { value, currency: 'usd' } } : {}), ...more,
+  });
+  const sure = { outcome: 'guaranteed', guaranteed: { guaranteed_at: 1_700_000_100 } };
+  assert.equal((await refused(back(await report({}), 100))).status, 400);
+  const cheque = await report(sure);
+  assert.equal((await refused(back(cheque, 5001))).param, 'amount[value]');
+  assert.equal((await refused(back(cheque, 0, { amount: { value: 5, currency: 'eur' } }))).param, 'amount[currency]');
+  const less = await back(cheque, 1000, { metadata: { why: 'late' } });
+  assert.deepEqual([less.amount_refunded.value, less.metadata.why], [1000, 'late']);
+  const invoice = await opened(stripe, customer, 6000);
+  const part = await stripe.invoices.attachPayment(invoice.id, { payment_record: cheque.id });
+  assert.deepEqual([part.amount_paid, part.amount_remaining], [4000, 2000]);
+  await back(cheque, 1500);
+  const paid = await stripe.invoices.pay(invoice.id);
+  assert.equal(paid.status, 'paid');
+  const note = (amount) => stripe.creditNotes.create({ invoice: invoice.id, amount, out_of_band_amount: amount });
+  assert.equal((await refused(note(4501))).param, 'out_of_band_amount');
+  await note(2500);
+  assert.equal((await refused(back(cheque, 2001))).param, 'amount[value]');
+  assert.equal((await back(cheque, 2000)).amount_refunded.value, 4500);
+  assert.equal((await refused(back(cheque))).param, 'amount[value]');
+  const { accounts } = (await audit(server)).books[0];
+  assert.deepEqual([accounts.out_of_band.ledger, accounts.refunds.ledger], [-2000, 3500]);
 });
 
 test('a payment without an invoice that is refused or waits for its proof takes nothing', async (t) => {

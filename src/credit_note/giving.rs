@@ -42,7 +42,8 @@ pub fn left_to_give_back_minor(
         .map(|note| wide(note.credited.balance_minor) + wide(note.credited.out_of_band_minor));
     let back = refunds.iter().filter(|own| own.status.holds());
     let back: i128 = back.map(|own| wide(own.amount_minor)).sum();
-    let left = paid - back - noted.sum::<i128>();
+    let elsewhere = wide(invoice.out_of_band_refunded_minor);
+    let left = paid - back - elsewhere - noted.sum::<i128>();
     i64::try_from(left.max(0)).map_err(|_| MoneyError::Overflow)
 }
 

@@ -104,6 +104,7 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         amount_due_minor: settled.due_minor,
         amount_paid_minor: 0,
         out_of_band_minor: 0,
+        out_of_band_refunded_minor: 0,
         amount_overpaid_minor: 0,
         pre_payment_credit_minor: 0,
         pre_payment_credit_tax_minor: 0,

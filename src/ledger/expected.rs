@@ -117,6 +117,8 @@ pub fn expected(invoice: &Invoice, around: &Around) -> Standing {
         Account::Cash,
         around.promised_refunded_minor,
     );
+    let elsewhere = wide(invoice.out_of_band_refunded_minor);
+    standing.transfer(Account::Refunds, Account::OutOfBand, elsewhere);
     let notes = &around.credited;
     let all = notes.pre_payment_minor
         + notes.balance_minor

@@ -386,7 +386,11 @@ fn has_documents(value: &Value) -> bool {
 /// somebody may confirm a payment.
 fn link_document(map: &mut serde_json::Map<String, Value>, public_url: &str, linking: &Linking) {
     let text = |name: &str| map.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (kind, id, status) = (text("object").to_owned(), text("id").to_owned(), text("status"));
+    let (kind, id, status) = (
+        text("object").to_owned(),
+        text("id").to_owned(),
+        text("status"),
+    );
     let url = format!("{public_url}{}", linking.path(&id));
     match kind.as_str() {
         "invoice" if status != "draft" && map.contains_key("hosted_invoice_url") => {

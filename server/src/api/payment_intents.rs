@@ -121,12 +121,20 @@ async fn retrieve(mut call: Call) -> Result<Value, Problem> {
 
 async fn update(mut call: Call) -> Result<Value, Problem> {
     let id: PaymentIntentId = call.id(KIND)?;
-    let update = call.read(|p| IntentUpdate {
-        metadata: p.metadata("metadata"),
-        description: p.change_text("description"),
-        charge_metadata: None,
+    let (mut update, named) = call.read(|p| {
+        let update = IntentUpdate {
+            metadata: p.metadata("metadata"),
+            description: p.change_text("description"),
+            amount_minor: p.integer("amount"),
+            ..IntentUpdate::default()
+        };
+        (update, p.text("payment_method"))
     })?;
     let engine = &call.api.engine;
+    if let Some(name) = named {
+        let found = engine.resolve_payment_method(&call.scope, &name).await?;
+        update.payment_method = Some(found.value.id);
+    }
     let intent = engine.update_intent(&call.scope, &id, update).await?;
     Ok(whole::payment_intent(&intent, call.scope.livemode))
 }

@@ -12,7 +12,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::setup_intents;
 use crate::rendering::whole;
-use crate::service::payment_records::NewRecord;
+use crate::service::payment_records::{NewRecord, NewRecordRefund};
 use crate::store::listing;
 
 const URL: &str = "/v1/payment_records";
@@ -24,6 +24,10 @@ pub fn routes() -> Routes {
         .route(URL, get("payment_record list", list))
         .route("/v1/payment_records/report_payment", post(KIND, report))
         .route("/v1/payment_records/{id}", get(KIND, retrieve))
+        .route(
+            "/v1/payment_records/{id}/report_refund",
+            post(KIND, refunded),
+        )
         .route(
             "/v1/payment_records/{id}/report_payment_attempt_guaranteed",
             post(KIND, guaranteed),
@@ -138,6 +142,42 @@ async fn decide(
     let record = engine
         .decide_record(&call.scope, &id, outcome, at, metadata)
         .await?;
+    Ok(whole::payment_record(&record, call.scope.livemode))
+}
+
+async fn refunded(mut call: Call) -> Result<Value, Problem> {
+    let id: PaymentRecordId = call.id(KIND)?;
+    let new = call.read(|p| {
+        let outcome: Option<String> = p.choice("outcome", &["refunded"]);
+        p.required("outcome", outcome);
+        let processor = p.object("processor_details", |p| {
+            let kind: Option<String> = p.choice("type", &["custom"]);
+            p.required("type", kind);
+            p.object("custom", |p| p.required_text("refund_reference"))
+        });
+        let reference = p.required("processor_details", processor).flatten();
+        let amount = p.object("amount", |p| {
+            let (value, currency) = (p.integer("value"), p.currency("currency"));
+            (p.required("value", value), p.required("currency", currency))
+        });
+        let (amount_minor, currency) = amount.unwrap_or_default();
+        let at = p.object("refunded", |p| {
+            let at = p.moment("refunded_at");
+            p.required("refunded_at", at)
+        });
+        let refunded_at = p.required("refunded", at);
+        Some(NewRecordRefund {
+            amount_minor,
+            currency,
+            reference,
+            initiated_at: p.moment("initiated_at"),
+            refunded_at: refunded_at.flatten()?,
+            metadata: p.metadata("metadata"),
+        })
+    })?;
+    let new = new.ok_or_else(Problem::internal)?;
+    let engine = &call.api.engine;
+    let record = engine.report_record_refund(&call.scope, &id, new).await?;
     Ok(whole::payment_record(&record, call.scope.livemode))
 }
 

@@ -311,10 +311,7 @@ fn of_schedule(asked: &mut Asked, now: Timestamp) -> Option<PreviewRequest> {
     })))
 }
 
-fn request(
-    asked: &mut Asked,
-    now: Timestamp,
-) -> Result<PreviewRequest, Problem> {
+fn request(asked: &mut Asked, now: Timestamp) -> Result<PreviewRequest, Problem> {
     if let Some(request) = of_schedule(asked, now) {
         if asked.discounts.is_some() {
             let message = "Discounts of a schedule are its phases'.";

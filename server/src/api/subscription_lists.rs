@@ -116,7 +116,8 @@ impl Narrowed {
 }
 
 pub(super) async fn list(mut call: Call) -> Result<Value, Problem> {
-    let (page, narrowed): (PageRequest, Narrowed) = call.read(|p| (paging::page(p), narrowed(p)))?;
+    let (page, narrowed): (PageRequest, Narrowed) =
+        call.read(|p| (paging::page(p), narrowed(p)))?;
     let sql = narrowed.sql();
     let filter = narrowed.columns();
     paging::answer(&call, sql, &page, &filter, URL, whole::subscription).await

@@ -22,8 +22,7 @@ use crate::service::updates::{EndAt, SubscriptionUpdate, TrialEnd, UpdateItem};
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
-        .route("/v1/subscriptions/{id}", post("subscription", update))
+    Routes::new().route("/v1/subscriptions/{id}", post("subscription", update))
 }
 
 /// Metadata of an update; clearing all is told apart, since it needs to know what is there.

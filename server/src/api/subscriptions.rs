@@ -13,10 +13,10 @@ use super::payment_methods::customer_param;
 use super::phases::{added, commitment, discounts, price_choice, thresholds, usage_threshold};
 use super::portal_configurations::{FEEDBACKS, PRORATIONS};
 use super::problem::Problem;
-use super::subscription_settings::settings;
-use super::subscription_updates::{end_at, trial_settings};
 use super::setup_intents;
 use super::subscription_lists::list;
+use super::subscription_settings::settings;
+use super::subscription_updates::{end_at, trial_settings};
 use crate::rendering::whole;
 use crate::service::subscriptions::{Cancel, NewItem, NewSubscription, PaymentBehavior};
 use crate::service::updates::EndAt;
@@ -189,8 +189,7 @@ pub(super) fn set_end(new: &mut NewSubscription, end: Option<EndAt>, with_period
         Some(EndAt::Moment(at)) => Some(at),
         _ => None,
     };
-    new.cancel_at_period_end =
-        with_period.unwrap_or(false) || end == Some(EndAt::FirstPeriodEnd);
+    new.cancel_at_period_end = with_period.unwrap_or(false) || end == Some(EndAt::FirstPeriodEnd);
     new.cancel_at_last_period_end = end == Some(EndAt::LastPeriodEnd);
     new.cancel_at_last_billed = end == Some(EndAt::LastBilled);
 }
@@ -238,4 +237,3 @@ async fn cancel(mut call: Call) -> Result<Value, Problem> {
     let ended = engine.cancel_subscription(&call.scope, &id, how).await?;
     Ok(whole::subscription(&ended, call.scope.livemode))
 }
-

@@ -165,6 +165,7 @@ fn sample(locale: Locale, currency: Currency, name: &str, lines: Vec<Line>) -> S
         amount_due_minor: due,
         amount_paid_minor: 0,
         out_of_band_minor: 0,
+        out_of_band_refunded_minor: 0,
         amount_overpaid_minor: 0,
         pre_payment_credit_minor: 0,
         pre_payment_credit_tax_minor: 0,

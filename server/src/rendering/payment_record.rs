@@ -25,7 +25,7 @@ pub fn payment_record(record: &PaymentRecord, livemode: bool) -> Value {
         amount_canceled: when(RecordOutcome::Canceled),
         amount_failed: when(RecordOutcome::Failed),
         amount_guaranteed: when(RecordOutcome::Guaranteed),
-        amount_refunded: money(0),
+        amount_refunded: money(record.refunded_minor()),
         amount_requested: money(asked),
         application: (),
         created: record.created.0,

@@ -22,7 +22,11 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
     };
     let discounts = subscription.discounts.iter().map(|d| discount(d, &owner));
     let rates = subscription.default_tax_rates.iter();
-    let settings = subscription.settings.as_deref().cloned().unwrap_or_default();
+    let settings = subscription
+        .settings
+        .as_deref()
+        .cloned()
+        .unwrap_or_default();
     let mut shown = object! {
         id: subscription.id.as_str(),
         object: "subscription",

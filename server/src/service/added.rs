@@ -43,8 +43,7 @@ impl Choices {
         let mut added = self.added(engine, wishes, param)?;
         for (index, (one, wish)) in added.iter_mut().zip(wishes).enumerate() {
             let own = format!("{param}[{index}][discounts]");
-            one.discounts =
-                self.discounts(engine, &[], &wish.discounts, to, engine.now(), &own)?;
+            one.discounts = self.discounts(engine, &[], &wish.discounts, to, engine.now(), &own)?;
             discount::validate_list(&one.discounts, one.price.currency)
                 .map_err(|error| Refused::invalid(own, error.to_string()))?;
         }

@@ -4,6 +4,7 @@ mod balance;
 mod checking;
 mod tax_ids;
 
+use perennial::calendar::Timestamp;
 use perennial::customer::{
     Address, BackupConsent, ConsentThrough, Customer, MailPreferences, Shipping, TaxExempt,
 };

@@ -4,9 +4,10 @@ use perennial::calendar::Timestamp;
 use perennial::currency::Currency;
 use perennial::customer::Customer;
 use perennial::id::PaymentRecordId;
+use perennial::ledger;
 use perennial::metadata::{Metadata, MetadataChange};
 use perennial::payment::PaymentIntent;
-use perennial::payment_record::{PaidBy, PaymentRecord, RecordOutcome};
+use perennial::payment_record::{PaidBy, PaymentRecord, RecordOutcome, RecordRefund};
 use serde::{Deserialize, Serialize};
 
 use super::booking::{Booking, Edit};
@@ -41,6 +42,23 @@ pub struct NewRecord {
     pub initiated_at: Timestamp,
     /// The merchant's own keys.
     pub metadata: Metadata,
+}
+
+/// A refund as it is reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecordRefund {
+    /// Minor units; all that is left without.
+    pub amount_minor: Option<i64>,
+    /// Of the amount, where that is said.
+    pub currency: Option<Currency>,
+    /// The processor's reference.
+    pub reference: Option<String>,
+    /// When it was begun; when it was reported without.
+    pub initiated_at: Option<Timestamp>,
+    /// When the money went back.
+    pub refunded_at: Timestamp,
+    /// The record's keys.
+    pub metadata: Option<MetadataChange>,
 }
 
 /// What pays an invoice, as lists of invoice payments read it.
@@ -89,6 +107,7 @@ impl Engine {
             invoice: None,
             attached_at: None,
             applied_minor: 0,
+            refunds: Vec::new(),
             metadata: new.metadata,
             created: self.now(),
             test_clock,
@@ -97,6 +116,76 @@ impl Engine {
         let record = booking.insert(record).await?;
         booking.commit().await?;
         Ok(record)
+    }
+
+    /// Notes that a reported payment, or a part of it, was given back. Of what pays an invoice, no more
+    /// than its credit notes leave.
+    ///
+    /// # Errors
+    /// [`Refused::State`] when its money never came; names the amount where it is more than is left.
+    pub async fn report_record_refund(
+        &self,
+        scope: &Scope,
+        id: &PaymentRecordId,
+        new: NewRecordRefund,
+    ) -> Result<Stored<PaymentRecord>, Refused> {
+        let new = &new;
+        self.retrying(|| self.report_record_refund_once(scope, id, new))
+            .await
+    }
+
+    async fn report_record_refund_once(
+        &self,
+        scope: &Scope,
+        id: &PaymentRecordId,
+        new: &NewRecordRefund,
+    ) -> Result<Stored<PaymentRecord>, Refused> {
+        let now = self.now();
+        let mut record: Edit<PaymentRecord> = Edit::of(self.find(scope, id.as_str()).await?);
+        if record.outcome != RecordOutcome::Guaranteed {
+            return Err(Refused::State {
+                code: None,
+                message: "Only a payment that is reported as guaranteed can be refunded."
+                    .to_owned(),
+            });
+        }
+        if new.currency.is_some_and(|own| own != record.currency) {
+            let message = format!("It must be in the payment's currency, {}.", record.currency);
+            return Err(Refused::invalid("amount[currency]", message));
+        }
+        let left = record.left_minor();
+        let amount_minor = new.amount_minor.unwrap_or(left);
+        if amount_minor <= 0 || amount_minor > left {
+            let message = format!("It must be above zero and at most what is left of it ({left}).");
+            return Err(Refused::invalid("amount[value]", message));
+        }
+        record.refunds.push(RecordRefund {
+            amount_minor,
+            reference: new.reference.clone(),
+            initiated_at: new.initiated_at.unwrap_or(now),
+            refunded_at: new.refunded_at,
+            created: now,
+        });
+        if let Some(change) = &new.metadata {
+            let changed = record.metadata.change(change);
+            changed.map_err(|error| Refused::invalid("metadata", error.to_string()))?;
+        }
+        let mut booking = Booking::begin(self, scope).await?;
+        if let Some(id) = &record.invoice {
+            let mut invoice = self.edit_invoice(scope, id).await?;
+            let param = "amount[value]";
+            self.within_paid(scope, &invoice, amount_minor, param)
+                .await?;
+            let moved = ledger::refunded_elsewhere(&invoice, record.id.as_str(), amount_minor, now);
+            let moved = moved.map_err(|_| Refused::TooLarge)?;
+            let sum = invoice.out_of_band_refunded_minor.checked_add(amount_minor);
+            invoice.out_of_band_refunded_minor = sum.ok_or(Refused::TooLarge)?;
+            booking.post(&moved).await?;
+            booking.save_quietly(&mut invoice).await?;
+        }
+        booking.save(&mut record).await?;
+        booking.commit().await?;
+        Ok(record.into_row())
     }
 
     /// Notes what became of a reported payment whose outcome was not known.

@@ -21,8 +21,7 @@ impl Engine {
         let mut customer = self.edit_customer(scope, &subscription.customer).await?;
         let pending = self.pending(scope, &customer.id).await?;
         let waiting = values(&pending);
-        let made =
-            subscription.bill_pending_items(&customer, &waiting, now, &mut self.ids())?;
+        let made = subscription.bill_pending_items(&customer, &waiting, now, &mut self.ids())?;
         let Some(mut invoice) = made.invoice else {
             let mut booking = Booking::begin(self, scope).await?;
             booking.save_quietly(&mut subscription).await?;

@@ -63,7 +63,7 @@ impl Engine {
                 let mut booking = Booking::begin(self, scope).await?;
                 if let Some(id) = &intent.invoice {
                     let mut invoice = self.edit_invoice(scope, id).await?;
-                    self.within_paid(scope, &invoice, refund.amount_minor)
+                    self.within_paid(scope, &invoice, refund.amount_minor, "amount")
                         .await?;
                     // So that a credit note that gives back at the same moment decides again.
                     booking.hold(&mut invoice).await?;
@@ -77,12 +77,13 @@ impl Engine {
         self.send_refund(scope, refund.value.id.clone()).await
     }
 
-    /// Refuses to refund what credit notes have given back by other ways.
-    async fn within_paid(
+    /// Refuses, by the parameter that says it, to refund what credit notes have given back by other ways.
+    pub(super) async fn within_paid(
         &self,
         scope: &Scope,
         invoice: &Invoice,
         amount_minor: i64,
+        param: &str,
     ) -> Result<(), Refused> {
         let notes = self.credit_notes_of(scope, &invoice.id).await?;
         let notes: Vec<CreditNote> = notes.into_iter().map(|row| row.value).collect();
@@ -97,7 +98,7 @@ impl Engine {
             "Only {left} of what was paid on the invoice can still be refunded: its credit notes \
              gave the rest back already."
         );
-        Err(Refused::invalid("amount", message))
+        Err(Refused::invalid(param, message))
     }
 
     /// The refunds of an invoice's payments, oldest first.

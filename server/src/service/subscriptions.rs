@@ -477,9 +477,7 @@ pub(crate) fn nothing_to_pay_with() -> Refused {
 
 /// What items cost for a period before any discount: what a promotion code's minimum is held against.
 /// Usage, which nobody knows yet, counts as nothing.
-pub(super) fn purchase(
-    items: &[DomainItem],
-) -> Result<Option<(Currency, i64)>, Refused> {
+pub(super) fn purchase(items: &[DomainItem]) -> Result<Option<(Currency, i64)>, Refused> {
     let Some(first) = items.first() else {
         return Ok(None);
     };

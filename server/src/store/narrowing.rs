@@ -43,9 +43,8 @@ pub async fn invoices_without_day(
 #[must_use]
 pub fn cells(before: Option<&Subscription>, own: &Subscription) -> Vec<Vec<Column>> {
     let known = before.map_or(&[][..], |before| &before.items);
-    let has = |items: &[Item], price: &str| {
-        items.iter().any(|item| item.price.id.as_str() == price)
-    };
+    let has =
+        |items: &[Item], price: &str| items.iter().any(|item| item.price.id.as_str() == price);
     let row = |price: &str, present: i64| {
         vec![
             Column::text(price),
@@ -110,7 +109,14 @@ pub async fn note_subscription(
     let sql = "update subscription set collection_method = $5, period_start = $6, period_end = $7 \
                where merchant = $1 and livemode = $2 and id = $3 and revision = $4";
     let id = own.id.as_str();
-    note(connection, scope, sql, (id, own.revision), subscription_columns(own)).await
+    note(
+        connection,
+        scope,
+        sql,
+        (id, own.revision),
+        subscription_columns(own),
+    )
+    .await
 }
 
 /// Notes the columns of an invoice that is older than they are.
@@ -125,7 +131,14 @@ pub async fn note_invoice(
     let sql = "update invoice set collection_method = $5, due_date = $6 \
                where merchant = $1 and livemode = $2 and id = $3 and revision = $4";
     let id = own.id.as_str();
-    note(connection, scope, sql, (id, own.revision), invoice_columns(own)).await
+    note(
+        connection,
+        scope,
+        sql,
+        (id, own.revision),
+        invoice_columns(own),
+    )
+    .await
 }
 
 async fn note<const N: usize>(

@@ -25,9 +25,10 @@ fn metrics(port: u16) -> Option<(String, String)> {
 
 /// The value of one line, such as `perennial_work_done_total{kind="subscription"}`.
 fn value(text: &str, name: &str) -> i64 {
-    let line = text
-        .lines()
-        .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    let line = text.lines().find(|line| {
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(' '))
+    });
     let line = line.unwrap_or_else(|| panic!("{name} is not among\n{text}"));
     let (_, number) = line.rsplit_once(' ').unwrap();
     number.parse().unwrap()
@@ -91,13 +92,18 @@ async fn a_row_that_cannot_be_billed(name: &str, postgres: bool) {
         serde_json::from_str(&said).unwrap()
     };
     until("the poisoned row is not set aside", || {
-        json(&site)["set_aside"].as_array().is_some_and(|all| all.len() == 1)
+        json(&site)["set_aside"]
+            .as_array()
+            .is_some_and(|all| all.len() == 1)
     });
     let status = json(&site);
     let aside = &status["set_aside"][0];
     assert_eq!(aside["kind"], "subscription");
     assert!(!aside["reason"].as_str().unwrap().is_empty());
-    assert_eq!(status["database"], if postgres { "Postgres" } else { "SQLite" });
+    assert_eq!(
+        status["database"],
+        if postgres { "Postgres" } else { "SQLite" }
+    );
     assert_eq!(status["processes"].as_array().unwrap().len(), 1, "{status}");
     assert_eq!(status["shards_orphaned"], 0, "{status}");
     let (_, text) = metrics(port).unwrap();
@@ -109,10 +115,7 @@ async fn a_row_that_cannot_be_billed(name: &str, postgres: bool) {
     assert!(said.contains(aside["id"].as_str().unwrap()), "{said}");
 
     // Mended (here: gone), and tried again at once instead of after its pause.
-    assert_eq!(
-        run(&site, "update subscription set due_at = null").await,
-        1
-    );
+    assert_eq!(run(&site, "update subscription set due_at = null").await, 1);
     let pauses = "update work_failure set next_at = 99999999999";
     assert_eq!(run(&site, pauses).await, 1);
     let (went, said) = site.command(&["status", "--retry", "--json"]);

@@ -437,6 +437,7 @@ fn payments(invoice: &Invoice, around: &Around) -> Option<String> {
     let came = taken + outside + used.max(0);
     let gone = around.refunded_minor
         + around.promised_refunded_minor
+        + wide(invoice.out_of_band_refunded_minor)
         + noted.balance_minor
         + noted.out_of_band_minor;
     if gone > came {

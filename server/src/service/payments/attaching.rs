@@ -95,22 +95,7 @@ impl Engine {
         new: NewIntent,
     ) -> Result<Stored<PaymentIntent>, Refused> {
         let customer: Stored<Customer> = self.billable(scope, &new.customer).await?;
-        if new.amount_minor <= 0 {
-            let message = "It must be above zero.";
-            return Err(Refused::invalid("amount", message));
-        }
-        whole_steps(new.amount_minor, new.currency, "amount")?;
-        let least = perennial::invoice::minimum_charge_minor(new.currency);
-        if new.amount_minor < least {
-            return Err(Refused::Invalid {
-                param: "amount".to_owned(),
-                code: Some("amount_too_small"),
-                message: format!(
-                    "Amount must be at least {least} in the smallest unit of {}.",
-                    new.currency
-                ),
-            });
-        }
+        chargeable(new.amount_minor, new.currency)?;
         self.their_method(scope, &customer, new.payment_method.as_ref())
             .await?;
         let intent = PaymentIntent {
@@ -256,7 +241,10 @@ impl Engine {
         let mut intent = self.edit_intent(scope, id).await?;
         confirmable(&intent)?;
         let invoice = intent.invoice.clone();
-        let invoice = invoice.ok_or_else(|| defect("an intent that is not attached"))?;
+        let invoice = invoice.ok_or_else(|| {
+            let message = "This PaymentIntent is attached to no invoice.";
+            state(Some("payment_intent_unexpected_state"), message)
+        })?;
         let mut invoice = self.edit_invoice(scope, &invoice).await?;
         refused_in(&invoice)?;
         let customer: Stored<Customer> = self.find(scope, intent.customer.as_str()).await?;
@@ -368,7 +356,11 @@ impl Engine {
             let message = "The payment must be reported as guaranteed before it is attached.";
             return Err(Refused::invalid(param, message));
         }
-        let amount = record.amount_requested_minor;
+        let amount = record.left_minor();
+        if amount == 0 {
+            let message = "All of the payment was given back.";
+            return Err(Refused::invalid(param, message));
+        }
         let invoice = &mut *books.invoice;
         let applied = amount.min(invoice.amount_remaining_minor());
         let over = amount.saturating_sub(applied);
@@ -461,6 +453,24 @@ impl Engine {
             document::load_many(&mut connection, scope, &ids).await?;
         Ok(found.iter().all(|own| !own.status.is_out()))
     }
+}
+
+/// Refuses amounts that can't be charged.
+pub(super) fn chargeable(amount_minor: i64, currency: Currency) -> Result<(), Refused> {
+    if amount_minor <= 0 {
+        let message = "It must be above zero.";
+        return Err(Refused::invalid("amount", message));
+    }
+    whole_steps(amount_minor, currency, "amount")?;
+    let least = perennial::invoice::minimum_charge_minor(currency);
+    if amount_minor < least {
+        return Err(Refused::Invalid {
+            param: "amount".to_owned(),
+            code: Some("amount_too_small"),
+            message: format!("Amount must be at least {least} in the smallest unit of {currency}."),
+        });
+    }
+    Ok(())
 }
 
 /// Refuses to confirm what is out, or over.

@@ -1,9 +1,12 @@
-//! What a merchant may change about a payment intent: its keys and its note.
+//! What a merchant may change about a payment intent: its keys and its note, and what it takes and with what
+//! while it belongs to no invoice.
 
-use perennial::id::PaymentIntentId;
+use perennial::customer::Customer;
+use perennial::id::{PaymentIntentId, PaymentMethodId};
 use perennial::metadata::MetadataChange;
-use perennial::payment::PaymentIntent;
+use perennial::payment::{PaymentIntent, PaymentStatus};
 
+use super::attaching::chargeable;
 use crate::service::booking::Booking;
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
@@ -18,13 +21,18 @@ pub struct IntentUpdate {
     pub charge_metadata: Option<MetadataChange>,
     /// The merchant's note.
     pub description: Option<Option<String>>,
+    /// What it takes, in minor units.
+    pub amount_minor: Option<i64>,
+    /// With what.
+    pub payment_method: Option<PaymentMethodId>,
 }
 
 impl Engine {
-    /// Changes a payment intent's keys and note.
+    /// Changes a payment intent.
     ///
     /// # Errors
-    /// When there is none, or a key can't stand.
+    /// When there is none, or a key can't stand; [`Refused::State`] where its amount or method is to be
+    /// another although it is out, over, or an invoice's.
     pub async fn update_intent(
         &self,
         scope: &Scope,
@@ -45,11 +53,47 @@ impl Engine {
             if let Some(description) = &update.description {
                 intent.description.clone_from(description);
             }
+            self.change_terms(scope, &mut intent, update).await?;
             let mut booking = Booking::begin(self, scope).await?;
             booking.save_quietly(&mut intent).await?;
             booking.commit().await?;
             Ok(intent.into_row())
         })
         .await
+    }
+
+    async fn change_terms(
+        &self,
+        scope: &Scope,
+        intent: &mut PaymentIntent,
+        update: &IntentUpdate,
+    ) -> Result<(), Refused> {
+        if update.amount_minor.is_none() && update.payment_method.is_none() {
+            return Ok(());
+        }
+        let waits = matches!(
+            intent.status,
+            PaymentStatus::RequiresPaymentMethod | PaymentStatus::RequiresConfirmation
+        );
+        if !waits || intent.invoice.is_some() {
+            return Err(Refused::State {
+                code: Some("payment_intent_unexpected_state"),
+                message:
+                    "The amount and payment method of a PaymentIntent can only be changed while it \
+                          waits to be confirmed and belongs to no invoice."
+                        .to_owned(),
+            });
+        }
+        if let Some(amount) = update.amount_minor {
+            chargeable(amount, intent.currency)?;
+            intent.amount_minor = amount;
+        }
+        if let Some(method) = &update.payment_method {
+            let customer: Stored<Customer> = self.find(scope, intent.customer.as_str()).await?;
+            self.their_method(scope, &customer, Some(method)).await?;
+            intent.payment_method = Some(method.clone());
+            intent.status = PaymentStatus::RequiresConfirmation;
+        }
+        Ok(())
     }
 }

@@ -124,7 +124,9 @@ impl Engine {
             Refused::NotFound { kind, id, param } => Refused::NotFound {
                 kind,
                 id,
-                param: param.map(|param| param.replacen("account_tax_ids", "invoice_settings[account_tax_ids]", 1)),
+                param: param.map(|param| {
+                    param.replacen("account_tax_ids", "invoice_settings[account_tax_ids]", 1)
+                }),
             },
             Refused::Invalid { code, message, .. } => Refused::Invalid {
                 param: "invoice_settings[account_tax_ids]".to_owned(),

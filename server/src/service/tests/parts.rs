@@ -284,7 +284,7 @@ async fn what_does_not_fit_is_not_attached() {
         ));
         let drafted = engine.attach_intent(scope, &draft, &mine).await;
         assert!(matches!(drafted, Err(Refused::State { .. })));
-        // Alone it takes no money.
+        // What is to be attached takes no money before.
         assert!(matches!(
             confirm(&world, &mine).await,
             Err(Refused::State { .. })
