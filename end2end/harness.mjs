@@ -202,14 +202,23 @@ export async function screenshot(page, name) {
   await page.screenshot({ path: join(results, `${name}.png`), fullPage: true });
 }
 
+/**
+ * A port below those that the system gives to connections: else somebody's connection might take it before the server
+ * does, or between its end and its restart.
+ */
 async function freePort() {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const probe = createServer();
+    const free = await new Promise((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
 }
 
 function findOnPath(...names) {

@@ -44,7 +44,7 @@ node_tests() {
     local files=() code=0
     mapfile -t files < <(find "end2end/$1" -name '*.test.mjs' | sort)
     if [ ${#files[@]} -eq 0 ]; then note "none yet"; return 0; fi
-    node --test --test-concurrency=2 --test-timeout=300000 \
+    node --test --test-concurrency=2 --test-timeout=600000 \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=tap --test-reporter-destination="$results/$1.tap" "${files[@]}" || code=$?
     count_node "$results/$1.tap"

@@ -96,12 +96,17 @@ fn tell_document(locale: Locale) {
     }
 }
 
-/// Shows everything in another language, as soon as its texts are there. Without them it stays in this one.
+/// Shows everything in another language, as soon as its texts are there. Without them it stays in this one. The focus
+/// stays with whoever had it, though all is drawn anew.
 pub fn change_language(locale: RwSignal<Locale>, chosen: Locale) {
     #[cfg(target_family = "wasm")]
     leptos::task::spawn_local(async move {
         if crate::locale::loading::bring(chosen).await.is_ok() {
+            let focused = document().active_element().map(|element| element.id());
             locale.set(chosen);
+            if let Some(id) = focused.filter(|id| !id.is_empty()) {
+                request_animation_frame(move || portal::outcome::focus(&id));
+            }
         }
     });
     #[cfg(not(target_family = "wasm"))]

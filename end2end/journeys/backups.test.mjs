@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccessible } from '../harness.mjs';
-import { arrive, assertTidy, openShop, WAYS } from './shop.mjs';
+import { arrive, assertTidy, openShop, send, until, WAYS } from './shop.mjs';
 import { say } from './words.mjs';
 
 const shop = openShop();
@@ -32,7 +32,7 @@ for (const { way, options } of WAYS) {
     const page = await shop.visit(who, { t, path: LIST, ...options });
     assert.deepEqual(await backupsOf(who), []);
     const press = async (key, card, done) => {
-      await page.getByRole('button', { name: say(key, { name: names[card] }), exact: true }).click();
+      await send(page, 'back-up', () => page.getByRole('button', { name: say(key, { name: names[card] }), exact: true }).click());
       await page.getByRole('status').filter({ hasText: say(done) }).waitFor();
     };
     const [master, amex] = ['pm_card_mastercard', 'pm_card_amex'];
@@ -66,12 +66,7 @@ for (const { way, options } of WAYS) {
     await page.getByLabel(say('card.make_default')).check();
     await arrive(page, LIST, () => page.getByRole('button', { name: say('card.save') }).click());
     await page.getByRole('status').filter({ hasText: say('done.charging_detail') }).waitFor();
-    for (let look = 0; ; look += 1) {
-      const { status } = await shop.stripe.invoices.retrieve(late.latest_invoice);
-      if (status === 'paid') break;
-      assert.ok(look < 100, `it is still ${status}`);
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+    await until(async () => (await shop.stripe.invoices.retrieve(late.latest_invoice)).status === 'paid', 'it was never paid');
     assertTidy(page);
   });
 }

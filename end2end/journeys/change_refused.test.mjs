@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccessible } from '../harness.mjs';
 import { changePath, choose, confirm, due, openChange, review } from './changing.mjs';
-import { arrive, assertTidy, openShop, WAYS } from './shop.mjs';
+import { arrive, assertTidy, openShop, ready, WAYS } from './shop.mjs';
 import { say } from './words.mjs';
 
 const shop = openShop();
@@ -107,9 +107,9 @@ test('a quote is confirmed once, however often its button is pressed', async (t)
   twin.lively = true;
   await twin.goto(page.url());
   await twin.getByRole('button', { name }).waitFor();
-  await Promise.all([page, twin].map((tab) => tab.getByRole('button', { name }).dblclick()));
-  await page.waitForURL(`${shop.server.url}/portal?done=plan-changed`);
-  await twin.waitForLoadState('networkidle');
+  await ready(twin);
+  const done = `${shop.server.url}/portal?done=plan-changed`;
+  await Promise.all([page, twin].map((tab) => Promise.all([tab.waitForURL(done), tab.getByRole('button', { name }).dblclick()])));
   const invoices = await invoicesOf(who);
   assert.equal(invoices.length, 2, 'the change was billed more than once');
   assert.equal(invoices[0].status, 'paid');

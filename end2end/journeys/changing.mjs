@@ -1,12 +1,13 @@
 // The steps of a change, as a reader takes them, with scripts or without.
 
-import { arrive, ready } from './shop.mjs';
+import { arrive, ready, secondAfter } from './shop.mjs';
 import { say } from './words.mjs';
 
 export const changePath = (who) => `/portal/subscriptions/${who.subscription.id}/change`;
 
 /** From the first page to the choice. */
 export async function openChange(page, who) {
+  await secondAfter(who.subscription.created);
   await arrive(page, changePath(who), () => page.getByRole('link', { name: say('home.change') }).click());
   await page.getByRole('heading', { level: 1, name: say('home.change') }).waitFor();
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccessible } from '../harness.mjs';
 import { changePath, choose, confirm, openChange, review } from './changing.mjs';
-import { assertTidy, openShop, ready, WAYS } from './shop.mjs';
+import { assertTidy, openShop, ready, send, WAYS } from './shop.mjs';
 import { near, say } from './words.mjs';
 
 const shop = openShop(furnish);
@@ -117,7 +117,7 @@ for (const { way, options } of WAYS) {
     await checkAccessible(page);
     // Sent with the form, it is refused at the same place and nothing is quoted.
     await choose(page, { plan: 'Team' });
-    await page.getByRole('button', { name: say('change.review') }).click();
+    await send(page, 'quote', () => page.getByRole('button', { name: say('change.review') }).click());
     await refusal(page, 'change.code_first_only');
     assert.equal(new URL(page.url()).pathname, changePath(who));
     assertTidy(page, { refused: [422] });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccessible } from '../harness.mjs';
-import { assertTidy, openShop, requestsDuring, WAYS } from './shop.mjs';
+import { assertTidy, openShop, requestsDuring, send, WAYS } from './shop.mjs';
 import { say } from './words.mjs';
 
 const shop = openShop();
@@ -73,6 +73,9 @@ for (const { way, options } of WAYS) {
     await page.locator('#value').fill('FR40303265045');
     await add.click();
     await page.getByRole('status').filter({ hasText: say('done.tax_id_added') }).waitFor();
+    // With it the list and the form below are drawn anew.
+    const remove = page.getByRole('button', { name: say('details.tax_remove_of', { number: 'FR40303265045' }) });
+    await remove.waitFor();
     const [number] = (await customerOf(who)).tax_ids.data;
     assert.deepEqual([number.type, number.value], ['eu_vat', 'FR40303265045']);
 
@@ -82,7 +85,7 @@ for (const { way, options } of WAYS) {
     await add.click();
     assert.ok((await faultOf(page, 'value')).includes(say('fault.tax_id_duplicate')));
 
-    await page.getByRole('button', { name: say('details.tax_remove_of', { number: 'FR40303265045' }) }).click();
+    await remove.click();
     await page.getByRole('status').filter({ hasText: say('done.tax_id_removed') }).waitFor();
     assert.deepEqual((await customerOf(who)).tax_ids.data, []);
     assertTidy(page, { refused: [422] });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertTidy, openShop, WAYS } from './shop.mjs';
+import { assertTidy, openShop, until, WAYS } from './shop.mjs';
 import { near, say, words } from './words.mjs';
 
 const shop = openShop();
@@ -69,8 +69,8 @@ test('a failed payment stands first, with the way to pay it', async (t) => {
 });
 
 test('a trial whose first payment fails is past due, and says when it is tried again', async (t) => {
-  const trialEnd = Math.floor(Date.now() / 1000) + 2;
-  const who = await shop.customer({ card: 'pm_card_chargeCustomerFail', subscription: { trial_end: trialEnd } });
+  const soon = () => ({ trial_end: Math.floor(Date.now() / 1000) + 5 });
+  const who = await shop.customer({ card: 'pm_card_chargeCustomerFail', subscription: soon });
   // The invoice of a trial's end is a draft for an hour; finalising it by hand has it charged at once.
   const draft = await until(async () => {
     const { data } = await shop.stripe.invoices.list({ customer: who.id, status: 'draft' });
@@ -143,14 +143,3 @@ test('who has nothing yet is told what will be here', async (t) => {
   await page.getByText(say('home.none'), { exact: true }).waitFor();
   assert.equal(await lead(page).innerText(), say('home.lead_quiet'));
 });
-
-/** Asks again and again until the answer is yes. */
-async function until(ask) {
-  const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline) {
-    const answer = await ask();
-    if (answer) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error('it never came to be');
-}

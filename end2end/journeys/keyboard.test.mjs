@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changePath } from './changing.mjs';
-import { arrive, assertTidy, openShop } from './shop.mjs';
-import { say } from './words.mjs';
+import { arrive, assertTidy, openShop, ready } from './shop.mjs';
+import { say, words } from './words.mjs';
 
 const shop = openShop();
 
@@ -69,7 +69,7 @@ test('a plan is changed with the keyboard alone', async (t) => {
   await page.waitForFunction(() => document.activeElement.localName === 'h1');
   await tabTo(page, (at) => at.value === shop.plans.basic.product.id);
   await page.keyboard.press('ArrowDown');
-  assert.equal((await focused(page)).value, shop.plans.team.product.id);
+  await page.waitForFunction((value) => document.activeElement.value === value, shop.plans.team.product.id);
   await tabTo(page, (at) => at.name === say('change.review'));
   await arrive(page, new RegExp(`^${changePath(who)}/.`), () => page.keyboard.press('Enter'));
   await page.getByRole('heading', { level: 1, name: say('change.review_title') }).waitFor();
@@ -88,7 +88,7 @@ test('after a navigation the heading has the focus, after a fault the field', as
   const heading = (text) => document.activeElement.localName === 'h1' && document.activeElement.textContent === text;
   await page.waitForFunction(heading, say('shell.invoices'));
   await page.goto(`${shop.server.url}/portal/payment-methods/new`);
-  await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+  await ready(page);
   await tabTo(page, (at) => at.id === 'name');
   await page.keyboard.type('Ada');
   await page.keyboard.press('Enter');
@@ -107,4 +107,53 @@ test('the way back through the history shows each page as it was', async (t) => 
   await arrive(page, '/portal/invoices', () => page.goForward());
   await page.getByRole('heading', { level: 1, name: say('shell.invoices') }).waitFor();
   assertTidy(page);
+});
+
+test('a page that was loaded leaves the focus to its reader', async (t) => {
+  const who = await shop.customer();
+  const [invoice] = (await shop.stripe.invoices.list({ customer: who.id })).data;
+  const page = await shop.visit(who, { t });
+  await page.addInitScript(() => {
+    document.addEventListener('focusin', ({ target }) => target.localName === 'h1' && document.documentElement.setAttribute('data-stolen', ''));
+  });
+  const subscription = `/portal/subscriptions/${who.subscription.id}`;
+  const paths = [
+    '/portal', '/portal/details', '/portal/invoices', `/portal/invoices/${invoice.id}`, '/portal/mail',
+    '/portal/payment-methods', '/portal/payment-methods/new', `${subscription}/change`, `${subscription}/cancel`,
+  ];
+  for (const path of paths) {
+    await page.goto(`${shop.server.url}${path}`);
+    await ready(page);
+    await page.keyboard.press('Tab');
+    await page.waitForLoadState('networkidle');
+    assert.equal((await focused(page)).name, say('shell.skip'), path);
+    assert.equal(await page.locator('html[data-stolen]').count(), 0, path);
+  }
+});
+
+test('what is done on a page leaves the focus where it was, or leads to the heading where that went away', async (t) => {
+  const who = await shop.customer({ card: 'pm_card_chargeCustomerFail' });
+  const [invoice] = (await shop.stripe.invoices.list({ customer: who.id })).data;
+  const page = await shop.visit(who, { t, path: `/portal/invoices/${invoice.id}` });
+  const pay = page.getByRole('button', { name: say('invoice.pay', { amount: '€12.00' }) });
+  await pay.focus();
+  const reloaded = page.waitForResponse((response) => new URL(response.url()).pathname === '/api/portal/invoice');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: say('refused.declined') }).waitFor();
+  await reloaded;
+  await page.evaluate(() => new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); }));
+  assert.equal((await focused(page)).name, say('invoice.pay', { amount: '€12.00' }));
+
+  const french = words('fr');
+  await page.locator('#language').focus();
+  await page.locator('#language').selectOption('fr');
+  await page.getByRole('button', { name: french('invoice.pay', { amount: '12,00\u00a0€' }) }).waitFor();
+  await page.waitForFunction(() => document.activeElement.id === 'language');
+
+  const leaving = await shop.visit(await shop.customer({ subscription: { cancel_at_period_end: true } }), { t });
+  await leaving.getByRole('button', { name: say('home.keep') }).focus();
+  await leaving.keyboard.press('Enter');
+  await leaving.getByRole('button', { name: say('home.keep') }).waitFor({ state: 'detached' });
+  await leaving.waitForFunction(() => document.activeElement.localName === 'h1');
+  assertTidy(page, { refused: [402] });
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arrive, assertTidy, openShop, WAYS } from './shop.mjs';
+import { arrive, assertTidy, openShop, send, WAYS } from './shop.mjs';
 import { say, words } from './words.mjs';
 
 const shop = openShop();
@@ -12,10 +12,12 @@ for (const { way, options } of WAYS) {
     const who = await shop.customer();
     const page = await shop.visit(who, { t, ...options });
     const french = words('fr');
-    await page.locator('#language').selectOption('fr');
-    if (!page.lively) await page.getByRole('button', { name: say('shell.change_language') }).click();
+    await send(page, 'choose-language', async () => {
+      await page.locator('#language').selectOption('fr');
+      if (!page.lively) await page.getByRole('button', { name: say('shell.change_language') }).click();
+    });
     await page.getByRole('heading', { level: 1, name: french('shell.home') }).waitFor();
-    assert.equal(await page.locator('html').getAttribute('lang'), 'fr');
+    await page.locator('html[lang=fr]').waitFor();
     await page.getByRole('link', { name: french('home.change') }).waitFor();
     await page.getByText('12,00\u00a0€').or(page.getByText('12,00\u202f€')).first().waitFor();
 
@@ -39,10 +41,11 @@ test('there and back again leaves no trace of the other language', async (t) => 
   const before = await page.locator('main').innerText();
   await page.locator('#language').selectOption('zh');
   await page.getByRole('heading', { level: 1, name: chinese('shell.home') }).waitFor();
-  assert.equal(await page.title(), chinese('shell.title', { page: chinese('shell.home'), merchant: 'Halden' }));
+  const title = chinese('shell.title', { page: chinese('shell.home'), merchant: 'Halden' });
+  await page.waitForFunction((wanted) => document.title === wanted, title);
   await page.locator('#language').selectOption('en');
   await page.getByRole('heading', { level: 1, name: say('shell.home') }).waitFor();
-  assert.equal(await page.locator('main').innerText(), before);
+  await page.waitForFunction((text) => document.querySelector('main').innerText === text, before);
   assertTidy(page);
 });
 

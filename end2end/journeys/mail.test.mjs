@@ -2,18 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertTidy, openShop, ready, WAYS } from './shop.mjs';
+import { assertTidy, openShop, ready, send, WAYS } from './shop.mjs';
 import { say, words } from './words.mjs';
 
 const shop = openShop();
 const PATH = '/portal/mail';
 const CHOICES = ['receipts', 'renewal_reminders', 'trial_reminders', 'card_expiry', 'product_updates', 'promotions'];
 
-// What an earlier save said still stands on the page, so it can't tell that this one is through: its answer can.
 const save = async (page) => {
-  const saved = page.waitForResponse((response) => response.url().includes('/api/portal/save-mail'));
-  await page.getByRole('button', { name: say('mail.save') }).click();
-  await saved;
+  await send(page, 'save-mail', () => page.getByRole('button', { name: say('mail.save') }).click());
   await page.getByRole('status').filter({ hasText: say('done.mail_saved') }).waitFor();
 };
 
@@ -52,7 +49,7 @@ for (const { way, options } of WAYS) {
     const page = await shop.visit(who, { t, path: PATH, ...options });
     const french = words('fr');
     await page.locator('input[type=radio][name=tag][value=fr]').check();
-    await page.locator('main').getByRole('button', { name: say('shell.change_language') }).click();
+    await send(page, 'choose-language', () => page.locator('main').getByRole('button', { name: say('shell.change_language') }).click());
     await page.getByRole('heading', { level: 1, name: french('shell.mail') }).waitFor();
     assert.equal((await shop.stripe.customers.retrieve(who.id)).preferred_locales[0], 'fr');
     assertTidy(page);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arrive, assertTidy, openShop, WAYS } from './shop.mjs';
+import { arrive, assertTidy, openShop, until, WAYS } from './shop.mjs';
 import { checkAccessible } from '../harness.mjs';
 import { say } from './words.mjs';
 
@@ -21,13 +21,8 @@ async function mailsTo(email) {
 
 /** Waits for the mail with this subject, and answers its plain text. */
 async function mail(email, subject) {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    const found = (await mailsTo(email)).find((one) => one.subject === subject);
-    if (found) return (await fetch(`${shop.server.url}/dev/mail/${found.id}/text`)).text();
-    if (Date.now() > deadline) throw new Error(`no mail "${subject}" among ${JSON.stringify(await mailsTo(email))}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const found = await until(async () => (await mailsTo(email)).find((one) => one.subject === subject), `no mail "${subject}" came`);
+  return (await fetch(`${shop.server.url}/dev/mail/${found.id}/text`)).text();
 }
 
 const link = (text, room) => text.match(new RegExp(`http\\S+/${room}/[0-9a-f]{64}`))[0];
@@ -47,12 +42,11 @@ async function debtor(email) {
   await pay('pm_card_chargeCustomerFail');
   const end = subscription.items.data[0].current_period_end;
   await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: end + 2 * 3600 });
-  for (;;) {
+  await until(async () => {
     const { status } = await stripe.testHelpers.testClocks.retrieve(clock.id);
-    if (status === 'ready') break;
-    assert.equal(status, 'advancing');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+    assert.ok(['ready', 'advancing'].includes(status), status);
+    return status === 'ready';
+  }, 'the clock never arrived');
   return { id: customer.id, subscription };
 }
 
@@ -82,10 +76,8 @@ for (const { way, options } of WAYS) {
     }
     await arrive(page, path, () => page.getByRole('button', { name: say('card.save') }).click());
     const pay = page.getByRole('button', { name: say('invoice.pay', { amount: '€12.00' }) });
-    if (await pay.count()) {
-      await pay.click();
-      await page.getByRole('status').filter({ hasText: say('done.invoice_paid') }).waitFor();
-    }
+    await pay.click();
+    await page.getByRole('status').filter({ hasText: say('done.invoice_paid') }).waitFor();
     const invoice = await shop.stripe.invoices.retrieve(path.split('/').pop());
     assert.equal(invoice.status, 'paid');
     assert.equal((await shop.stripe.subscriptions.retrieve(who.subscription.id)).status, 'active');
@@ -125,9 +117,7 @@ for (const { way, options } of WAYS) {
 test('the development page shows a mail in every form', async (t) => {
   const email = `lin${people += 1}@example.com`;
   await shop.customer({ email, locale: 'zh' });
-  const deadline = Date.now() + 30_000;
-  while (!(await mailsTo(email)).length && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 200));
-  const [{ id, subject }] = await mailsTo(email);
+  const { id, subject } = await until(async () => (await mailsTo(email))[0], 'no mail came');
   const page = await shop.opened.newPage();
   t.after(() => page.context().close());
   await page.goto(`${shop.server.url}/dev/mail/${id}`);

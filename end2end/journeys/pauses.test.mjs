@@ -17,6 +17,14 @@ const shop = openShop(async () => {
   });
 });
 
+/** The same day and time so many months later; the month's last day where it has no such day. */
+function monthsAfter(moment, months) {
+  const from = new Date(moment * 1000);
+  const [year, month, time] = [from.getUTCFullYear(), from.getUTCMonth() + months, moment % 86_400];
+  const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  return Date.UTC(year, month, Math.min(from.getUTCDate(), last)) / 1000 + time;
+}
+
 for (const { way, options } of WAYS) {
   test(`a subscription rests for three months and goes on earlier, ${way}`, async (t) => {
     const who = await shop.customer();
@@ -30,9 +38,9 @@ for (const { way, options } of WAYS) {
     await page.getByRole('status').filter({ hasText: say('done.paused') }).waitFor();
     const paused = await shop.stripe.subscriptions.retrieve(who.subscription.id);
     assert.equal(paused.status, 'paused');
-    const end = new Date();
-    end.setUTCMonth(end.getUTCMonth() + 3, end.getUTCDate());
-    await page.getByText(say('status.paused_until', { date: near('en', Math.floor(end / 1000)) })).waitFor();
+    const { resumes_at: until, transitioned_at: since } = paused.status_details.paused;
+    assert.equal(until, monthsAfter(since, 3));
+    await page.getByText(say('status.paused_until', { date: near('en', until) })).waitFor();
     await checkAccessible(page);
 
     await arrive(page, /\/resume$/, () => page.getByRole('link', { name: say('home.resume') }).click());

@@ -75,6 +75,7 @@ async function stock(shop) {
 
 /**
  * A customer. `card` is one of Stripe's test names or null; `plan` null means no subscription; `tax` adds 20 %.
+ * What the subscription has beside may be a function, which is asked when the subscription is made.
  * Answers `{ id, customer, subscription, url }`, the link of which works once.
  */
 async function newCustomer(shop, wishes = {}) {
@@ -91,7 +92,7 @@ async function newCustomer(shop, wishes = {}) {
   }
   const subscription = plan && await stripe.subscriptions.create({
     customer: customer.id, items: [{ price: plans[plan][every].id, quantity }],
-    ...(tax && { default_tax_rates: [shop.taxRate.id] }), ...more,
+    ...(tax && { default_tax_rates: [shop.taxRate.id] }), ...(typeof more === 'function' ? more() : more),
   });
   return { id: customer.id, customer, method, subscription, locale, url: await portalLink(shop, customer.id) };
 }
@@ -125,6 +126,34 @@ export async function arrive(page, path, act) {
   const there = (url) => (path instanceof RegExp ? path.test(url.pathname) : url.pathname === path);
   await Promise.all([page.waitForURL(there), act()]);
   await ready(page);
+}
+
+/**
+ * Sends a form that leads back to its page, and waits until it is done: for the server's answer, and for the whole page
+ * where no script draws what changed. What an earlier act said may still stand on the page, so its text can't tell.
+ */
+export async function send(page, endpoint, act) {
+  const to = `/api/portal/${endpoint}`;
+  const answered = page.waitForResponse((response) => response.request().method() === 'POST' && new URL(response.url()).pathname === to);
+  const anew = page.lively ? answered : page.waitForEvent('load');
+  await Promise.all([answered, anew, act()]);
+}
+
+/** Waits until the second of a moment is over: amounts by the second are the same for a while from then on. */
+export async function secondAfter(moment) {
+  const left = () => (moment + 1) * 1000 - Date.now();
+  while (left() > 0) await new Promise((resolve) => setTimeout(resolve, left()));
+}
+
+/** Asks again and again until the answer is yes, and gives it. */
+export async function until(ask, what = 'it never came to be') {
+  const deadline = Date.now() + 60_000;
+  while (Date.now() < deadline) {
+    const answer = await ask();
+    if (answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(what);
 }
 
 /**

@@ -487,7 +487,7 @@ async function metered(stripe, clock, { tiers, thresholds, usage_gte, base } = {
 
 /** The subscription's invoices once there are so many. */
 async function eventually(stripe, own, count) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1200; tries += 1) {
     const found = await invoices(stripe, own.id);
     if (found.length >= count && found.every((own) => own.status === 'paid')) return found;
     await new Promise((done) => setTimeout(done, 50));

@@ -4,19 +4,53 @@ use super::{Glyph, Icon};
 use crate::locale::words;
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
+use leptos_router::hooks::use_location;
 use stylers_macro::style_sheet;
 
-/// Whether a page has been shown already: the next one was navigated to, and takes the focus.
+/// Where the heading before stood, if there was one: a page that was navigated to takes the focus.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Arrival(StoredValue<bool>);
+pub struct Arrival(StoredValue<Option<String>>);
 
 impl Arrival {
-    /// Whether the page that asks was navigated to. The first one was loaded.
-    fn by_navigation(self) -> bool {
-        self.0
-            .try_update_value(|shown| std::mem::replace(shown, true))
-            .unwrap_or_default()
+    /// When the heading at `here` takes the focus, once it is there. The one that was loaded leaves it to the reader, and
+    /// so does one that is drawn anew where it stood, unless what had the focus went away with that.
+    fn focus(self, here: &str) -> Focus {
+        let before = self
+            .0
+            .try_update_value(|before| before.replace(here.to_owned()));
+        match before.flatten() {
+            None => Focus::Left,
+            Some(before) if before == here => Focus::TakenIfLost,
+            Some(_) => Focus::Taken,
+        }
     }
+}
+
+/// What a heading does about the focus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Focus {
+    Left,
+    TakenIfLost,
+    Taken,
+}
+
+/// Whether the focus is nowhere: then the browser says it is on the body.
+fn nothing_has_focus() -> bool {
+    document()
+        .active_element()
+        .is_none_or(|element| element.tag_name().eq_ignore_ascii_case("body"))
+}
+
+/// Where the page stands, but for what was done there.
+fn place() -> String {
+    let location = use_location();
+    let search = location.search.get_untracked();
+    let mut place = location.pathname.get_untracked();
+    for part in search.split('&').filter(|part| !part.starts_with("done=")) {
+        place.push('&');
+        place.push_str(part);
+    }
+    place
 }
 
 /// The merchant's name, for the document's title. Empty until it is known.
@@ -42,16 +76,19 @@ pub fn Page(
     }
 }
 
-/// How many frames a heading is waited for until it stands in the document.
-const FRAMES_MAX: u8 = 30;
+/// How many frames a heading is waited for until it stands in the document: as long as a transition may take where there
+/// are few frames a second.
+const FRAMES_MAX: u16 = 300;
 
 /// Moves the focus to a heading as soon as it stands in the document, which a page transition may put off.
-fn focus_when_there(heading: leptos::web_sys::HtmlHeadingElement, frames: u8) {
-    if heading.is_connected() {
+fn focus_when_there(heading: leptos::web_sys::HtmlHeadingElement, focus: Focus, frames: u16) {
+    if !heading.is_connected() {
+        if frames > 0 {
+            request_animation_frame(move || focus_when_there(heading, focus, frames - 1));
+        }
+    } else if focus == Focus::Taken || nothing_has_focus() {
         // A heading that cannot take the focus is no worse than before.
         let _ = heading.focus();
-    } else if frames > 0 {
-        request_animation_frame(move || focus_when_there(heading, frames - 1));
     }
 }
 
@@ -65,7 +102,7 @@ fn in_title(text: String) -> String {
 }
 
 /// The heading of a page, which also names the document. After a navigation inside the app it takes the focus, so that
-/// a screen reader says where the reader has arrived.
+/// a screen reader says where the reader has arrived. What is done on a page leaves the focus where it was.
 #[component]
 pub fn PageHeader(
     /// What the page is.
@@ -82,12 +119,14 @@ pub fn PageHeader(
     children: Option<Children>,
 ) -> impl IntoView {
     let heading = NodeRef::<html::H1>::new();
-    let arrival = use_context::<Arrival>();
+    let arrival = use_context::<Arrival>().map(|arrival| (arrival, place()));
     Effect::new(move |_| {
         if let Some(heading) = heading.get()
-            && arrival.is_some_and(Arrival::by_navigation)
+            && let Some((arrival, here)) = &arrival
+            && let focus = arrival.focus(here)
+            && focus != Focus::Left
         {
-            focus_when_there(heading, FRAMES_MAX);
+            focus_when_there(heading, focus, FRAMES_MAX);
         }
     });
     let (words, merchant, page) = (words(), use_context::<Merchant>(), title.clone());

@@ -74,6 +74,7 @@ impl Visitor {
             ..NewSetupIntent::default()
         };
         let intent = engine.create_setup_intent(scope, new).await?;
+        let failed = self.failed().await?;
         let make_default = make_default || customer.default_payment_method.is_none();
         let intent = engine
             .confirm_setup_intent(scope, &intent.id, None, make_default)
@@ -81,16 +82,16 @@ impl Visitor {
         if let (SetupStatus::RequiresAction, Some(url)) = (intent.status, &intent.challenge) {
             return Ok(Added::Challenge { url: url.clone() });
         }
-        let charging = make_default && self.is_charging().await?;
+        let charging = make_default && self.is_charging(&failed).await?;
         let id = method.value.id;
         Ok(Added::Saved { id, charging })
     }
 
-    /// Whether an open invoice is going to be charged in a moment, as it is when a new card pays what has failed.
-    pub(super) async fn is_charging(&self) -> Result<bool, No> {
+    /// The open invoices whose payment failed.
+    pub(super) async fn failed(&self) -> Result<Vec<Stored<Invoice>>, No> {
         let mut read = self.read().await?;
         let sql = nouns::INVOICES_BY_CUSTOMER_STATUS;
-        let open: Vec<Stored<Invoice>> = self
+        let mut open: Vec<Stored<Invoice>> = self
             .newest(
                 &mut read,
                 sql,
@@ -98,11 +99,21 @@ impl Visitor {
                 &[Column::text("open")],
             )
             .await?;
+        open.retain(|invoice| invoice.auto_advance && invoice.attempt_count > 0);
+        Ok(open)
+    }
+
+    /// Whether an open invoice is charged in a moment, as it is when a new card pays what has failed. A worker may have
+    /// begun with those that had `failed` before, or be done with them already.
+    pub(super) async fn is_charging(&self, failed: &[Stored<Invoice>]) -> Result<bool, No> {
+        let open = self.failed().await?;
         let soon = self.now.0.saturating_add(CHARGED_SOON_SECONDS);
-        Ok(open.iter().any(|invoice| {
-            let at = invoice.next_payment_attempt;
-            invoice.auto_advance && invoice.attempt_count > 0 && at.is_some_and(|at| at.0 <= soon)
-        }))
+        let begun = |before: &Stored<Invoice>| {
+            let mut now = open.iter().filter(|own| own.id == before.id);
+            now.all(|own| own.revision != before.revision)
+        };
+        let due = |own: &Stored<Invoice>| own.next_payment_attempt.is_some_and(|at| at.0 <= soon);
+        Ok(failed.iter().any(begun) || open.iter().any(due))
     }
 
     /// Reads a card as typed, and finds every fault in it.
@@ -133,10 +144,11 @@ impl Visitor {
     pub(super) async fn make_default(&self, id: &PaymentMethodId) -> Result<bool, No> {
         self.may_manage_cards()?;
         let customer = &self.customer().id;
+        let failed = self.failed().await?;
         self.engine
             .set_default_payment_method(self.scope(), customer, id)
             .await?;
-        self.is_charging().await
+        self.is_charging(&failed).await
     }
 
     pub(super) async fn remove_payment_method(&self, id: &PaymentMethodId) -> Result<(), No> {

@@ -76,6 +76,7 @@ impl Visitor {
     async fn finish_setup(&self, id: &SetupIntentId, make_default: bool) -> Result<Added, No> {
         let customer = self.customer();
         let (engine, scope) = (&self.engine, self.scope());
+        let failed = self.failed().await?;
         let intent = engine.finish_setup_intent(scope, id).await?;
         match (intent.status, &intent.payment_method, &intent.challenge) {
             (SetupStatus::Succeeded, Some(method), _) => {
@@ -87,7 +88,7 @@ impl Visitor {
                 }
                 Ok(Added::Saved {
                     id: method.clone(),
-                    charging: preferred && self.is_charging().await?,
+                    charging: preferred && self.is_charging(&failed).await?,
                 })
             }
             (SetupStatus::RequiresAction, _, Some(url)) => {
