@@ -219,7 +219,7 @@ impl Engine {
     }
 
     /// Finds out what became of a set-up that nobody has heard of, for a worker: a refusal by the bank
-    /// is an outcome like any other.
+    /// is an outcome like any other, and one that is still not known is asked after again later.
     pub(super) async fn settle_setup(
         &self,
         scope: &Scope,
@@ -228,6 +228,10 @@ impl Engine {
         self.retrying(|| self.put_off_setup(scope, id)).await?;
         match self.finish_setup_intent(scope, id).await {
             Ok(_) | Err(Refused::Card { .. }) => Ok(()),
+            Err(Refused::Gateway(why)) => {
+                tracing::warn!(intent = %id, why, "the gateway does not say what became of it");
+                Ok(())
+            }
             Err(refused) => Err(refused),
         }
     }

@@ -99,6 +99,12 @@ impl Rubbish {
         self.mad.load(Ordering::SeqCst)
     }
 
+    /// How often it was asked what became of something.
+    fn lookups(&self) -> usize {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|call| **call == "lookup").count()
+    }
+
     fn lost<T>() -> Result<T, GatewayError> {
         Err(GatewayError::Unknown("it hung up".to_owned()))
     }
@@ -307,10 +313,7 @@ async fn a_gateway_that_never_answers_is_asked_with_growing_pauses() {
         let id = drafted(&world, &customer, 5_000).await;
         let rubbish = maddened(&mut world, Wrong::Nothing);
         world.pay(&id, None).await.unwrap();
-        let asked = || {
-            let calls = rubbish.calls.lock().unwrap();
-            calls.iter().filter(|call| **call == "lookup").count()
-        };
+        let asked = || rubbish.lookups();
         let begun = world.engine.now();
         // At 15, 35, 70, 140, 280 and 560 seconds.
         world.live_until(after(begun, 600)).await;
@@ -323,6 +326,51 @@ async fn a_gateway_that_never_answers_is_asked_with_growing_pauses() {
         assert_eq!(world.find_invoice(&id).await.status, InvoiceStatus::Paid);
         assert_eq!(world.charges().await, 1);
         holds(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_is_it_asked_more_often_after_a_set_up() {
+    both(|store| async move {
+        let mut world = World::new(store).await;
+        let customer = world.customer().await;
+        let (intent, method) = world.set_up(&customer, "pm_card_visa").await;
+        let rubbish = maddened(&mut world, Wrong::Nothing);
+        let (engine, scope) = (&world.engine, &world.scope);
+        let lost = engine
+            .confirm_setup_intent(scope, &intent, None, true)
+            .await;
+        assert!(matches!(lost, Err(Refused::Gateway(_))));
+        let begun = engine.now();
+        world.live_until(after(begun, 600)).await;
+        assert_eq!(rubbish.lookups(), 6);
+        // Then up to once an hour in the first week, and once a day afterwards.
+        world.live_until(after(begun, DAY)).await;
+        let day = rubbish.lookups();
+        assert!((28..=36).contains(&day), "{day}");
+        world.live_until(after(begun, 7 * DAY)).await;
+        let week = rubbish.lookups() - day;
+        assert!((6 * 22..=6 * 24).contains(&week), "{week}");
+        world.live_until(after(begun, 17 * DAY)).await;
+        let later = rubbish.lookups() - day - week;
+        assert!((9..=11).contains(&later), "{later}");
+        assert_eq!(
+            world.find_set_up(&intent).await.status,
+            SetupStatus::Processing
+        );
+        rubbish.mad.store(false, Ordering::SeqCst);
+        world.live_until(after(world.engine.now(), DAY)).await;
+        let settled = world.find_set_up(&intent).await;
+        assert_eq!(
+            (settled.status, settled.attempt),
+            (SetupStatus::Succeeded, 1)
+        );
+        let owner = world.find_customer(&customer).await;
+        assert_eq!(owner.default_payment_method, Some(method));
+        let calls = rubbish.calls.lock().unwrap().clone();
+        assert_eq!(calls.iter().filter(|call| **call == "set_up").count(), 1);
+        assert!(world.engine.status().await.unwrap().set_aside.is_empty());
     })
     .await;
 }
