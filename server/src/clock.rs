@@ -48,6 +48,12 @@ impl MovingClock {
     pub fn advance_to(&self, to: Timestamp) {
         self.0.fetch_max(to.0, Ordering::SeqCst);
     }
+
+    /// Stands at `to`, also where that is earlier: as a machine's clock that somebody set.
+    #[cfg(test)]
+    pub(crate) fn set(&self, to: Timestamp) {
+        self.0.store(to.0, Ordering::SeqCst);
+    }
 }
 
 impl Clock for MovingClock {

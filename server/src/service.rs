@@ -228,6 +228,7 @@ impl Engine {
             match decide().await {
                 Err(Refused::Store(error)) if error.is_conflict() => {
                     tracing::debug!(attempt, %error, "overtaken; deciding again");
+                    self.store.note_conflict(&error);
                     let millis = (self.entropy.bits() % 16) as u64 + u64::from(attempt) * 4;
                     tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
                 }

@@ -32,7 +32,9 @@ pub mod usage;
 mod writer;
 pub mod writes;
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use perennial::calendar::Timestamp;
@@ -124,13 +126,20 @@ impl StoreError {
             Self::Conflict { .. } => true,
             // 40001 serialisation failure, 40P01 deadlock: Postgres asks for another try.
             Self::Database(error) => {
-                let error = error.as_database_error();
-                let asked = error
-                    .and_then(|e| e.code())
+                let asked = self
+                    .code()
                     .is_some_and(|code| code == "40001" || code == "40P01");
-                asked || error.is_some_and(is_sort_clash)
+                asked || error.as_database_error().is_some_and(is_sort_clash)
             }
             _ => false,
+        }
+    }
+
+    /// The code that the database gave, if it did.
+    fn code(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database(error) => error.as_database_error()?.code(),
+            _ => None,
         }
     }
 }
@@ -165,6 +174,14 @@ pub struct Store {
     sorts: Arc<Places>,
     slots: Arc<Places>,
     texts: Arc<writes::Texts>,
+    conflicts: Arc<Conflicts>,
+}
+
+/// What was decided again since the process began, because somebody else was faster.
+#[derive(Debug, Default)]
+struct Conflicts {
+    all: AtomicU64,
+    unserialisable: AtomicU64,
 }
 
 impl Store {
@@ -216,6 +233,7 @@ impl Store {
             sorts: Arc::new(Places::new(1, lane)),
             slots: Arc::new(Places::new(event::SLOT, lane)),
             texts: Arc::default(),
+            conflicts: Arc::default(),
         }
     }
 
@@ -239,6 +257,23 @@ impl Store {
             Database::Sqlite { writer, .. } => Tx(Inner::Shared(writer.begin().await?)),
             Database::Postgres(pool) => Tx(Inner::Own(pool.begin().await?)),
         })
+    }
+
+    /// Counts a conflict that leads to another try.
+    pub fn note_conflict(&self, error: &StoreError) {
+        self.conflicts.all.fetch_add(1, Ordering::Relaxed);
+        if error.code().is_some_and(|code| code == "40001") {
+            let count = &self.conflicts.unserialisable;
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Conflicts since the process began that led to another try, and how many of them were Postgres'
+    /// 40001: transactions that no order of one after the other explains.
+    #[must_use]
+    pub fn conflicts(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.conflicts.all), of(&self.conflicts.unserialisable))
     }
 
     /// Whether it is SQLite: one process, one writer.

@@ -136,6 +136,11 @@ impl Engine {
                 return all.collect();
             }
             tracing::debug!(pieces = pieces.len(), %error, "a batch was refused; trying halves");
+            if let Refused::Store(error) = &error
+                && error.is_conflict()
+            {
+                self.store.note_conflict(error);
+            }
             let (left, right) = pieces.split_at(pieces.len() / 2);
             // The rows are read again: one of them changed.
             let mut done = self.work_off(scope, Lot::of(left), None).await;

@@ -38,6 +38,8 @@ pub struct Status {
     pub leases: Vec<Lease>,
     /// Who works.
     pub processes: Vec<Process>,
+    /// Decisions of this process that were made again, and how many of them because of Postgres' 40001.
+    pub conflicts: (u64, u64),
 }
 
 /// One kind of work.
@@ -114,6 +116,7 @@ impl Engine {
             mail_done: tallies.get(mails::TALLY).copied().unwrap_or_default(),
             leases: lease::all(&mut read).await?,
             processes: lease::processes(&mut read, self.real_now()).await?,
+            conflicts: self.store.conflicts(),
         })
     }
 }
@@ -417,6 +420,22 @@ impl Status {
             "gauge",
             plain(self.orphaned()),
         );
+        let (all, unserialisable) = self.conflicts;
+        for (name, help, count) in [
+            (
+                "perennial_decisions_again_total",
+                "Decisions that were made again because somebody else was faster.",
+                all,
+            ),
+            (
+                "perennial_decisions_unserialisable_total",
+                "Those that Postgres asked for, with 40001.",
+                unserialisable,
+            ),
+        ] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            family(name, help, "counter", vec![(String::new(), count)]);
+        }
         text
     }
 }

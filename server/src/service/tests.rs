@@ -1,5 +1,6 @@
 //! The use cases, on both databases, with a moving clock, seeded ids and the sandbox bank.
 
+mod backwards;
 mod batching;
 mod changing;
 mod giving;
@@ -17,6 +18,7 @@ mod recovering;
 mod renewing;
 mod revising;
 mod rubbish;
+mod sharing;
 mod starting;
 mod unapplied;
 mod waiting;

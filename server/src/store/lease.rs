@@ -102,7 +102,7 @@ pub async fn renew(
     loop {
         tries += 1;
         match renew_once(store, process, now, keep).await {
-            Err(error) if error.is_conflict() && tries < TRIES_MAX => {}
+            Err(error) if error.is_conflict() && tries < TRIES_MAX => store.note_conflict(&error),
             result => return result,
         }
     }

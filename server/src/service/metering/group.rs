@@ -89,6 +89,7 @@ impl Engine {
             match self.write_once(group, careful).await {
                 Err(Failed::Twins) => careful = true,
                 Err(Failed::Store(error)) if error.is_conflict() && attempt < WRITES_MAX => {
+                    self.store.note_conflict(&error);
                     let millis = (self.entropy.bits() % 8) as u64 + u64::from(attempt) * 2;
                     tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
                 }

@@ -15,14 +15,26 @@ use crate::rendering;
 use crate::service::Engine;
 use crate::service::payments::PaymentResult;
 use crate::store::document::PageRequest;
-use crate::store::tests::{both, postgres, sqlite};
-use crate::store::{Store, event, failure, lease};
+use crate::store::tests::{both, sqlite};
+use crate::store::{Store, event, failure};
 
 const HOUR: i64 = 3_600;
-const RENEWAL: Timestamp = Timestamp(1_772_272_800);
+pub(super) const RENEWAL: Timestamp = Timestamp(1_772_272_800);
 
 /// So many customers with a subscription each, whose drafts become final at once.
-async fn business(store: Store, customers: usize) -> (World, Vec<(CustomerId, SubscriptionId)>) {
+pub(super) async fn business(
+    store: Store,
+    customers: usize,
+) -> (World, Vec<(CustomerId, SubscriptionId)>) {
+    business_over(store, customers, 0).await
+}
+
+/// As [`business`], where so many seconds pass between one customer and the next. All are due for renewal.
+pub(super) async fn business_over(
+    store: Store,
+    customers: usize,
+    seconds: i64,
+) -> (World, Vec<(CustomerId, SubscriptionId)>) {
     let world = World::new(store).await;
     let id = world.scope.merchant.clone();
     let update = world
@@ -35,21 +47,23 @@ async fn business(store: Store, customers: usize) -> (World, Vec<(CustomerId, Su
         let customer = world.customer_with("pm_card_visa").await;
         let id = world.subscribe(&customer, &price).await;
         made.push((customer, id));
+        world.clock.advance_to(after(world.engine.now(), seconds));
     }
     assert_eq!(RENEWAL, at(2026, 2, 28));
-    world.clock.advance_to(RENEWAL);
+    let whole = i64::try_from(customers).unwrap() * seconds;
+    world.clock.advance_to(after(RENEWAL, whole));
     (world, made)
 }
 
 /// Another process on the same database, at the same time of day.
-async fn process(world: &World, store: Store, seed: u128) -> Engine {
+pub(super) async fn process(world: &World, store: Store, seed: u128) -> Engine {
     let (clock, entropy) = (world.clock.clone(), SeededEntropy::new(seed));
     let bank = Sandbox::new(store.clone(), clock.clone(), entropy.clone(), [7; 32]);
     Engine::new(store, Arc::new(bank), clock, entropy)
 }
 
 /// Each subscription was invoiced once more, and each of those invoices was charged once.
-async fn all_renewed_once(world: &World, made: &[(CustomerId, SubscriptionId)]) {
+pub(super) async fn all_renewed_once(world: &World, made: &[(CustomerId, SubscriptionId)]) {
     for (customer, _) in made {
         let invoices = world.invoices(customer).await;
         let paid = |own: &&crate::store::document::Stored<_>| {
@@ -283,87 +297,6 @@ async fn what_a_dead_process_had_out_is_settled_and_charged_once() {
         assert_eq!(other.settle_outstanding(100).await.unwrap(), 3);
         all_renewed_once(&world, &made).await;
         assert_eq!(other.run_due(after(RENEWAL, HOUR), 1_000).await.unwrap(), 0);
-    })
-    .await;
-}
-
-/// Two processes sweep the same rows at the same time, without leases to keep them apart.
-async fn race(url: &str, store: Store) {
-    let (world, made) = business(store, 40).await;
-    let second = Store::open(url).await.unwrap();
-    let other = process(&world, second.clone(), 99).await;
-    for _ in 0..4 {
-        let (one, two) = tokio::join!(
-            world.engine.run_due(RENEWAL, 1_000),
-            other.run_due(RENEWAL, 1_000)
-        );
-        one.unwrap();
-        two.unwrap();
-    }
-    let later = after(RENEWAL, HOUR);
-    world.clock.advance_to(later);
-    world.sweep().await;
-    all_renewed_once(&world, &made).await;
-    assert!(world.engine.status().await.unwrap().set_aside.is_empty());
-    second.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_processes_at_the_same_rows_do_nothing_twice() {
-    if let Some(fresh) = postgres().await {
-        race(&fresh.url, fresh.store.clone()).await;
-        fresh.store.close().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nor_where_transactions_are_serialisable() {
-    if let Some(fresh) = postgres().await {
-        let glue = if fresh.url.ends_with('?') { "" } else { "&" };
-        let url = format!(
-            "{}{glue}options[default_transaction_isolation]=serializable",
-            fresh.url
-        );
-        let store = Store::open(&url).await.unwrap();
-        race(&url, store.clone()).await;
-        store.close().await;
-        fresh.store.close().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn processes_share_the_shards_and_take_over_from_the_dead() {
-    both(|store| async move {
-        let start = Timestamp(1_000);
-        let name = |id: &str| lease::Process {
-            id: id.to_owned(),
-            started: start,
-            until: start,
-        };
-        let (one, two) = (name("one"), name("two"));
-        let renew = |process: lease::Process, at: i64, busy: bool| {
-            let store = store.clone();
-            async move {
-                lease::renew(&store, &process, Timestamp(at), busy)
-                    .await
-                    .unwrap()
-                    .len()
-            }
-        };
-        assert_eq!(renew(one.clone(), 1_000, false).await, 32);
-        // Whoever comes later gets what the first gives back, which it does not in the midst of work.
-        assert_eq!(renew(two.clone(), 1_001, false).await, 0);
-        assert_eq!(renew(one.clone(), 1_010, true).await, 32);
-        assert_eq!(renew(one.clone(), 1_011, false).await, 16);
-        assert_eq!(renew(two.clone(), 1_012, false).await, 16);
-        assert_eq!(renew(one.clone(), 1_013, false).await, 16);
-        // One is silent until its lease is over.
-        assert_eq!(renew(two.clone(), 1_043, false).await, 16);
-        assert_eq!(renew(two.clone(), 1_044, false).await, 32);
-        // It comes back, and finds that its shards are another's.
-        assert_eq!(renew(one.clone(), 1_045, true).await, 0);
-        lease::give_back(&store, &two).await.unwrap();
-        assert_eq!(renew(one, 1_046, false).await, 32);
     })
     .await;
 }

@@ -29,7 +29,7 @@ const FAILING: &str = "pm_card_chargeCustomerFail";
 const DAY: i64 = 86_400;
 
 /// A world with mail, and a folder that goes with it.
-struct Postal {
+pub(super) struct Postal {
     world: World,
     folder: PathBuf,
 }
@@ -48,7 +48,7 @@ impl std::ops::Deref for Postal {
 }
 
 impl Postal {
-    async fn new(store: Store) -> Self {
+    pub(super) async fn new(store: Store) -> Self {
         Self::by(store, None).await
     }
 
@@ -79,7 +79,7 @@ impl Postal {
     }
 
     /// A customer who reads mail and pays with a card.
-    async fn reader(&self, card: &str) -> CustomerId {
+    pub(super) async fn reader(&self, card: &str) -> CustomerId {
         let customer = self.customer_with(card).await;
         let mut row = self.find_customer(&customer).await;
         row.email = Some("ada@example.com".to_owned());
@@ -87,12 +87,12 @@ impl Postal {
         customer
     }
 
-    async fn send(&self) -> usize {
+    pub(super) async fn send(&self) -> usize {
         self.engine.send_mails(100).await.unwrap().done
     }
 
     /// The messages in the folder, oldest first.
-    async fn kept(&self) -> Vec<Read> {
+    pub(super) async fn kept(&self) -> Vec<Read> {
         let folder = Folder::new(self.folder.clone());
         let mut read = Vec::new();
         for kept in folder.list(false, 1_000).await.unwrap().into_iter().rev() {
@@ -117,7 +117,7 @@ impl Postal {
             .collect()
     }
 
-    async fn states(&self, kind: Kind) -> Vec<String> {
+    pub(super) async fn states(&self, kind: Kind) -> Vec<String> {
         let all = self.outbox().await.into_iter();
         all.filter(|(own, _, _)| own == kind.name())
             .map(|(_, state, _)| state)

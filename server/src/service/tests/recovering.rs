@@ -41,7 +41,7 @@ async fn renewing_with(world: &World, card: &str) -> (CustomerId, SubscriptionId
 
 /// How often the bank was asked to charge, whatever it said.
 async fn asked(world: &World) -> i64 {
-    count(world, "sandbox_attempt", " and kind = 'charge'").await
+    world.asked().await
 }
 
 async fn count(world: &World, table: &str, more: &str) -> i64 {
