@@ -65,6 +65,9 @@ test('amounts are supposed on the next invoice and on one by itself', async (t) 
     assert.equal(no.param, param, JSON.stringify(items));
   }
   assert.deepEqual(await counted(stripe), before);
+  const draft = await stripe.invoices.create({ customer: customer.id });
+  const no = await refused(stripe.invoices.addLines(draft.id, { lines: [{ pricing: { price: 'price_unknown' } }] }));
+  assert.equal(no.param, 'lines[0][pricing][price]');
   await audit(server);
 });
 
@@ -132,7 +135,7 @@ test('schedules are previewed before they are made, changed or begun', async (t)
   assert.equal(at.total, 2000);
   assert.equal((await refused(stripe.invoices.createPreview({ schedule: 'sub_sched_unknown' }))).param, 'schedule');
   assert.equal((await refused(stripe.invoices.createPreview({
-    schedule: schedule.id, subscription_details: { items: [] },
+    schedule: schedule.id, subscription_details: { cancel_at_period_end: true },
   }))).param, 'subscription_details');
   assert.equal((await refused(stripe.invoices.createPreview({
     customer: customer.id, schedule_details: { end_behavior: 'release' },

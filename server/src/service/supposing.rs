@@ -126,7 +126,8 @@ impl Engine {
                 });
             };
             let Some(id) = &own.item else {
-                let line = found.line(self, &own.line, currency)?;
+                let line = found.line(self, &own.line, currency);
+                let line = line.map_err(by_price)?;
                 waiting.push(InvoiceItem {
                     id: InvoiceItemId::new(&mut self.ids()),
                     customer: customer.id.clone(),
@@ -152,10 +153,24 @@ impl Engine {
                     message: "The amount of a proration can't be changed.".to_owned(),
                 });
             }
-            found.write(self, &mut item.line, &own.line, currency)?;
+            let changed = found.write(self, &mut item.line, &own.line, currency);
+            changed.map_err(by_price)?;
         }
         Ok(waiting)
     }
+}
+
+/// Prices stand by themselves in a preview's amounts, not under `pricing`.
+fn by_price(mut refused: Refused) -> Refused {
+    let param = match &mut refused {
+        Refused::Invalid { param, .. } => Some(param),
+        Refused::NotFound { param, .. } => param.as_mut(),
+        _ => None,
+    };
+    if let Some(param) = param {
+        *param = param.replace("[pricing][price]", "[price]");
+    }
+    refused
 }
 
 /// A refusal by the parameter as it stands in a preview.

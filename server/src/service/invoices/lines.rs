@@ -68,9 +68,10 @@ impl LineInput {
 
     /// The full name of one of its parameters.
     pub(crate) fn param(&self, name: &str) -> String {
-        match self.path.as_str() {
-            "" => name.to_owned(),
-            path => format!("{path}[{name}]"),
+        let inner = name.find('[').unwrap_or(name.len());
+        match (self.path.as_str(), name.split_at(inner)) {
+            ("", _) => name.to_owned(),
+            (path, (first, rest)) => format!("{path}[{first}]{rest}"),
         }
     }
 }
