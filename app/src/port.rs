@@ -3,12 +3,14 @@
 
 #[cfg(feature = "ssr")]
 mod asking;
+mod balance;
 mod change;
 mod invoice;
 mod subscription;
 
 #[cfg(feature = "ssr")]
 pub use asking::{Answer, Portal};
+pub use balance::{BalanceReason, BalanceRow};
 pub use change::{
     CancelPage, ChangePage, EnteredCode, GivenByCode, PauseOption, PausePage, Plan, QuotePage,
     ResumePage, Settled, Wish,
@@ -17,8 +19,8 @@ pub use invoice::{
     Adjustment, AdjustmentKind, INVOICES_A_PAGE, InvoiceList, InvoicePage, InvoiceRow, Seller,
 };
 pub use subscription::{
-    CommitmentRow, DiscountRow, EarlyBilling, ItemRow, May, NextPayment, ScheduledRow,
-    SubscriptionCard, UsagePrice, UsageRow,
+    CommitmentRow, ContractRow, DiscountRow, EarlyBilling, ItemRow, May, NextPayment, ScheduledRow,
+    SubscriptionCard, UnpaidRow, UsagePrice, UsageRow,
 };
 
 use perennial::calendar::Timestamp;
@@ -90,6 +92,10 @@ pub struct Home {
     pub details: Details,
     /// The customer's credit (negative) or debt (positive) that the next invoice takes up.
     pub balance: Option<Money>,
+    /// What the merchant is called.
+    pub merchant_name: String,
+    /// What made that balance, newest first, where there is one.
+    pub balance_rows: Vec<BalanceRow>,
 }
 
 /// What needs the customer first, most urgent variant first.

@@ -2,7 +2,7 @@
 
 use perennial::calendar::{Cadence, Period, Timestamp};
 use perennial::decimal::Decimal12;
-use perennial::id::SubscriptionId;
+use perennial::id::{InvoiceId, SubscriptionId};
 use perennial::money::Money;
 use perennial::subscription::Status;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,10 @@ pub struct SubscriptionCard {
     pub discounts: Vec<DiscountRow>,
     /// A change that waits: its moment and what the items will be.
     pub scheduled: Option<ScheduledRow>,
+    /// A change that is made once it is paid.
+    pub unpaid: Option<UnpaidRow>,
+    /// What was agreed for a time, where that is so.
+    pub contract: Option<ContractRow>,
     /// What was promised to be spent at least.
     pub commitments: Vec<CommitmentRow>,
     /// What the merchant's rules allow now.
@@ -185,4 +189,30 @@ pub struct ScheduledRow {
     pub items: Vec<ItemRow>,
     /// What each period costs then.
     pub recurring: Money,
+}
+
+/// A change that is made once its invoice is paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnpaidRow {
+    /// The invoice to pay.
+    pub invoice: InvoiceId,
+    /// How much of it is to be paid.
+    pub amount: Money,
+    /// The items after it.
+    pub items: Vec<ItemRow>,
+    /// What each period costs then.
+    pub recurring: Money,
+    /// Until when it waits; then it is forgotten.
+    pub until: Timestamp,
+}
+
+/// What a merchant and a customer agreed for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContractRow {
+    /// What comes after the change that is next ([`SubscriptionCard::scheduled`]), in order.
+    pub steps: Vec<ScheduledRow>,
+    /// Until when it holds.
+    pub until: Timestamp,
+    /// Whether the subscription ends then, instead of going on as it is.
+    pub ends: bool,
 }

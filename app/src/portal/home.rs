@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     locale::{Words, words},
-    port::{Attention, Home as Shown, InvoiceRow},
+    port::{Attention, BalanceReason, BalanceRow, Home as Shown, InvoiceRow},
     refusal::Refusal,
     ui::{
-        Amount, Badge, Cell, Date, EmptyState, Fact, Facts, Glyph, Page, PageHeader, Section, Table,
+        Amount, Badge, Cell, Date, Disclosure, EmptyState, Fact, Facts, Glyph, Page, PageHeader,
+        Section, Table,
     },
     wire::Packed,
 };
@@ -234,7 +235,12 @@ fn methods(words: Words, home: &Shown) -> impl IntoView + use<> {
             } else {
                 (words.home_owed(), words.home_owed_text(&size))
             };
-            view! { <Facts><Fact name=name>{text}</Fact></Facts> }
+            let rows = home.balance_rows.clone();
+            let merchant = home.merchant_name.clone();
+            view! {
+                <Facts><Fact name=name>{text}</Fact></Facts>
+                {(!rows.is_empty()).then(|| view! { <BalanceRows rows=rows merchant=merchant /> })}
+            }
         });
     let none = cards
         .is_empty()
@@ -245,6 +251,44 @@ fn methods(words: Words, home: &Shown) -> impl IntoView + use<> {
             <ul role="list" class="method-rows">{cards}</ul>
             {balance}
         </Section>
+    }
+}
+
+/// What made the balance, folded: most people never ask.
+#[component]
+fn BalanceRows(rows: Vec<BalanceRow>, merchant: String) -> impl IntoView {
+    let words = words();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let reason = row.note.clone().unwrap_or_else(|| match row.reason {
+                BalanceReason::Adjusted => words.home_balance_adjusted(&merchant),
+                BalanceReason::Used => words.home_balance_used().to_owned(),
+                BalanceReason::Credited => words.home_balance_credited().to_owned(),
+                BalanceReason::TooSmall => words.home_balance_too_small().to_owned(),
+                BalanceReason::TakenBack => words.home_balance_taken_back().to_owned(),
+                BalanceReason::Overpaid => words.home_balance_overpaid().to_owned(),
+                BalanceReason::CreditNote => words.home_balance_credit_note().to_owned(),
+            });
+            let reason = match row.invoice {
+                Some(id) => {
+                    view! { <a href=format!("/portal/invoices/{id}")>{reason}</a> }.into_any()
+                }
+                None => reason.into_any(),
+            };
+            view! {
+                <li>
+                    <Date at=row.at short=true />
+                    <span>{reason}</span>
+                    <Amount money=row.amount />
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <Disclosure summary=words.home_balance_why()>
+            <ul role="list" class="balance-rows">{rows}</ul>
+        </Disclosure>
     }
 }
 

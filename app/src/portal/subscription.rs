@@ -3,7 +3,10 @@
 use super::{act::ActForm, home::Acts, method::Method, say};
 use crate::{
     locale::{Words, words},
-    port::{CommitmentRow, EarlyBilling, ItemRow, SubscriptionCard, UsagePrice, UsageRow},
+    port::{
+        CommitmentRow, ContractRow, EarlyBilling, ItemRow, SubscriptionCard, UnpaidRow, UsagePrice,
+        UsageRow,
+    },
     ui::{Amount, Badge, Button, ButtonKind, Card, Date, Fact, Facts, Figure, LinkButton},
 };
 use leptos::prelude::*;
@@ -96,12 +99,10 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
         })
         .collect();
     let planned = subscription.scheduled.map(|planned| {
-        let rhythm = planned
-            .items
-            .first()
-            .and_then(|item| item.cadence)
-            .map(|cadence| words.every(cadence));
-        let (amount, rhythm) = (words.money(planned.recurring), rhythm.unwrap_or_default());
+        let (amount, rhythm) = (
+            words.money(planned.recurring),
+            rhythm(words, &planned.items),
+        );
         let items = say::items(words, &planned.items);
         let text = match planned.at {
             Some(at) => {
@@ -111,6 +112,12 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
         };
         view! { <Fact name=words.home_planned()>{text}</Fact> }
     });
+    let agreed = subscription
+        .contract
+        .map(|own| view! { <Agreed contract=own now=now /> });
+    let unpaid = subscription
+        .unpaid
+        .map(|own| view! { <Unpaid change=own now=now /> });
     let usage: Vec<_> = subscription
         .usage
         .into_iter()
@@ -134,7 +141,60 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
         .collect();
     let early = (!early.is_empty())
         .then(|| view! { <Fact name=words.home_early()>{early.join("\n")}</Fact> });
-    view! { <Facts>{next}{usage}{early}{promised}{method}{discounts}{planned}</Facts> }
+    view! { <Facts>{unpaid}{next}{usage}{early}{promised}{method}{discounts}{planned}{agreed}</Facts> }
+}
+
+/// A change that is made once it is paid: what it is, until when, and the way to pay.
+#[component]
+fn Unpaid(change: UnpaidRow, now: Timestamp) -> impl IntoView {
+    let words = words();
+    let due = words.money(change.amount);
+    let text = words.home_unpaid_text(
+        &words.money(change.recurring),
+        &words.date_near(change.until, now),
+        &due,
+        &say::items(words, &change.items),
+        &rhythm(words, &change.items),
+    );
+    let href = format!("/portal/invoices/{}", change.invoice);
+    view! {
+        <Fact name=words.home_unpaid()>
+            {text}" "<a href=href>{words.home_unpaid_pay(&due)}</a>
+        </Fact>
+    }
+}
+
+/// What was agreed for a time: the steps after the next one, its end, and what happens then.
+#[component]
+fn Agreed(contract: ContractRow, now: Timestamp) -> impl IntoView {
+    let words = words();
+    let until = words.date_near(contract.until, now);
+    let end = match contract.ends {
+        true => words.home_contract_ends(&until),
+        false => words.home_contract_goes_on(&until),
+    };
+    let steps: Vec<_> = contract
+        .steps
+        .into_iter()
+        .filter_map(|step| {
+            let text = words.home_planned_text(
+                &words.money(step.recurring),
+                &words.date_near(step.at?, now),
+                &say::items(words, &step.items),
+                &rhythm(words, &step.items),
+            );
+            Some(view! { <Fact name=words.home_planned()>{text}</Fact> })
+        })
+        .collect();
+    view! { {steps}<Fact name=words.home_contract()>{end}</Fact> }
+}
+
+/// How often the first of these is billed.
+fn rhythm(words: Words, items: &[ItemRow]) -> String {
+    let first = items.first().and_then(|item| item.cadence);
+    first
+        .map(|cadence| words.every(cadence))
+        .unwrap_or_default()
 }
 
 /// What was promised to be spent at least, and how far that is. The words say all that the bar does, so it is silent.

@@ -13,6 +13,7 @@ use crate::service::invoices::manual::InvoiceUpdate;
 use crate::service::payments::PaymentResult;
 use crate::store::document::Column;
 use crate::store::listing;
+use crate::store::narrowing::Choosy;
 
 const URL: &str = "/v1/invoices";
 const STATUSES: [&str; 5] = ["draft", "open", "paid", "uncollectible", "void"];
@@ -173,7 +174,11 @@ async fn list(mut call: Call) -> Result<Value, Problem> {
     } else if !customer.is_empty() {
         listing::INVOICES_BY_CUSTOMER
     } else if due != paging::Created::EVER {
-        listing::INVOICES_BY_DUE_DATE
+        let own = Choosy::DueDate(due.from, due.until);
+        let mut read = call.api.engine.store.read().await?;
+        let [few, many] = listing::INVOICES_BY_DUE_DATE;
+        let is_few = own.is_few(&mut read, &call.scope).await?;
+        if is_few { few } else { many }
     } else if !status.is_empty() {
         listing::INVOICES_BY_STATUS
     } else if method == "send_invoice" {

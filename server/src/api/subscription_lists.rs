@@ -9,6 +9,7 @@ use super::problem::Problem;
 use crate::rendering::whole;
 use crate::store::document::{Column, ListSql, PageRequest};
 use crate::store::listing;
+use crate::store::narrowing::Choosy;
 
 const URL: &str = "/v1/subscriptions";
 const LIVE: [&str; 6] = [
@@ -79,22 +80,28 @@ fn narrowed(params: &mut Params) -> Narrowed {
 
 impl Narrowed {
     /// The statement that begins with what narrows most.
-    fn sql(&self) -> ListSql {
-        if !self.customer.is_empty() {
-            listing::SUBSCRIPTIONS_BY_CUSTOMER
+    async fn sql(&self, call: &Call) -> Result<ListSql, Problem> {
+        let (start, end) = (self.period_start, self.period_end);
+        let (choosy, [few, many]) = if !self.customer.is_empty() {
+            return Ok(listing::SUBSCRIPTIONS_BY_CUSTOMER);
         } else if !self.test_clock.is_empty() {
-            listing::SUBSCRIPTIONS_BY_TEST_CLOCK
+            return Ok(listing::SUBSCRIPTIONS_BY_TEST_CLOCK);
         } else if !self.price.is_empty() {
-            listing::SUBSCRIPTIONS_BY_PRICE
-        } else if self.period_end != Created::EVER {
-            listing::SUBSCRIPTIONS_BY_PERIOD_END
-        } else if self.period_start != Created::EVER {
-            listing::SUBSCRIPTIONS_BY_PERIOD_START
+            (Choosy::Price(&self.price), listing::SUBSCRIPTIONS_BY_PRICE)
+        } else if end != Created::EVER {
+            let own = Choosy::PeriodEnd(end.from, end.until);
+            (own, listing::SUBSCRIPTIONS_BY_PERIOD_END)
+        } else if start != Created::EVER {
+            let own = Choosy::PeriodStart(start.from, start.until);
+            (own, listing::SUBSCRIPTIONS_BY_PERIOD_START)
         } else if !self.collection_method.is_empty() {
-            listing::SUBSCRIPTIONS_BY_COLLECTION
+            return Ok(listing::SUBSCRIPTIONS_BY_COLLECTION);
         } else {
-            listing::SUBSCRIPTIONS
-        }
+            return Ok(listing::SUBSCRIPTIONS);
+        };
+        let mut read = call.api.engine.store.read().await?;
+        let is_few = choosy.is_few(&mut read, &call.scope).await?;
+        Ok(if is_few { few } else { many })
     }
 
     /// As the statements bind them. Subscriptions of test clocks are shown where one is named, or a
@@ -118,7 +125,7 @@ impl Narrowed {
 pub(super) async fn list(mut call: Call) -> Result<Value, Problem> {
     let (page, narrowed): (PageRequest, Narrowed) =
         call.read(|p| (paging::page(p), narrowed(p)))?;
-    let sql = narrowed.sql();
+    let sql = narrowed.sql(&call).await?;
     let filter = narrowed.columns();
     paging::answer(&call, sql, &page, &filter, URL, whole::subscription).await
 }

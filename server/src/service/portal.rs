@@ -4,6 +4,7 @@
 //! read in that scope and must be that customer's, else it does not exist.
 
 mod adjusting;
+mod agreeing;
 mod cards;
 mod changing;
 mod details;

@@ -4,29 +4,51 @@
 
 use super::document::ListSql;
 
-/// The statements of [`ListSql`] over `$table`, within `$5 <= sort < $6` and each `$filter`.
+/// The statements of [`ListSql`] over `$table`, within `$5 <= sort < $6` and each `$filter`. They walk
+/// the list in its order; with `few` they find what the first filter names and put that in order, which
+/// is for filters that name few rows of many.
 macro_rules! listing {
+    (few $table:literal, $($filter:literal),+) => {
+        listing!(@ "sort + 0", $table, $($filter),+)
+    };
     ($table:literal, $($filter:literal),+) => {
+        listing!(@ "sort", $table, $($filter),+)
+    };
+    (@ $sort:literal, $table:literal, $($filter:literal),+) => {
         ListSql {
             older: concat!(
                 "select body, revision, sort from ",
                 $table,
-                " where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 \
-                 and ($3 = '' or sort < (select sort from ",
+                " where merchant = $1 and livemode = $2 and ",
+                $sort,
+                " >= $5 and ",
+                $sort,
+                " < $6 and ($3 = '' or ",
+                $sort,
+                " < (select sort from ",
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3))",
                 $($filter,)+
-                " order by sort desc limit cast($4 as bigint)"
+                " order by ",
+                $sort,
+                " desc limit cast($4 as bigint)"
             ),
             newer: concat!(
                 "select body, revision, sort from ",
                 $table,
-                " where merchant = $1 and livemode = $2 and sort >= $5 and sort < $6 \
-                 and sort > (select sort from ",
+                " where merchant = $1 and livemode = $2 and ",
+                $sort,
+                " >= $5 and ",
+                $sort,
+                " < $6 and ",
+                $sort,
+                " > (select sort from ",
                 $table,
                 " where merchant = $1 and livemode = $2 and id = $3)",
                 $($filter,)+
-                " order by sort asc limit cast($4 as bigint)"
+                " order by ",
+                $sort,
+                " asc limit cast($4 as bigint)"
             ),
         }
     };
@@ -76,9 +98,9 @@ pub const PORTAL_CONFIGURATIONS: ListSql = listing!(
 /// -1 for none), price (`$21`, '' for any), test clock (`$22`, '' for any), and whether those of test
 /// clocks are among them (`$23`, 0 for no). `$first` narrows most.
 macro_rules! subscriptions {
-    ($first:literal) => {
+    ($($few:ident)? $first:literal) => {
         listing!(
-            "subscription",
+            $($few)? "subscription",
             $first,
             " and status in ($7, $8, $9, $10, $11, $12, $13, $14) and ($15 = '' or customer = $15) \
              and ($16 = '' or collection_method = $16) \
@@ -95,23 +117,32 @@ macro_rules! subscriptions {
 pub const SUBSCRIPTIONS: ListSql = subscriptions!("");
 /// Of a customer.
 pub const SUBSCRIPTIONS_BY_CUSTOMER: ListSql = subscriptions!(" and customer = $15");
-/// With a price.
-pub const SUBSCRIPTIONS_BY_PRICE: ListSql = subscriptions!(
-    " and id in (select subscription from subscription_price \
-     where merchant = $1 and livemode = $2 and price = $21 and present = 1)"
-);
+/// With a price: where few have it, and else.
+pub const SUBSCRIPTIONS_BY_PRICE: [ListSql; 2] = [
+    subscriptions!(
+        few " and id in (select subscription from subscription_price \
+         where merchant = $1 and livemode = $2 and price = $21 and present = 1)"
+    ),
+    SUBSCRIPTIONS,
+];
 /// Of a test clock.
 pub const SUBSCRIPTIONS_BY_TEST_CLOCK: ListSql = subscriptions!(" and test_clock = $22");
-/// By the earliest end of a running period.
-pub const SUBSCRIPTIONS_BY_PERIOD_END: ListSql = subscriptions!(
-    " and id in (select id from subscription where merchant = $1 and livemode = $2 \
-     and period_end >= $19 and period_end < $20)"
-);
-/// By the latest start of a running period.
-pub const SUBSCRIPTIONS_BY_PERIOD_START: ListSql = subscriptions!(
-    " and id in (select id from subscription where merchant = $1 and livemode = $2 \
-     and period_start >= $17 and period_start < $18)"
-);
+/// By the earliest end of a running period: where few end then, and else.
+pub const SUBSCRIPTIONS_BY_PERIOD_END: [ListSql; 2] = [
+    subscriptions!(
+        few " and id in (select id from subscription where merchant = $1 and livemode = $2 \
+         and period_end >= $19 and period_end < $20)"
+    ),
+    SUBSCRIPTIONS,
+];
+/// By the latest start of a running period: where few begin then, and else.
+pub const SUBSCRIPTIONS_BY_PERIOD_START: [ListSql; 2] = [
+    subscriptions!(
+        few " and id in (select id from subscription where merchant = $1 and livemode = $2 \
+         and period_start >= $17 and period_start < $18)"
+    ),
+    SUBSCRIPTIONS,
+];
 /// By how they are collected.
 pub const SUBSCRIPTIONS_BY_COLLECTION: ListSql = subscriptions!(" and collection_method = $16");
 
@@ -119,9 +150,9 @@ pub const SUBSCRIPTIONS_BY_COLLECTION: ListSql = subscriptions!(" and collection
 /// (`$8`, '' for any), customer (`$9`, '' for any), collection method (`$10`, '' for any), and the
 /// bounds of the due date (`$11`, `$12`, in seconds, -1 for none). `$first` narrows most.
 macro_rules! invoices {
-    ($first:literal) => {
+    ($($few:ident)? $first:literal) => {
         listing!(
-            "invoice",
+            $($few)? "invoice",
             $first,
             " and ($7 = '' or status = $7) and ($8 = '' or subscription = $8) \
              and ($9 = '' or customer = $9) and ($10 = '' or collection_method = $10) \
@@ -136,11 +167,14 @@ pub const INVOICES: ListSql = invoices!("");
 pub const INVOICES_BY_SUBSCRIPTION: ListSql = invoices!(" and subscription = $8");
 /// Of a customer.
 pub const INVOICES_BY_CUSTOMER: ListSql = invoices!(" and customer = $9");
-/// With a due date.
-pub const INVOICES_BY_DUE_DATE: ListSql = invoices!(
-    " and id in (select id from invoice where merchant = $1 and livemode = $2 \
-     and due_date is not null and due_date >= $11 and due_date < $12)"
-);
+/// With a due date: where few are due then, and else.
+pub const INVOICES_BY_DUE_DATE: [ListSql; 2] = [
+    invoices!(
+        few " and id in (select id from invoice where merchant = $1 and livemode = $2 \
+         and due_date is not null and due_date >= $11 and due_date < $12)"
+    ),
+    INVOICES,
+];
 /// Those that are sent.
 pub const INVOICES_SENT: ListSql = invoices!(" and collection_method = 'send_invoice'");
 /// By status.

@@ -3,7 +3,7 @@
 
 use perennial::invoice::Invoice;
 use perennial::subscription::{CollectionMethod, Item, Subscription};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row};
 
 use super::document::{self, Column, Stored};
 use super::writes::Table;
@@ -16,6 +16,70 @@ pub static TABLE: Table = Table {
     after: "on conflict (merchant, livemode, price, subscription) \
             do update set present = excluded.present",
 };
+
+/// How many rows a filter may name to be found by them; with more, a list is walked in its order, where
+/// they are not far apart.
+pub const FEW: i64 = 2_000;
+
+/// A filter that may name few rows of many, or many.
+#[derive(Clone, Copy, Debug)]
+pub enum Choosy<'a> {
+    /// Subscriptions with a price.
+    Price(&'a str),
+    /// Subscriptions of which the earliest end of a running period is within these bounds, in seconds.
+    PeriodEnd(i64, i64),
+    /// Subscriptions of which the latest start of a running period is.
+    PeriodStart(i64, i64),
+    /// Invoices whose due date is.
+    DueDate(i64, i64),
+}
+
+impl Choosy<'_> {
+    /// Whether it names at most [`FEW`] rows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_few(
+        self,
+        connection: &mut AnyConnection,
+        scope: &Scope,
+    ) -> Result<bool, StoreError> {
+        let sql = match self {
+            Self::Price(_) => {
+                "select count(*) as n from (select 1 as one from subscription_price \
+                 where merchant = $1 and livemode = $2 and price = $4 and present = 1 \
+                 limit cast($3 as bigint)) as few"
+            }
+            Self::PeriodEnd(..) => {
+                "select count(*) as n from (select 1 as one from subscription \
+                 where merchant = $1 and livemode = $2 and period_end >= $4 and period_end < $5 \
+                 limit cast($3 as bigint)) as few"
+            }
+            Self::PeriodStart(..) => {
+                "select count(*) as n from (select 1 as one from subscription \
+                 where merchant = $1 and livemode = $2 and period_start >= $4 and period_start < $5 \
+                 limit cast($3 as bigint)) as few"
+            }
+            Self::DueDate(..) => {
+                "select count(*) as n from (select 1 as one from invoice \
+                 where merchant = $1 and livemode = $2 and due_date is not null \
+                 and due_date >= $4 and due_date < $5 limit cast($3 as bigint)) as few"
+            }
+        };
+        let query = sqlx::query(sql)
+            .bind(scope.merchant.as_str())
+            .bind(scope.mode())
+            .bind(FEW.saturating_add(1));
+        let query = match self {
+            Self::Price(price) => query.bind(price.to_owned()),
+            Self::PeriodEnd(from, until)
+            | Self::PeriodStart(from, until)
+            | Self::DueDate(from, until) => query.bind(from).bind(until),
+        };
+        let found: i64 = query.fetch_one(connection).await?.try_get("n")?;
+        Ok(found <= FEW)
+    }
+}
 
 /// Some sent invoices, of any merchants, whose day is not noted beside them: what an older installation
 /// has.

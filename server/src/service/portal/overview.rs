@@ -12,6 +12,7 @@ use perennial::id::ProductId;
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::money::Money;
 use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::schedule::Schedule;
 use perennial::subscription::{CollectionMethod, Status, Subscription};
 
 use sqlx::AnyConnection;
@@ -53,6 +54,8 @@ pub(super) struct Standing {
     pub products: HashMap<ProductId, Product>,
     /// What was used of metered items so far.
     pub usage: Vec<perennial::subscription::Usage>,
+    /// What was agreed with the merchant for a time.
+    pub contracts: Vec<Schedule>,
 }
 
 impl Visitor {
@@ -85,6 +88,7 @@ impl Visitor {
         let mut read = self.read().await?;
         let standing = self.standing(&mut read).await?;
         let intent = self.waiting_intent(&mut read, &standing.open).await?;
+        let balance_rows = self.balance_rows(&mut read).await?;
         drop(read);
         let subscriptions = self.cards(&standing)?;
         let attention = self.attention(&standing, &subscriptions, intent.as_ref());
@@ -98,6 +102,8 @@ impl Visitor {
             payment_methods: standing.methods,
             details: self.details_of(customer),
             balance: balance.map(|currency| Money::new(customer.balance_minor, currency)),
+            merchant_name: name_of(&self.visit.merchant).to_owned(),
+            balance_rows,
         })
     }
 
@@ -115,8 +121,10 @@ impl Visitor {
         let needed = needs_method(&has.subscriptions);
         let products = self.products(read, &has.subscriptions).await?;
         let usage = running_usage(read, self.scope(), &has.subscriptions).await?;
+        let contracts = self.contracts(read, &has.subscriptions).await?;
         Ok(Standing {
             usage,
+            contracts,
             methods: rows::methods(has.methods, self.customer(), needed),
             subscriptions: has.subscriptions,
             open: has.open.into_iter().map(|row| row.value).collect(),
@@ -200,6 +208,7 @@ impl Visitor {
             pending: &standing.pending,
             open: &standing.open,
             usage: &standing.usage,
+            contracts: &standing.contracts,
         }
     }
 

@@ -17,6 +17,7 @@ use perennial::payment::PaymentMethod;
 use perennial::portal::Features;
 use perennial::pricing::{Pricing, TiersMode};
 use perennial::quote::{recurring, upcoming_with};
+use perennial::schedule::Schedule;
 use perennial::subscription::{
     Item, PauseReason, ScheduledChange, Status, Subscription, SubscriptionError, Usage, items_after,
 };
@@ -43,6 +44,8 @@ pub(super) struct Facts<'a> {
     pub open: &'a [Invoice],
     /// What was used of metered items so far.
     pub usage: &'a [Usage],
+    /// What was agreed with the merchant for a time.
+    pub contracts: &'a [Schedule],
 }
 
 /// What lets its usage be billed before the period ends, while it is going to be billed at all.
@@ -145,6 +148,8 @@ impl Facts<'_> {
             payment_method: method.cloned(),
             discounts: self.discounts(subscription),
             scheduled: self.scheduled(subscription)?,
+            unpaid: self.unpaid(subscription)?,
+            contract: self.contract(subscription),
             may: may(subscription, self.features),
         })
     }
@@ -364,7 +369,7 @@ pub(super) fn invoice(invoice: &Invoice) -> InvoiceRow {
     InvoiceRow {
         id: invoice.id.clone(),
         number: invoice.number.clone(),
-        date: invoice.finalized_at.unwrap_or(invoice.created),
+        date: invoice.issued_at(),
         status: invoice.status,
         failed: open && invoice.last_payment_error.is_some(),
         total: money(invoice.totals.total_minor),
