@@ -120,14 +120,16 @@ async fn measure(database: &Database, subscriptions: usize, customers: usize) {
     let url = database.fresh("run").await;
     let business = Business::open(&url, subscriptions, customers).await;
     let bytes_before = business.bytes().await;
+    // From here on the peak is the run's own. Where Linux does not let it be forgotten, it is all there was.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
     let (cpu, written) = (cpu_millis(), bytes_written());
     let start = Instant::now();
     let done = business.renew().await;
     let took = start.elapsed();
     let (cpu, written) = (cpu_millis() - cpu, bytes_written() - written);
     let bytes_after = business.bytes().await;
-    business.check(subscriptions).await;
     let peak = peak_megabytes();
+    business.check(subscriptions).await;
     let n = u128::try_from(subscriptions).unwrap();
     let rate = n * 1_000_000 / took.as_micros().max(1);
     let limit = raw::limit(database, &business, subscriptions).await;
