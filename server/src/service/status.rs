@@ -318,6 +318,26 @@ impl Status {
         text
     }
 
+    /// What was decided again, for Prometheus.
+    fn conflict_metrics(&self, family: &mut impl FnMut(&str, &str, &str, Vec<(String, i64)>)) {
+        let (all, unserialisable) = self.conflicts;
+        for (name, help, count) in [
+            (
+                "perennial_decisions_again_total",
+                "Decisions that were made again because somebody else was faster.",
+                all,
+            ),
+            (
+                "perennial_decisions_unserialisable_total",
+                "Those that Postgres asked for, with 40001.",
+                unserialisable,
+            ),
+        ] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            family(name, help, "counter", vec![(String::new(), count)]);
+        }
+    }
+
     /// The mails, for Prometheus.
     fn mail_metrics(&self, family: &mut impl FnMut(&str, &str, &str, Vec<(String, i64)>)) {
         let one = |n: i64| vec![(String::new(), n)];
@@ -420,22 +440,7 @@ impl Status {
             "gauge",
             plain(self.orphaned()),
         );
-        let (all, unserialisable) = self.conflicts;
-        for (name, help, count) in [
-            (
-                "perennial_decisions_again_total",
-                "Decisions that were made again because somebody else was faster.",
-                all,
-            ),
-            (
-                "perennial_decisions_unserialisable_total",
-                "Those that Postgres asked for, with 40001.",
-                unserialisable,
-            ),
-        ] {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            family(name, help, "counter", vec![(String::new(), count)]);
-        }
+        self.conflict_metrics(&mut family);
         text
     }
 }
