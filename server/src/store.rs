@@ -40,7 +40,7 @@ use std::time::Duration;
 use perennial::calendar::Timestamp;
 use perennial::id::MerchantId;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyConnection, AnyPool, Connection};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Row as _};
 
 use crate::clock::{Entropy as _, SystemEntropy};
 use place::Places;
@@ -220,10 +220,36 @@ impl Store {
         Self::over(database).completed().await
     }
 
-    /// Does what a migration can't say in SQL.
+    /// Does what a migration can't say in one SQL for both databases.
     async fn completed(self) -> Result<Self, StoreError> {
+        if let Database::Postgres(_) = &self.database {
+            self.drop_references().await?;
+        }
         usage::add_keys(&self).await?;
         Ok(self)
+    }
+
+    /// Lets Postgres write rows without asking each time whether their merchant exists. Rows are only
+    /// ever written in the scope of a merchant that was found, and no merchant is deleted; the question
+    /// costs a look-up and a lock on the merchant's row for each row of a renewal run.
+    async fn drop_references(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "select cast(c.relname as text) as relation, cast(k.conname as text) as name \
+             from pg_constraint k join pg_class c on c.oid = k.conrelid \
+             where k.contype = 'f' and k.confrelid = to_regclass('merchant') order by c.relname",
+        )
+        .fetch_all(tx.connection())
+        .await?;
+        // A few dozen at the first start after an update, none after that.
+        for row in &rows {
+            let (table, name): (String, String) = (row.try_get("relation")?, row.try_get("name")?);
+            let sql = format!("alter table {table} drop constraint if exists {name}");
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .execute(tx.connection())
+                .await?;
+        }
+        tx.commit().await
     }
 
     fn over(database: Database) -> Self {
@@ -365,7 +391,8 @@ async fn prepare_sqlite(
     for pragma in [
         "pragma journal_mode = wal",
         "pragma synchronous = full",
-        "pragma foreign_keys = on",
+        // As on Postgres: see `Store::drop_references`.
+        "pragma foreign_keys = off",
         "pragma busy_timeout = 10000",
         "pragma cache_size = -16000",
     ] {

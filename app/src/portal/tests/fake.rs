@@ -325,6 +325,7 @@ pub fn invoice() -> Invoice {
         amount_due_minor: total - 1200,
         amount_paid_minor: 0,
         out_of_band_minor: 0,
+        out_of_band_refunded_minor: 0,
         amount_overpaid_minor: 0,
         pre_payment_credit_minor: 0,
         pre_payment_credit_tax_minor: 0,
