@@ -22,6 +22,7 @@ pub mod logo;
 pub mod mail;
 pub mod narrowing;
 pub mod nouns;
+pub mod owners;
 pub mod patch;
 mod place;
 mod reader;

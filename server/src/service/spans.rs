@@ -25,8 +25,8 @@ use std::collections::HashMap;
 use super::booking::{Booking, Edit};
 use super::usage::{Asked, count_many};
 use super::{Engine, Refused};
-use crate::store::document::{self, Column, Stored};
-use crate::store::{Scope, StoreError, nouns, usage};
+use crate::store::document::Stored;
+use crate::store::{Scope, StoreError, usage};
 use sqlx::AnyConnection;
 
 /// What a step of a subscription bills of metered items.
@@ -186,10 +186,10 @@ impl Engine {
             Some(spans) => spans,
             None => {
                 self.alone()?;
-                let filter = [Column::text(&invoice.id)];
+                let draft = [invoice.id.to_string()];
                 let spans = {
                     let mut read = self.store.read().await?;
-                    document::select(&mut read, scope, nouns::SPANS_OF_DRAFT, &filter).await?
+                    usage::drafted_spans(&mut read, scope, &draft).await?
                 };
                 self.used_of(scope, spans).await?
             }

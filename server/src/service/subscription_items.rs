@@ -64,7 +64,9 @@ impl Engine {
     ) -> Result<SubscriptionId, Refused> {
         let found = {
             let mut read = self.store.read().await?;
-            subscription_item::subscription_of(&mut read, scope, id.as_str()).await?
+            subscription_item::OWNERS
+                .owner_of(&mut read, scope, id.as_str())
+                .await?
         };
         let owner = found.and_then(|text| SubscriptionId::parse(&text).ok());
         owner.ok_or_else(|| Refused::not_found(KIND, id.as_str()))
@@ -166,7 +168,10 @@ impl Engine {
     pub async fn open_subscription_items(&self) -> Result<(), Refused> {
         let older = {
             let mut read = self.store.read().await?;
-            subscription_item::opening(&mut read).await?.is_some()
+            subscription_item::OWNERS
+                .opening(&mut read)
+                .await?
+                .is_some()
         };
         if older {
             while self.retrying(|| self.open_days_part()).await? {}
@@ -190,7 +195,7 @@ impl Engine {
     async fn open_items_part(&self) -> Result<bool, Refused> {
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();
-        let Some((scope, before)) = subscription_item::opening(connection).await? else {
+        let Some((scope, before)) = subscription_item::OWNERS.opening(connection).await? else {
             return Ok(false);
         };
         let filter = [Column::text(&before), Column::Number(Some(STEP_ROWS))];
@@ -209,7 +214,9 @@ impl Engine {
         }
         writes.write(&self.store, connection).await?;
         let last = found.last().map(|row| row.id.as_str());
-        subscription_item::opened(connection, &scope, &before, last).await?;
+        subscription_item::OWNERS
+            .opened(connection, &scope, &before, last)
+            .await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -593,9 +593,6 @@ pub const INVOICE_ITEMS_PENDING_MANY: &str = "select body, revision, sort from i
 pub const FEW_CUSTOMERS_MAX: usize = 64;
 /// The most rows of [`INVOICE_ITEMS_PENDING_MANY`].
 pub const MANY_ITEMS_MAX: usize = 2_000;
-/// Spans of usage whose lines stand on a draft (`$3`).
-pub const SPANS_OF_DRAFT: &str = "select body, revision, sort from usage_span \
-    where merchant = $1 and livemode = $2 and draft = $3 order by sort";
 /// Active alerts of a meter (`$3`), at most a hundred.
 pub const ALERTS_OF_METER: &str = "select body, revision, sort from billing_alert \
     where merchant = $1 and livemode = $2 and meter = $3 and status = 'active' order by sort limit 100";

@@ -85,7 +85,9 @@ impl Engine {
         id: &TaxIdId,
     ) -> Result<Option<(CustomerId, TaxId)>, Refused> {
         let mut connection = self.store.read().await?;
-        let owner = customer_tax_id::customer_of(&mut connection, scope, id.as_str()).await?;
+        let owner = customer_tax_id::OWNERS
+            .owner_of(&mut connection, scope, id.as_str())
+            .await?;
         let Some(owner) = owner else { return Ok(None) };
         let owner: Option<Stored<Customer>> =
             document::load(&mut connection, scope, &owner).await?;
@@ -110,7 +112,7 @@ impl Engine {
     async fn open_tax_ids_part(&self) -> Result<bool, Refused> {
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();
-        let Some((scope, before)) = customer_tax_id::opening(connection).await? else {
+        let Some((scope, before)) = customer_tax_id::OWNERS.opening(connection).await? else {
             return Ok(false);
         };
         let filter = [Column::text(&before), Column::Number(Some(STEP_ROWS))];
@@ -124,7 +126,9 @@ impl Engine {
         }
         writes.write(&self.store, connection).await?;
         let last = found.last().map(|row| row.id.as_str());
-        customer_tax_id::opened(connection, &scope, &before, last).await?;
+        customer_tax_id::OWNERS
+            .opened(connection, &scope, &before, last)
+            .await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -341,23 +341,20 @@ impl World {
 
     /// How often the bank was asked for money, whatever it said.
     pub(crate) async fn asked(&self) -> i64 {
-        let sql =
-            "select count(*) as n from sandbox_attempt where merchant = $1 and kind = 'charge'";
-        let mut connection = self.engine.store.read().await.unwrap();
-        let row = sqlx::query(sql)
-            .bind(self.scope.merchant.as_str())
-            .fetch_one(&mut *connection)
-            .await
-            .unwrap();
-        sqlx::Row::get(&row, "n")
+        self.attempts("").await
     }
 
     /// How often the bank has taken money.
     pub(crate) async fn charges(&self) -> i64 {
-        let sql = "select count(*) as n from sandbox_attempt where merchant = $1 \
-                   and kind = 'charge' and status = 'succeeded'";
+        self.attempts(" and status = 'succeeded'").await
+    }
+
+    async fn attempts(&self, which: &str) -> i64 {
+        let sql = format!(
+            "select count(*) as n from sandbox_attempt where merchant = $1 and kind = 'charge'{which}"
+        );
         let mut connection = self.engine.store.read().await.unwrap();
-        let row = sqlx::query(sql)
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(self.scope.merchant.as_str())
             .fetch_one(&mut *connection)
             .await
