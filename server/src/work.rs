@@ -21,6 +21,9 @@ use share::Share;
 
 /// The longest sleep, in seconds: other processes don't ring here.
 const SLEEP_SECONDS_MAX: u64 = 30;
+/// The sleep after a sweep that the database did not let happen, in seconds: a short outage makes nothing
+/// late. Each further one is twice as long, up to [`SLEEP_SECONDS_MAX`].
+const OUTAGE_SECONDS: u64 = 1;
 /// The shortest pause between two sweeps, in milliseconds, so that a busy server is not swept for
 /// each of its commits.
 const PAUSE_MILLIS: u64 = 1_000;
@@ -87,11 +90,13 @@ async fn rung(bell: &tokio::sync::Notify) {
     bell.notified().await;
 }
 
-/// When the rounds of upkeep were made.
+/// When the rounds of upkeep were made, and how sweeps went.
 #[derive(Default)]
 struct Rounds {
     pruned_at: Option<Timestamp>,
     looked_at: Option<Timestamp>,
+    /// Sweeps in a row that the database did not let happen.
+    outages: u32,
 }
 
 impl Rounds {
@@ -114,6 +119,14 @@ impl Rounds {
         let lately = Timestamp(now.0.saturating_sub(LATELY_SECONDS));
         let all = self.looked_at?;
         (now.0.saturating_sub(all.0).saturating_abs() < LOOK_SECONDS).then_some(lately)
+    }
+
+    /// How long to sleep after a sweep that the database did not let happen.
+    fn after_outage(&mut self) -> Duration {
+        // Beyond the fifth the longest sleep is shorter than twice the one before.
+        let seconds = OUTAGE_SECONDS << self.outages.min(5);
+        self.outages = self.outages.saturating_add(1);
+        Duration::from_secs(seconds.min(SLEEP_SECONDS_MAX))
     }
 
     /// Notes that usage was looked at.
@@ -157,27 +170,37 @@ async fn sweep(engine: &Engine, shards: &[i64], rounds: &mut Rounds) -> Duration
     if let Err(error) = engine.look_at_usage().await {
         tracing::error!(%error, "usage could not be compared with alerts");
     }
-    match engine.sweep(now, SWEEP_MAX, Some(shards)).await {
-        // What can't be done now is tried again later, not at once.
-        Ok(Swept { done: 0, .. }) => {}
-        Ok(Swept { done, failed }) => {
-            tracing::debug!(done, failed, "swept");
-            // There may be more. What stays due, such as a charge of which the gateway says nothing,
-            // is not asked after all the time.
-            let full = done >= SWEEP_MAX as usize;
-            return Duration::from_millis(if full { 0 } else { PAUSE_MILLIS });
-        }
+    let swept = match engine.sweep(now, SWEEP_MAX, Some(shards)).await {
+        Ok(swept) => swept,
         Err(error) => {
-            tracing::error!(%error, "what is due could not be found");
-            return longest;
+            tracing::error!(%error, "what is due could not be done");
+            return rounds.after_outage();
         }
+    };
+    // What can't be done now is tried again later, not at once.
+    if swept.done > 0 {
+        rounds.outages = 0;
+        let Swept { done, failed } = swept;
+        tracing::debug!(done, failed, "swept");
+        // There may be more. What stays due, such as a charge of which the gateway says nothing,
+        // is not asked after all the time.
+        let full = done >= SWEEP_MAX as usize;
+        return Duration::from_millis(if full { 0 } else { PAUSE_MILLIS });
     }
     match engine.next_due_at().await {
-        Ok(Some(at)) if at > now => {
-            let seconds = u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(SLEEP_SECONDS_MAX);
-            Duration::from_secs(seconds.clamp(1, SLEEP_SECONDS_MAX))
+        Ok(next) => {
+            rounds.outages = 0;
+            let ahead = next.filter(|at| *at > now);
+            ahead.map_or(longest, |at| {
+                let seconds =
+                    u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(SLEEP_SECONDS_MAX);
+                Duration::from_secs(seconds.clamp(1, SLEEP_SECONDS_MAX))
+            })
         }
-        _ => longest,
+        Err(error) => {
+            tracing::error!(%error, "the next piece of work can't be found");
+            rounds.after_outage()
+        }
     }
 }
 

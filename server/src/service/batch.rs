@@ -353,6 +353,7 @@ impl Engine {
             tracing::debug!(%error, "outcomes were refused together; committing each");
             alone = (0..answered.len()).collect();
         }
+        let mut left = alone.len();
         for index in alone {
             let Some(own) = answered.get(index) else {
                 continue;
@@ -361,8 +362,12 @@ impl Engine {
                 .commit_outcome(scope, &own.intent, own.attempt, own.outcome.clone())
                 .await;
             if let Err(error) = result {
-                tracing::error!(intent = %own.intent, %error, "an outcome could not be committed");
+                tracing::error!(intent = %own.intent, left, %error, "an outcome could not be committed");
+                if error.is_outage() {
+                    return;
+                }
             }
+            left -= 1;
         }
         for own in &answered {
             if matches!(own.outcome, Outcome::Declined(_))

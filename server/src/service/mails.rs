@@ -52,6 +52,8 @@ pub struct Post {
     public: PublicUrl,
     /// The merchants' rules, forgotten now and then.
     settings: Mutex<HashMap<MerchantId, Arc<MailSettings>>>,
+    /// What became of mails while the database did not keep it: noted before anything else is sent.
+    unnoted: Mutex<Vec<(Claimed, Settled)>>,
     /// Rings when mail was noted.
     bell: Notify,
 }
@@ -86,6 +88,7 @@ impl Post {
             folder,
             public,
             settings: Mutex::default(),
+            unnoted: Mutex::default(),
             bell: Notify::new(),
         })))
     }
@@ -109,6 +112,10 @@ impl Post {
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<MerchantId, Arc<MailSettings>>> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unnoted(&self) -> std::sync::MutexGuard<'_, Vec<(Claimed, Settled)>> {
+        self.unnoted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A merchant's rules, as they were a moment ago.
@@ -212,11 +219,13 @@ impl Engine {
     /// again with growing pauses, what it refuses for good is set aside with its words.
     ///
     /// # Errors
-    /// When the database fails. Mails that were claimed by then are due again when the claim ends.
+    /// When the database fails. What became of mails by then is kept in mind and noted by the next call,
+    /// which sends nothing before; if the process dies first, they are due again when their claim ends.
     pub async fn send_mails(&self, limit: u32) -> Result<Round, Refused> {
         let Some(post) = &self.post else {
             return Ok(Round::default());
         };
+        self.note_unnoted(post).await?;
         let now = self.now();
         let until = Timestamp(now.0.saturating_add(CLAIM_SECONDS));
         let mut tx = self.store.begin().await?;
@@ -248,7 +257,13 @@ impl Engine {
             };
             let settled = settled.unwrap_or_else(|error| {
                 tracing::error!(mail = %mail.id, %error, "a mail could not be written");
-                later(&mail, error.to_string(), now)
+                match error.is_outage() {
+                    true => Settled::Unsent {
+                        reason: error.to_string(),
+                        at: now,
+                    },
+                    false => later(&mail, error.to_string(), now),
+                }
             });
             match &settled {
                 Settled::Unsent { reason, .. } => round.unreachable = Some(reason.clone()),
@@ -258,17 +273,41 @@ impl Engine {
                 }
                 _ => round.done += 1,
             }
-            self.settle_mail(&mail, &settled).await?;
+            self.note_or_keep(post, mail, settled).await;
         }
         for mail in waiting {
             let reason = round.unreachable.clone().unwrap_or_default();
-            self.settle_mail(&mail, &Settled::Unsent { reason, at: now })
-                .await?;
+            let unsent = Settled::Unsent { reason, at: now };
+            self.note_or_keep(post, mail, unsent).await;
         }
+        self.note_unnoted(post).await?;
         if round.done > 0 {
             failure::tally(&self.store, TALLY, round.done - refused, refused).await?;
         }
         Ok(round)
+    }
+
+    /// Notes what became of a mail, or keeps it in mind while the database is out of reach: what has left
+    /// must not leave again because that could not be written down.
+    async fn note_or_keep(&self, post: &Post, mail: Claimed, settled: Settled) {
+        // After one failure the others are not tried before the next round.
+        let failing = !post.unnoted().is_empty();
+        if failing || self.settle_mail(&mail, &settled).await.is_err() {
+            post.unnoted().push((mail, settled));
+        }
+    }
+
+    /// Notes what was kept in mind. At most a round's mails, because nothing is sent before.
+    async fn note_unnoted(&self, post: &Post) -> Result<(), Refused> {
+        let mut kept = std::mem::take(&mut *post.unnoted());
+        while let Some((mail, settled)) = kept.pop() {
+            if let Err(error) = self.settle_mail(&mail, &settled).await {
+                kept.push((mail, settled));
+                post.unnoted().append(&mut kept);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Sends a mail whose moment has come by a test clock. The engine stands at that moment.

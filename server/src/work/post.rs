@@ -21,6 +21,9 @@ const ROUND_MAX: u32 = 64;
 const UNREACHABLE_SECONDS: u64 = 5;
 /// The longest of these pauses, in seconds.
 const UNREACHABLE_SECONDS_MAX: u64 = 300;
+/// The first pause after the database failed, in seconds; each further one is twice as long, up to
+/// [`SLEEP_SECONDS_MAX`].
+const OUTAGE_SECONDS: u64 = 1;
 /// Rounds after which the merchants' rules are read anew: at least every so many sleeps.
 const ROUNDS_WITH_SETTINGS: u32 = 6;
 /// Rounds after which the folder is looked after.
@@ -28,7 +31,7 @@ const ROUNDS_WITH_FOLDER: u32 = 360;
 
 /// Sends mail until `stop` says so; what is under way then is finished first.
 pub async fn run(engine: Engine, post: Arc<Post>, mut stop: watch::Receiver<bool>) {
-    let (mut rounds, mut failures) = (0_u32, 0_u32);
+    let (mut rounds, mut failures) = (0_u32, Failures::default());
     while !*stop.borrow() {
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(ROUNDS_WITH_SETTINGS) {
@@ -42,16 +45,25 @@ pub async fn run(engine: Engine, post: Arc<Post>, mut stop: watch::Receiver<bool
         let nap = round(&engine, &mut failures).await;
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
-            () = rung(&post, failures) => {}
+            () = rung(&post, &failures) => {}
             // An error means that nobody is left to say stop.
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
 }
 
-/// Waits until somebody rings. While nobody takes mail, ringing is in vain.
-async fn rung(post: &Post, failures: u32) {
-    if failures > 0 {
+/// Rounds in a row that failed.
+#[derive(Default)]
+struct Failures {
+    /// Because nobody took mail.
+    unreachable: u32,
+    /// Because of the database.
+    outages: u32,
+}
+
+/// Waits until somebody rings. While nobody takes mail or keeps what became of it, ringing is in vain.
+async fn rung(post: &Post, failures: &Failures) {
+    if failures.unreachable > 0 || failures.outages > 0 {
         return std::future::pending().await;
     }
     tokio::time::sleep(Duration::from_millis(PAUSE_MILLIS)).await;
@@ -59,24 +71,26 @@ async fn rung(post: &Post, failures: u32) {
 }
 
 /// Sends what is due, and says how long to sleep.
-async fn round(engine: &Engine, failures: &mut u32) -> Duration {
+async fn round(engine: &Engine, failures: &mut Failures) -> Duration {
     let longest = Duration::from_secs(SLEEP_SECONDS_MAX);
-    match engine.send_mails(ROUND_MAX).await {
-        Ok(round) => match round.unreachable {
-            Some(reason) => {
-                let seconds = UNREACHABLE_SECONDS << (*failures).min(6);
-                let seconds = seconds.min(UNREACHABLE_SECONDS_MAX);
-                *failures = failures.saturating_add(1);
-                tracing::error!(reason, seconds, "mail can't leave; it waits");
-                return Duration::from_secs(seconds);
-            }
-            None => *failures = 0,
-        },
+    let sent = match engine.send_mails(ROUND_MAX).await {
+        Ok(sent) => sent,
         Err(error) => {
             tracing::error!(%error, "mails could not be sent");
-            return longest;
+            let seconds = OUTAGE_SECONDS << failures.outages.min(4);
+            failures.outages = failures.outages.saturating_add(1);
+            return Duration::from_secs(seconds.min(SLEEP_SECONDS_MAX));
         }
+    };
+    failures.outages = 0;
+    if let Some(reason) = sent.unreachable {
+        let seconds = UNREACHABLE_SECONDS << failures.unreachable.min(6);
+        let seconds = seconds.min(UNREACHABLE_SECONDS_MAX);
+        failures.unreachable = failures.unreachable.saturating_add(1);
+        tracing::error!(reason, seconds, "mail can't leave; it waits");
+        return Duration::from_secs(seconds);
     }
+    failures.unreachable = 0;
     match engine.next_mail_due_at().await {
         Ok(Some(at)) => {
             let seconds = at.0.saturating_sub(engine.now().0);

@@ -94,6 +94,10 @@ impl Share {
                 if held.shards.len() != shards.len() {
                     tracing::info!(shards = shards.len(), "the share of the work changed");
                 }
+                // Something may be due there since long: the sleep between sweeps knows nothing of it.
+                if !first && shards.iter().any(|shard| !held.shards.contains(shard)) {
+                    self.engine.due.notify_one();
+                }
                 held.shards = shards;
                 held.renewed_at = Some(now);
             }

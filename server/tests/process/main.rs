@@ -5,9 +5,11 @@
     reason = "a test may stop at what it did not expect, and waits by the machine's clock"
 )]
 
+mod business;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
 mod operating;
 mod outage;
 mod site;
+mod together;

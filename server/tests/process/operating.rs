@@ -2,16 +2,15 @@
 //! `status --json`, `status --retry`, `/metrics`.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use sqlx::{AnyConnection, Connection};
 
-use crate::site::{PATIENCE, Site};
+use crate::site::{PATIENCE, Site, free_port};
 
 /// The text at `/metrics`, with the line of its status.
-fn metrics(port: u16) -> Option<(String, String)> {
+pub fn metrics(port: u16) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream
@@ -24,7 +23,7 @@ fn metrics(port: u16) -> Option<(String, String)> {
 }
 
 /// The value of one line, such as `perennial_work_done_total{kind="subscription"}`.
-fn value(text: &str, name: &str) -> i64 {
+pub fn value(text: &str, name: &str) -> i64 {
     let line = text.lines().find(|line| {
         line.strip_prefix(name)
             .is_some_and(|rest| rest.starts_with(' '))
@@ -34,16 +33,8 @@ fn value(text: &str, name: &str) -> i64 {
     number.parse().unwrap()
 }
 
-async fn run(site: &Site, sql: &'static str) -> u64 {
-    sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(&site.database).await.unwrap();
-    let done = sqlx::query(sql).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    done.rows_affected()
-}
-
 /// Waits until something is so.
-fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     let started = SystemTime::now();
     while !so() {
         assert!(started.elapsed().unwrap() < PATIENCE, "{what}");
@@ -60,11 +51,7 @@ async fn a_row_that_cannot_be_billed(name: &str, postgres: bool) {
         said.contains("none: nothing is done by itself now"),
         "{said}"
     );
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let listen = format!("127.0.0.1:{port}");
     site.env.push(("PERENNIAL_METRICS_LISTEN", listen));
     site.start("0");
@@ -85,7 +72,7 @@ async fn a_row_that_cannot_be_billed(name: &str, postgres: bool) {
 
     // Poison: a subscription that is due and can't be read.
     let poison = "update subscription set body = '{\"no\": 1}', due_at = 1";
-    assert_eq!(run(&site, poison).await, 1);
+    assert_eq!(site.run(poison).await, 1);
     let json = |site: &Site| -> Value {
         let (went, said) = site.command(&["status", "--json"]);
         assert!(went, "{said}");
@@ -115,9 +102,9 @@ async fn a_row_that_cannot_be_billed(name: &str, postgres: bool) {
     assert!(said.contains(aside["id"].as_str().unwrap()), "{said}");
 
     // Mended (here: gone), and tried again at once instead of after its pause.
-    assert_eq!(run(&site, "update subscription set due_at = null").await, 1);
+    assert_eq!(site.run("update subscription set due_at = null").await, 1);
     let pauses = "update work_failure set next_at = 99999999999";
-    assert_eq!(run(&site, pauses).await, 1);
+    assert_eq!(site.run(pauses).await, 1);
     let (went, said) = site.command(&["status", "--retry", "--json"]);
     assert!(went, "{said}");
     let status: Value = serde_json::from_str(&said).unwrap();

@@ -90,20 +90,35 @@ impl Site {
             .split_whitespace()
             .find(|word| word.starts_with("sk_test_"));
         let key = key.unwrap().to_owned();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         Some(Self {
             database,
             folder,
             postgres: own,
-            port,
+            port: free_port(),
             key,
             child: None,
             env: Vec::new(),
         })
+    }
+
+    /// Another process on the same database, not started yet. It must go before this one does.
+    pub fn beside(&self) -> Self {
+        let folder = self.folder.join("beside");
+        std::fs::create_dir_all(&folder).unwrap();
+        Self {
+            database: self.database.clone(),
+            folder,
+            postgres: None,
+            port: free_port(),
+            key: self.key.clone(),
+            child: None,
+            env: self.env.clone(),
+        }
+    }
+
+    /// The folder that this process' mail lies in.
+    pub fn mail(&self) -> std::path::PathBuf {
+        self.folder.join("mail")
     }
 
     pub fn start(&mut self, delay_millis: &str) {
@@ -112,6 +127,7 @@ impl Site {
             .args(["serve", "--listen", &listen, "--database", &self.database])
             .env("PERENNIAL_SANDBOX_DELAY_MILLIS", delay_millis)
             .env("PERENNIAL_LOG", "warn")
+            .env("PERENNIAL_MAIL_FOLDER", self.mail())
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .spawn()
@@ -162,9 +178,11 @@ impl Site {
         let done = Command::new(BINARY)
             .args(words)
             .args(["--database", &self.database])
+            .env("PERENNIAL_LOG", "off")
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        let said = [done.stdout, done.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
         (done.status.success(), said)
     }
 
@@ -213,13 +231,46 @@ impl Site {
         }
     }
 
+    /// As [`Self::wait_for`], until the number is at least `wanted`.
+    pub async fn wait_for_at_least(&self, sql: &'static str, wanted: i64) {
+        let started = SystemTime::now();
+        while self.count(sql).await < wanted {
+            assert!(
+                started.elapsed().unwrap() < PATIENCE,
+                "{sql} does not reach {wanted}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub async fn count(&self, sql: &'static str) -> i64 {
+        self.row(sql).await.get("n")
+    }
+
+    /// The first row that the database answers with.
+    pub async fn row(&self, sql: &'static str) -> sqlx::any::AnyRow {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.database).await.unwrap();
         let row = sqlx::query(sql).fetch_one(&mut connection).await.unwrap();
         connection.close().await.unwrap();
-        row.get("n")
+        row
     }
+
+    /// Changes rows behind the process' back; answers with how many.
+    pub async fn run(&self, sql: &str) -> u64 {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.database).await.unwrap();
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        let done = sqlx::query(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        done.rows_affected()
+    }
+}
+
+/// A port that nobody listens at now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 /// One request over a connection of its own; `None` when the connection breaks.
