@@ -72,6 +72,7 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
     engine.open_ledger().await?;
     engine.open_subscription_items().await?;
     engine.open_tax_ids().await?;
+    engine.open_invoice_prefixes().await?;
     sandbox.slow_down(Duration::from_millis(config.sandbox_delay_millis));
     let address = config.listen;
     let listener = TcpListener::bind(address)

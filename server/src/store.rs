@@ -14,6 +14,7 @@ pub mod failure;
 pub mod holdings;
 pub mod idempotency;
 pub mod installation;
+pub mod invoice_prefix;
 pub mod key;
 pub mod lease;
 pub mod ledger;

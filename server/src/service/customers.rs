@@ -2,6 +2,7 @@
 
 mod balance;
 mod checking;
+mod prefixes;
 mod tax_ids;
 
 use perennial::calendar::Timestamp;
@@ -123,8 +124,18 @@ impl Engine {
                     other => other,
                 })?;
         }
-        self.at(now)
-            .insert_customer(scope, customer, new.balance_minor.unwrap_or_default())
+        let (engine, balance) = (&self.at(now), new.balance_minor.unwrap_or_default());
+        let (customer, chosen) = (&customer, new.invoice_prefix.is_some());
+        engine
+            .retrying(|| async move {
+                let mut customer = customer.clone();
+                match chosen {
+                    true => engine.check_prefix_free(scope, &customer).await?,
+                    // Another one each time: the one before may have been somebody's.
+                    false => customer.invoice_prefix = engine.invoice_prefix(),
+                }
+                engine.insert_customer(scope, customer, balance).await
+            })
             .await
     }
 
@@ -157,20 +168,6 @@ impl Engine {
         }
     }
 
-    /// Eight letters and digits that no other customer has, as good as certainly.
-    fn invoice_prefix(&self) -> String {
-        const SIGNS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-        let bits = self.entropy.bits();
-        (0..8)
-            .map(|place| {
-                let index = (bits >> (place * 5)) & 31;
-                SIGNS
-                    .get(index as usize)
-                    .map_or('0', |sign| char::from(*sign))
-            })
-            .collect()
-    }
-
     /// Changes a customer.
     ///
     /// # Errors
@@ -201,12 +198,12 @@ impl Engine {
             }
             edit(customer, &update)
         };
-        let changed = match update.balance_minor {
-            Some(balance) => {
+        let changed = match (update.balance_minor, &update.invoice_prefix) {
+            (balance, prefix) if balance.is_some() || prefix.is_some() => {
                 let once = || self.change_with_balance(scope, id, balance, &change);
                 self.retrying(once).await?
             }
-            None => {
+            _ => {
                 self.change(scope, id.as_str(), "customer.updated", show, change)
                     .await?
             }

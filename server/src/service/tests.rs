@@ -15,6 +15,7 @@ mod metering;
 pub(crate) mod money;
 mod noticing;
 mod parts;
+mod prefixes;
 mod recovering;
 mod renewing;
 mod revising;

@@ -13,6 +13,7 @@ use crate::service::balance::{BalanceTransaction, BalanceTransactionKind};
 use crate::service::booking::{Booking, Edit};
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, Column, Page, PageRequest, Stored};
+use crate::store::invoice_prefix::{self, TAKE};
 use crate::store::{Scope, ledger, nouns};
 
 impl CustomerUpdate {
@@ -40,6 +41,7 @@ impl Engine {
             entry = Some(self.entry(&mut customer, balance_minor, currency, kind)?);
         }
         let mut booking = Booking::begin(self, scope).await?;
+        booking.run(TAKE, invoice_prefix::cells(&customer), Some(1));
         let stored = booking.insert(customer).await?;
         if let Some(entry) = entry {
             booking.post(&self.moved(&entry)?).await?;
@@ -49,17 +51,24 @@ impl Engine {
         Ok(stored)
     }
 
-    /// Changes a customer and sets its balance, with an entry of the difference.
+    /// Changes a customer, takes the invoice prefix that it has then, and sets its balance, if that is
+    /// said, with an entry of the difference.
     pub(super) async fn change_with_balance(
         &self,
         scope: &Scope,
         id: &CustomerId,
-        balance_minor: i64,
+        balance_minor: Option<i64>,
         change: impl Fn(&mut Customer) -> Result<(), Refused>,
     ) -> Result<Stored<Customer>, Refused> {
-        check_balance(balance_minor)?;
         let mut customer: Edit<Customer> = Edit::of(self.find(scope, id.as_str()).await?);
+        let prefix = customer.invoice_prefix.clone();
         change(&mut customer)?;
+        let takes = customer.invoice_prefix != prefix;
+        if takes {
+            self.check_prefix_free(scope, &customer).await?;
+        }
+        let balance_minor = balance_minor.unwrap_or(customer.balance_minor);
+        check_balance(balance_minor)?;
         let amount = balance_minor.checked_sub(customer.balance_minor);
         let amount = amount.ok_or(Refused::TooLarge)?;
         let mut entry = None;
@@ -72,6 +81,9 @@ impl Engine {
             entry = Some(self.entry(&mut customer, amount, currency, kind)?);
         }
         let mut booking = Booking::begin(self, scope).await?;
+        if takes {
+            booking.run(TAKE, invoice_prefix::cells(&customer), Some(1));
+        }
         booking.save(&mut customer).await?;
         if let Some(entry) = entry {
             booking.post(&self.moved(&entry)?).await?;

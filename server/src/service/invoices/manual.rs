@@ -283,7 +283,11 @@ impl Engine {
         };
         let counted = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
         let account = self.merchant(scope).await?.number_prefix();
-        if counted && (prefix == customer.invoice_prefix || prefix == account) {
+        let given = counted
+            && (prefix == customer.invoice_prefix
+                || prefix == account
+                || self.prefix_owner(scope, prefix).await?.is_some());
+        if given {
             let message = "Numbers with this prefix are given by the sequence; choose another one.";
             return Err(Refused::invalid("number", message));
         }
