@@ -1,16 +1,21 @@
 //! Whether each period of a subscription was invoiced exactly once: read from its lines alone, with
-//! none of the code that made them.
+//! none of the code that made them. What metered items used is looked at by [`check_usage`].
 //!
 //! Time of an item is *billed* by lines for periods and rests of periods, *given back* by credits,
 //! and *explained* by trials, by pauses, and by invoices that were voided. What is billed twice without having
 //! been given back, and whole periods that nothing bills, are problems. A merchant may choose to
 //! restart a period without giving anything back (`proration_behavior` none), to start or resume in
-//! the middle of one, and to add items for free until the next period; that is no problem.
+//! the middle of one, and to add items, or give a metered one a flat price, for free until the next
+//! period; that is no problem.
 
 use crate::calendar::{Cadence, Period, Timestamp};
 use crate::id::{InvoiceId, PriceId, SubscriptionItemId};
 use crate::invoice::{BillingReason, Line, LineKind};
 use crate::subscription::{Item, Status, Subscription};
+
+mod usage;
+
+pub use usage::{Unbilled, Unremembered, UsageCoverage, check_usage};
 
 /// A line of an invoice, or one that waits for the next.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +163,8 @@ fn time_once(
     starts.sort_by_key(|index| lines.get(*index).map(|(_, own)| own.line.period.start));
     let mut waiting = starts.into_iter().peekable();
     let mut open: Vec<(Effect, &Billing<'_>)> = Vec::new();
+    // A metered item may get a flat price in mid-period, for nothing until the next one.
+    let mut metered = false;
     for pair in moments.windows(2) {
         let [start, end] = pair else { continue };
         open.retain(|(_, own)| own.line.period.end > *start);
@@ -173,9 +180,12 @@ fn time_once(
             start: *start,
             end: *end,
         };
+        if !open.is_empty() {
+            metered = open.iter().all(|(_, own)| own.line.kind == LineKind::Usage);
+        }
         let fault = match twice(&open) {
             Some(invoices) => Some(Fault::Twice(invoices)),
-            None if open.is_empty() && !paused(&still, period) => {
+            None if open.is_empty() && !metered && !paused(&still, period) => {
                 let last = waiting.peek().is_none();
                 let begun = begun || item.is_none_or(|item| item.created <= *start);
                 (begun && missed(subscription, item, period, last)).then_some(Fault::Never)

@@ -119,7 +119,8 @@ pub struct Subscription {
     #[serde(default)]
     pub paused: Option<Paused>,
     /// Time in which nothing was billed, oldest first: pauses that are over, each with what was left
-    /// of its period where the merchant gave that away when it went on. At most [`STILL_MAX`].
+    /// of its period where the merchant gave that away when it went on, and trials that another one
+    /// followed. At most [`STILL_MAX`].
     #[serde(default)]
     pub stood_still: Vec<Period>,
     /// The billing day that the merchant asked for, where the anchor came from one.

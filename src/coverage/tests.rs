@@ -85,6 +85,18 @@ fn periods_are_found_billed_twice_or_never() {
             59,
             &[(31, 59, true)],
         ),
+        (
+            "metered, and then flat for nothing until the next period",
+            &[(LineKind::Usage, 0, 31, SubscriptionCycle, false), third],
+            90,
+            &[],
+        ),
+        (
+            "metered, and then a flat one missing",
+            &[(LineKind::Usage, 0, 31, SubscriptionCycle, false), second],
+            90,
+            &[(59, 90, false)],
+        ),
         ("a renewal missing", &[first, third], 90, &[(31, 59, false)]),
         (
             "the running one missing",

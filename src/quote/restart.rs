@@ -93,6 +93,7 @@ pub fn give_trial(
         _ => own.unused_time(context.customer, at, ids)?,
     };
     if !extends {
+        next.note_trial(at);
         next.trial_start = Some(at);
     }
     let follows = !extends || own.trial_end == Some(own.billing_cycle_anchor);

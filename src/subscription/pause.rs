@@ -336,14 +336,30 @@ impl Subscription {
     }
 
     /// Notes that a pause ends at `at`.
-    fn end_pause(&mut self, at: Timestamp) {
+    pub(super) fn end_pause(&mut self, at: Timestamp) {
         let Some(pause) = self.paused.take() else {
             return;
         };
-        self.stood_still.push(Period {
+        self.note_still(Period {
             start: pause.at,
             end: at.max(pause.at),
         });
+    }
+
+    /// Remembers a trial that another one follows: what was used in it is free.
+    pub(crate) fn note_trial(&mut self, at: Timestamp) {
+        if let Some((start, end)) = self.trial_start.zip(self.trial_end)
+            && start < end.min(at)
+        {
+            self.note_still(Period {
+                start,
+                end: end.min(at),
+            });
+        }
+    }
+
+    fn note_still(&mut self, time: Period) {
+        self.stood_still.push(time);
         let over = self.stood_still.len().saturating_sub(STILL_MAX);
         self.stood_still.drain(..over);
     }

@@ -209,6 +209,7 @@ impl Subscription {
             return false;
         };
         self.status = status;
+        self.note_trial(at);
         self.trial_start = Some(at);
         self.trial_end = Some(end);
         self.billing_cycle_anchor = end;

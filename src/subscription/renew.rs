@@ -140,7 +140,7 @@ impl Subscription {
             .unwrap_or(at);
         next.status = next.status.transition(Event::Cancel)?;
         next.ended_at = Some(at);
-        next.paused = None;
+        next.end_pause(at);
         next.scheduled_change = None;
         let period = Period {
             start: start.min(at),

@@ -1,5 +1,6 @@
 //! The API through its router, on both databases, with a moving clock and the sandbox bank.
 
+mod audits;
 mod catalogue;
 mod changes;
 mod contracts;

@@ -1,9 +1,11 @@
 //! The audit: proves that the ledger and the documents say the same, that what is paid was paid by
-//! something, and that each period of each subscription was invoiced exactly once.
+//! something, that each period of each subscription was invoiced exactly once, and that what was used
+//! was billed.
 //!
 //! It reads as of one moment, in steps of a hundred documents, so its memory does not grow with the
 //! business. What does not fit is named, up to [`EXCEPTIONS_MAX`].
 
+mod metered;
 mod opening;
 mod steps;
 #[cfg(test)]
@@ -95,6 +97,8 @@ pub enum ExceptionKind {
     Balance,
     /// A period was invoiced twice, or never.
     Period,
+    /// What was used is not what was billed.
+    Usage,
     /// Transfers about something that is not there.
     Orphan,
 }
@@ -172,6 +176,7 @@ impl Engine {
         let mut auditor = Auditor {
             connection: &mut connection,
             scope,
+            now: self.now(),
             audit: Audit::new(scope),
         };
         auditor.accounts().await?;

@@ -19,7 +19,7 @@ pub use alerts::NewAlert;
 pub use meters::{MeterUpdate, NewMeter};
 pub use session::{Session, TOKEN_PREFIX};
 pub use summaries::{Summary, SummaryPage, SummaryRequest};
-pub(in crate::service) use watching::{ALERT, THRESHOLD};
+pub(in crate::service) use watching::{ALERT, EVENT_KEPT_SECONDS, THRESHOLD};
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -101,6 +101,9 @@ pub const INVOICES_BETWEEN: &str = "select body, revision, sort from invoice \
 pub const ITEMS_BETWEEN: &str = "select body, revision, sort from invoice_item \
     where merchant = $1 and livemode = $2 and subscription >= $3 and subscription <= $4 \
     and invoice is null";
+/// Spans of usage of the subscriptions from `$3` to `$4`, settled or not.
+pub const SPANS_BETWEEN: &str = "select body, revision, sort from usage_span \
+    where merchant = $1 and livemode = $2 and subscription >= $3 and subscription <= $4";
 const MERCHANTS_AFTER: &str =
     "select id from merchant where id > $1 order by id limit cast($2 as bigint)";
 const ACCOUNTS: &str = "select currency, debit, credit, cast(sum(amount) as bigint) as amount \

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use perennial::coverage::{self, Billing, Fault};
+use perennial::calendar::Timestamp;
+use perennial::coverage::{self, Billing, Fault, Problem};
 use perennial::credit_note::{CreditNote, Status};
 use perennial::currency::Currency;
 use perennial::customer::Customer;
@@ -13,6 +14,7 @@ use perennial::refund::{Refund, RefundStatus};
 use perennial::subscription::Subscription;
 use sqlx::AnyConnection;
 
+use super::metered::Metered;
 use super::{Audit, ExceptionKind};
 use crate::service::Refused;
 use crate::service::balance::BalanceTransaction;
@@ -39,6 +41,7 @@ fn follower<'a>(
 pub(super) struct Auditor<'a> {
     pub(super) connection: &'a mut AnyConnection,
     pub(super) scope: &'a Scope,
+    pub(super) now: Timestamp,
     pub(super) audit: Audit,
 }
 
@@ -88,7 +91,7 @@ impl Auditor<'_> {
         Ok(document::select(self.connection, self.scope, sql, &filter).await?)
     }
 
-    async fn between<T: Document>(
+    pub(super) async fn between<T: Document>(
         &mut self,
         sql: &'static str,
         (first, last): (&str, &str),
@@ -314,10 +317,15 @@ impl Auditor<'_> {
                     own.push(billing);
                 }
             }
+            let mut metered = Metered::read(self, range).await?;
             for subscription in &rows {
                 let billings = theirs.remove(subscription.id.as_str()).unwrap_or_default();
                 self.subscription(subscription, &billings);
+                for problem in metered.look(subscription, &billings) {
+                    self.period(subscription, problem);
+                }
             }
+            metered.compare(self).await?;
             self.audit.subscriptions += rows.len() as u64;
             last.id.as_str().clone_into(&mut after);
         }
@@ -327,18 +335,22 @@ impl Auditor<'_> {
         let found = coverage::check(subscription, billings);
         self.audit.periods += found.periods;
         for problem in found.problems {
-            let (start, end) = (problem.period.start.0, problem.period.end.0);
-            let what = match problem.fault {
-                Fault::Never => "was never invoiced".to_owned(),
-                Fault::Twice(invoices) => {
-                    let names: Vec<String> = invoices.iter().map(ToString::to_string).collect();
-                    format!("was invoiced more than once: {}", names.join(", "))
-                }
-            };
-            let message = format!("{}: the time from {start} to {end} {what}", problem.item);
-            self.audit
-                .except(ExceptionKind::Period, &subscription.id, message);
+            self.period(subscription, problem);
         }
+    }
+
+    fn period(&mut self, subscription: &Subscription, problem: Problem) {
+        let (start, end) = (problem.period.start.0, problem.period.end.0);
+        let what = match problem.fault {
+            Fault::Never => "was never invoiced".to_owned(),
+            Fault::Twice(invoices) => {
+                let names: Vec<String> = invoices.iter().map(ToString::to_string).collect();
+                format!("was invoiced more than once: {}", names.join(", "))
+            }
+        };
+        let message = format!("{}: the time from {start} to {end} {what}", problem.item);
+        self.audit
+            .except(ExceptionKind::Period, &subscription.id, message);
     }
 
     /// Names transfers about things that are not there.
