@@ -33,10 +33,10 @@ pub const TAKE: &str = "insert into invoice_prefix (merchant, livemode, id, cust
 /// Lets nobody use a prefix (`$3`) any more.
 pub const CLOSE: &str = "update invoice_prefix set customer = '' \
      where merchant = $1 and livemode = $2 and id = $3";
-/// Invoices of a customer (`$3`) whose numbers begin with `$4`.
+/// Invoices of a customer (`$3`) whose numbers are like `$4`.
 const NUMBERED: &str = "select cast(count(*) as bigint) as n from invoice \
      where merchant = $1 and livemode = $2 and customer = $3 and number is not null \
-     and substr(number, 1, cast($5 as bigint)) = $4";
+     and number like $4";
 
 /// The cells of [`TAKE`].
 #[must_use]
@@ -99,14 +99,13 @@ pub async fn is_in_use(
     scope: &Scope,
     customer: &Customer,
 ) -> Result<bool, StoreError> {
-    let beginning = format!("{}-", customer.invoice_prefix);
-    let length = i64::try_from(beginning.chars().count()).unwrap_or(i64::MAX);
+    // A prefix has letters and digits only, none of which means anything to `like`.
+    let beginning = format!("{}-%", customer.invoice_prefix);
     let row = sqlx::query(NUMBERED)
         .bind(scope.merchant.as_str())
         .bind(scope.mode())
         .bind(customer.id.as_str())
         .bind(beginning)
-        .bind(length)
         .fetch_one(connection)
         .await?;
     Ok(row.try_get::<i64, _>("n")? > 0)
