@@ -17,8 +17,11 @@ if [ ! -x "$root/.tools/bin/site" ]; then tools/setup.sh run; load_env; fi
 # and no folders of this machine in what everybody downloads.
 flags="--cfg erase_components -Clink-args=--emit-relocs"
 flags="$flags --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates --remap-path-prefix=$root=/perennial"
-CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$flags \
-    cargo build --package app --lib --target wasm32-unknown-unknown --features hydrate --profile $cargo_profile
+# Cargo tells where the app's build script wrote what the pages are built from.
+made=$(CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$flags \
+    cargo build --package app --lib --target wasm32-unknown-unknown --features hydrate --profile $cargo_profile \
+    --message-format json-render-diagnostics |
+    sed -n 's|^{"reason":"build-script-executed","package_id":"[^"]*/app#.*"out_dir":"\([^"]*\)".*|\1|p')
 arguments=(--wasm "target/wasm32-unknown-unknown/$cargo_profile/app.wasm" --public public --out target/site)
 if [ $profile = release ]; then
     arguments+=(--compress)
@@ -28,3 +31,5 @@ if [ $profile = release ]; then
     fi
 fi
 site "${arguments[@]}"
+# A server that was built from something else says so when it starts.
+cmp -s "$made/build.txt" target/site/pkg/build.txt || cp "$made/build.txt" target/site/pkg/build.txt

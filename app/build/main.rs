@@ -1,6 +1,7 @@
 //! Makes what of the app is not written in Rust: the stylesheet, the words, and the fingerprint of what travels.
 //!
-//! They land in `OUT_DIR`: `app.css` with the name it is served under, `words.rs` with a method a sentence, `wire.rs`.
+//! They land in `OUT_DIR`: `app.css` with the name it is served under, `words.rs` with a method a sentence, `wire.rs`, and
+//! `build.txt`, which names what all of it was built from.
 
 mod fingerprint;
 mod styles;
@@ -34,6 +35,7 @@ fn make() -> Result<(), String> {
         ),
     )?;
     write(&out.join("wire.rs"), &fingerprint::generate(&root)?)?;
+    write(&out.join("build.txt"), &fingerprint::build(&root)?)?;
     write(
         &out.join("words.rs"),
         &words::generate(&root.join("locales"), styles::fingerprint)?,

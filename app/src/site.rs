@@ -1,5 +1,9 @@
 //! Where the parts of a page that are not HTML lie.
 
+/// Names the sources that these pages were built from. What the browser loads must be of the same, or it can't take
+/// over the pages that the server writes.
+pub const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/build.txt"));
+
 /// The paths of the files that a page loads, each named by its content so that it may be kept for ever. The server
 /// provides it in context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

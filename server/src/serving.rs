@@ -104,6 +104,7 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
         },
     );
     let app = web::router(web, sandbox::router(sandbox));
+    web::assets::check_build();
     tracing::info!(%address, url = public.origin(), "serving");
     let outcome = listen(listener, app, stop.clone(), stopped, config.drain_seconds).await;
     // The worker finishes what it has begun; it hears it here too, where the server ended by itself.

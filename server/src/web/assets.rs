@@ -28,6 +28,9 @@ const FOR_A_DAY: &str = "public, max-age=86400";
 /// The end of the path of the list of parts, which `tools/site` writes beside their files.
 const PARTS: &str = "/parts.txt";
 
+/// The file in which `tools/site.sh` says what the site was built from.
+const BUILD: &str = "/pkg/build.txt";
+
 /// A file as the build script embeds it.
 struct Embedded {
     path: &'static str,
@@ -56,6 +59,19 @@ pub fn bundle() -> Option<Bundle> {
 /// The paths of the files that a part of the pages consists of, beside the first wasm; none where there is no such part.
 pub fn part(name: &str) -> &'static [String] {
     site().parts.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Says aloud, once at the start, that the site was built from other sources than this program: browsers
+/// can't take over its pages then, and break off with `unreachable`.
+pub fn check_build() {
+    if let Some(site) = site().other_build() {
+        tracing::error!(
+            site,
+            server = app::site::BUILD,
+            "the site was built from other sources than this server, so its pages will break in browsers: \
+             run tools/site.sh, build the server, and start again"
+        );
+    }
 }
 
 /// Routes for `/pkg/…` and for every file of `public/`, to be merged into the server's.
@@ -138,6 +154,18 @@ struct Site {
 }
 
 impl Site {
+    /// What the site was built from, where that is not what this program was. A site that does not say it
+    /// is an older one.
+    fn other_build(&self) -> Option<&'static str> {
+        let said = match (self.assets.get(BUILD), self.bundle()) {
+            (Some(asset), _) => str::from_utf8(asset.file.body).unwrap_or_default().trim(),
+            (None, Some(_)) => "unknown",
+            // Without scripts there is nothing to break.
+            (None, None) => return None,
+        };
+        (said != app::site::BUILD).then_some(said)
+    }
+
     fn new(files: &'static [Embedded]) -> Self {
         let assets = files.iter().map(|file| {
             let digest = Sha256::digest(file.body);

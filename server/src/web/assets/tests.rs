@@ -50,6 +50,36 @@ fn header_of<'a>(answer: &'a Response, name: &str) -> &'a str {
 }
 
 #[test]
+fn a_site_of_other_sources_is_told_from_its_own() {
+    let file = |path: &'static str, body: &'static [u8]| Embedded {
+        path,
+        body,
+        brotli: None,
+        gzip: None,
+    };
+    let scripts = || {
+        [
+            file("/pkg/app.0a.js", b"js"),
+            file("/pkg/app.0b.wasm", b"wasm"),
+        ]
+    };
+    let own = app::site::BUILD.as_bytes();
+    assert_eq!(own.len(), 16);
+    let cases: [(Option<&'static [u8]>, Option<&str>); 3] = [
+        (Some(own), None),
+        (Some(b"0123456789abcdef\n"), Some("0123456789abcdef")),
+        (None, Some("unknown")),
+    ];
+    for (said, expected) in cases {
+        let files = scripts().into_iter();
+        let files = files.chain(said.map(|body| file(BUILD, body)));
+        let files: &'static [Embedded] = files.collect::<Vec<_>>().leak();
+        assert_eq!(Site::new(files).other_build(), expected);
+    }
+    assert_eq!(Site::new(&[]).other_build(), None, "no site");
+}
+
+#[test]
 fn the_list_of_parts_names_their_files() {
     #[track_caller]
     fn check(name: &str, expected: &[&str]) {
