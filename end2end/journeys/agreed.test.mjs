@@ -47,6 +47,11 @@ for (const { way, options } of WAYS) {
       page.waitForURL(`**/portal/invoices/${waiting.latest_invoice.id}`),
       fact.getByRole('link', { name: say('home.unpaid_pay', { amount: due }) }).click(),
     ]);
+    // Its own page says what paying it changes.
+    const waits = page.locator('.fact', { hasText: say('home.unpaid') });
+    await waits.getByText('Business').waitFor();
+    await waits.getByText('€99.00').waitFor();
+    await checkAccessible(page);
     assertTidy(page);
     // Paid by another card, the change is made.
     const good = await stripe.paymentMethods.attach('pm_card_visa', { customer: who.id });
@@ -119,6 +124,16 @@ test('all of it on phones and desktops, light and dark, in three languages', asy
     payment_behavior: 'pending_if_incomplete', proration_behavior: 'always_invoice',
   });
   await stripe.customers.createBalanceTransaction(who.id, { amount: -1900, currency: 'eur' });
+  const [open] = (await stripe.invoices.list({ customer: who.id, status: 'open' })).data;
+  for (const [size, viewport] of [['phone', { width: 360, height: 740 }], ['desktop', { width: 1280, height: 800 }]]) {
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await shop.visit(who, { t, viewport, colorScheme, javaScript: false });
+      await page.goto(new URL(`/portal/invoices/${open.id}`, page.url()).href);
+      await page.locator('.fact', { hasText: say('home.unpaid') }).waitFor();
+      await screenshot(page, `waits-${size}-${colorScheme}`);
+      await checkAccessible(page);
+    }
+  }
   await everywhere(t, who, 'agreed');
   const french = await shop.visit(await shop.link(who.id, { locale: 'fr' }), { t, javaScript: false });
   await french.getByText(words('fr')('home.contract')).first().waitFor();

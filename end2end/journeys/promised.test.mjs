@@ -83,6 +83,31 @@ for (const { way, options } of WAYS) {
     assertTidy(page);
   });
 
+  test(`what the merchant gave back past the card, ${way}`, async (t) => {
+    const who = await shop.customer({ plan: null });
+    const { stripe } = shop;
+    const draft = await stripe.invoices.create({ customer: who.id, currency: 'eur', collection_method: 'send_invoice', days_until_due: 30 });
+    await stripe.invoices.addLines(draft.id, { lines: [{ amount: 2_500, description: 'Hours' }] });
+    const invoice = await stripe.invoices.finalizeInvoice(draft.id);
+    const at = Math.floor(Date.now() / 1000);
+    const record = await stripe.paymentRecords.reportPayment({
+      amount_requested: { value: 2_500, currency: 'eur' }, initiated_at: at - 100, customer_details: { customer: who.id },
+      payment_method_details: { type: 'custom', custom: { display_name: 'Cheque' } },
+      outcome: 'guaranteed', guaranteed: { guaranteed_at: at - 50 },
+    });
+    await stripe.invoices.attachPayment(invoice.id, { payment_record: record.id });
+    await stripe.paymentRecords.reportRefund(record.id, {
+      amount: { value: 700, currency: 'eur' }, initiated_at: at - 20, outcome: 'refunded', refunded: { refunded_at: at - 10 },
+      processor_details: { type: 'custom', custom: { refund_reference: '7' } },
+    });
+    const page = await shop.visit(who, { t, path: `/portal/invoices/${invoice.id}`, ...options });
+    const row = page.getByRole('row').filter({ hasText: '€7.00' });
+    await row.getByText(say('invoice.refund'), { exact: true }).waitFor();
+    await row.getByText(say('invoice.otherwise')).waitFor();
+    await checkAccessible(page);
+    assertTidy(page);
+  });
+
   test(`a customer of a test clock sees its date, ${way}`, async (t) => {
     const frozen = Date.UTC(2031, 2, 3) / 1000;
     const clock = await shop.stripe.testHelpers.testClocks.create({ frozen_time: frozen });

@@ -7,7 +7,7 @@ use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::money::Money;
 use serde::{Deserialize, Serialize};
 
-use super::PaymentMethodCard;
+use super::{PaymentMethodCard, UnpaidRow};
 
 /// An invoice in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub struct InvoicePage {
     pub challenge: Option<String>,
     /// What was given back of it, oldest first.
     pub adjustments: Vec<Adjustment>,
+    /// The change of a subscription that is made once it is paid.
+    pub unpaid: Option<UnpaidRow>,
 }
 
 /// Something that was given back of an invoice.
@@ -89,6 +91,8 @@ pub enum AdjustmentKind {
         /// By other ways.
         otherwise: Money,
     },
+    /// By the merchant, past the card: money that came that way.
+    Reported,
     /// By a refund alone.
     Refund {
         /// Whether it has left for the bank.

@@ -10,12 +10,15 @@ use super::{
     act::{Act, Done},
     loaded::{Arrived, Loaded, Question, Shown, load},
     outcome::Outcome,
+    say,
 };
 use crate::{
     locale::{Words, words},
     port::InvoicePage,
     refusal::Refusal,
-    ui::{Amount, Badge, Button, Figure, Glyph, Icon, LinkButton, Page, PageHeader, Tone},
+    ui::{
+        Amount, Badge, Button, Fact, Facts, Figure, Glyph, Icon, LinkButton, Page, PageHeader, Tone,
+    },
     wire::Packed,
 };
 use document::Document;
@@ -154,6 +157,10 @@ fn Whole(shown: InvoiceShown, paying: Act) -> impl IntoView {
     let pay = shown.page.payable || shown.page.challenge.is_some();
     let page = shown.page.clone();
     let adjustments = shown.page.adjustments.clone();
+    let waiting = shown.page.unpaid.as_ref().map(|own| {
+        let text = say::unpaid(words, own, shown.page.now);
+        view! { <Facts><Fact name=words.home_unpaid()>{text}</Fact></Facts> }
+    });
     view! {
         <Page>
             <div class=CLASS>
@@ -164,6 +171,7 @@ fn Whole(shown: InvoiceShown, paying: Act) -> impl IntoView {
                         <p><Amount money=amount figure=Figure::Hero /></p>
                         <Badge tone=tone>{standing}</Badge>
                     </div>
+                    {waiting}
                     {pay.then(|| view! { <Pay page=page paying=paying /> })}
                     {final_one.then(|| view! {
                         <div class="acts">

@@ -2,7 +2,7 @@
 
 use crate::{
     locale::Words,
-    port::{InvoiceRow, ItemRow, SubscriptionCard},
+    port::{InvoiceRow, ItemRow, SubscriptionCard, UnpaidRow},
     ui::Tone,
 };
 use perennial::{calendar::Timestamp, discount::Off, invoice::InvoiceStatus, subscription::Status};
@@ -85,6 +85,27 @@ pub fn item(words: Words, item: &ItemRow) -> String {
 pub fn items(words: Words, rows: &[ItemRow]) -> String {
     let rows: Vec<_> = rows.iter().map(|row| item(words, row)).collect();
     rows.join(" + ")
+}
+
+/// How often the items are billed: `a month`; empty where they never are.
+#[must_use]
+pub fn rhythm(words: Words, rows: &[ItemRow]) -> String {
+    let first = rows.first().and_then(|row| row.cadence);
+    first
+        .map(|cadence| words.every(cadence))
+        .unwrap_or_default()
+}
+
+/// A change that is made once it is paid: what it is and until when.
+#[must_use]
+pub fn unpaid(words: Words, change: &UnpaidRow, now: Timestamp) -> String {
+    words.home_unpaid_text(
+        &words.money(change.recurring),
+        &words.date_near(change.until, now),
+        &words.money(change.amount),
+        &items(words, &change.items),
+        &rhythm(words, &change.items),
+    )
 }
 
 /// How much a discount takes off: `20%`, `€5.00`.

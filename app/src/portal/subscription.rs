@@ -101,7 +101,7 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
     let planned = subscription.scheduled.map(|planned| {
         let (amount, rhythm) = (
             words.money(planned.recurring),
-            rhythm(words, &planned.items),
+            say::rhythm(words, &planned.items),
         );
         let items = say::items(words, &planned.items);
         let text = match planned.at {
@@ -149,13 +149,7 @@ fn Terms(subscription: SubscriptionCard, now: Timestamp) -> impl IntoView {
 fn Unpaid(change: UnpaidRow, now: Timestamp) -> impl IntoView {
     let words = words();
     let due = words.money(change.amount);
-    let text = words.home_unpaid_text(
-        &words.money(change.recurring),
-        &words.date_near(change.until, now),
-        &due,
-        &say::items(words, &change.items),
-        &rhythm(words, &change.items),
-    );
+    let text = say::unpaid(words, &change, now);
     let href = format!("/portal/invoices/{}", change.invoice);
     view! {
         <Fact name=words.home_unpaid()>
@@ -181,20 +175,12 @@ fn Agreed(contract: ContractRow, now: Timestamp) -> impl IntoView {
                 &words.money(step.recurring),
                 &words.date_near(step.at?, now),
                 &say::items(words, &step.items),
-                &rhythm(words, &step.items),
+                &say::rhythm(words, &step.items),
             );
             Some(view! { <Fact name=words.home_planned()>{text}</Fact> })
         })
         .collect();
     view! { {steps}<Fact name=words.home_contract()>{end}</Fact> }
-}
-
-/// How often the first of these is billed.
-fn rhythm(words: Words, items: &[ItemRow]) -> String {
-    let first = items.first().and_then(|item| item.cadence);
-    first
-        .map(|cadence| words.every(cadence))
-        .unwrap_or_default()
 }
 
 /// What was promised to be spent at least, and how far that is. The words say all that the bar does, so it is silent.

@@ -230,6 +230,7 @@ fn page(
         payable: false,
         challenge: None,
         adjustments: Vec::new(),
+        unpaid: None,
     };
     let shown = InvoiceShown::of(shown, words);
     let (text, file) = (says(opened, words), format!("{path}/pdf"));

@@ -86,6 +86,8 @@ fn customer() -> Customer {
         id: CustomerId::parse("cus_ada").unwrap(),
         name: None,
         email: None,
+        business_name: None,
+        individual_name: None,
         phone: None,
         description: None,
         address: None,

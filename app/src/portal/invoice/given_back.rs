@@ -51,6 +51,10 @@ fn told(words: Words, row: &Adjustment) -> (String, Vec<String>) {
             words.invoice_refund().to_owned(),
             vec![back(*arrived).to_owned()],
         ),
+        AdjustmentKind::Reported => (
+            words.invoice_refund().to_owned(),
+            vec![words.invoice_otherwise().to_owned()],
+        ),
         AdjustmentKind::CreditNote {
             number,
             refunded,

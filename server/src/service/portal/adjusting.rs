@@ -1,9 +1,11 @@
-//! What was given back of an invoice: credit notes, and refunds that came without one.
+//! What was given back of an invoice: credit notes, refunds that came without one, and what the merchant
+//! reports to have given back of money that came past the gateway.
 
 use app::port::{Adjustment, AdjustmentKind};
 use perennial::credit_note::{CreditNote, Status};
-use perennial::id::InvoiceId;
+use perennial::invoice::{Invoice, PaymentSource};
 use perennial::money::Money;
+use perennial::payment_record::PaymentRecord;
 use perennial::refund::{Refund, RefundStatus};
 
 use super::Visitor;
@@ -13,9 +15,9 @@ use crate::store::nouns;
 
 impl Visitor {
     /// Oldest first. Notes that were called off and refunds that did not come about are left out.
-    pub(super) async fn adjustments(&self, invoice: &InvoiceId) -> Result<Vec<Adjustment>, No> {
+    pub(super) async fn adjustments(&self, invoice: &Invoice) -> Result<Vec<Adjustment>, No> {
         let mut read = self.read().await?;
-        let filter = [Column::text(invoice)];
+        let filter = [Column::text(&invoice.id)];
         let notes: Vec<Stored<CreditNote>> = document::select(
             &mut read,
             self.scope(),
@@ -25,6 +27,13 @@ impl Visitor {
         .await?;
         let refunds: Vec<Stored<Refund>> =
             document::select(&mut read, self.scope(), nouns::REFUNDS_OF_INVOICE, &filter).await?;
+        let records = invoice.attached.iter().filter_map(|own| match &own.source {
+            PaymentSource::PaymentRecord(id) => Some(id.to_string()),
+            PaymentSource::PaymentIntent(_) => None,
+        });
+        let records: Vec<String> = records.collect();
+        let records: Vec<Stored<PaymentRecord>> =
+            document::load_many(&mut read, self.scope(), &records).await?;
         drop(read);
         let sent = |refunds: &mut dyn Iterator<Item = &Stored<Refund>>| {
             let all: Vec<_> = refunds.map(|own| own.status).collect();
@@ -73,6 +82,15 @@ impl Visitor {
                 arrived: refund.status == RefundStatus::Succeeded,
             },
         }));
+        let reported = records.iter().flat_map(|record| {
+            let own = record.refunds.iter();
+            own.map(|refund| Adjustment {
+                at: refund.refunded_at,
+                amount: Money::new(refund.amount_minor, record.currency),
+                kind: AdjustmentKind::Reported,
+            })
+        });
+        found.extend(reported);
         found.sort_by_key(|own| own.at);
         Ok(found)
     }

@@ -1,6 +1,8 @@
 //! Billing history: invoices to read and to pay.
 
-use app::port::{INVOICES_A_PAGE, InvoiceList, InvoicePage, PaymentMethodCard, Seller, Settled};
+use app::port::{
+    INVOICES_A_PAGE, InvoiceList, InvoicePage, PaymentMethodCard, Seller, Settled, UnpaidRow,
+};
 use app::refusal::Refusal;
 use perennial::id::{InvoiceId, PaymentMethodId};
 use perennial::invoice::{Invoice, InvoiceStatus};
@@ -75,9 +77,27 @@ impl Visitor {
             payment_methods: methods,
             payable,
             challenge,
-            adjustments: self.adjustments(id).await?,
+            adjustments: self.adjustments(&invoice).await?,
+            unpaid: self.waits_for(&invoice).await?,
             invoice: invoice.value.hidden(),
         })
+    }
+
+    /// The change that is made once an invoice is paid.
+    async fn waits_for(&self, invoice: &Invoice) -> Result<Option<UnpaidRow>, No> {
+        let open = invoice.status == InvoiceStatus::Open;
+        let Some(id) = invoice.subscription.as_ref().filter(|_| open) else {
+            return Ok(None);
+        };
+        let subscription = self.subscription(id).await?;
+        let update = subscription.pending_update.as_deref();
+        if update.is_none_or(|update| update.invoice != invoice.id) {
+            return Ok(None);
+        }
+        let mut read = self.read().await?;
+        let standing = self.standing(&mut read).await?;
+        drop(read);
+        Ok(self.facts(&standing).unpaid(&subscription)?)
     }
 
     /// One of the customer's invoices that they may see: not a draft, which still changes.
