@@ -15,6 +15,12 @@ pub struct Customer {
     pub id: CustomerId,
     /// The name on invoices.
     pub name: Option<String>,
+    /// The business's name, for the merchant's eyes.
+    #[serde(default)]
+    pub business_name: Option<String>,
+    /// The person's name, for the merchant's eyes.
+    #[serde(default)]
+    pub individual_name: Option<String>,
     /// Where mail goes. Never a login.
     pub email: Option<String>,
     /// In international form where known.

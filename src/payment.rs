@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Timestamp;
 use crate::currency::Currency;
-use crate::customer::Address;
+use crate::customer::{Address, Shipping};
 use crate::id::{
-    CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, SetupIntentId, TestClockId,
+    CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, SetupIntentId, SubscriptionId,
+    TestClockId,
 };
 use crate::metadata::Metadata;
 use crate::money::Money;
@@ -138,6 +139,9 @@ pub struct SetupIntent {
     /// The invoice that the customer is about to pay with it, if any.
     #[serde(default)]
     pub invoice: Option<InvoiceId>,
+    /// The subscription whose trial waits for it, if any: what it saves pays that by default.
+    #[serde(default)]
+    pub subscription: Option<SubscriptionId>,
     /// When its newest attempt was sent.
     #[serde(default)]
     pub attempted_at: Option<Timestamp>,
@@ -220,6 +224,9 @@ pub struct PaymentIntent {
     /// The merchant's note.
     #[serde(default)]
     pub description: Option<String>,
+    /// Where the goods that it pays for go, where there are any.
+    #[serde(default)]
+    pub shipping: Option<Box<Delivery>>,
     /// Whether it was made by itself, to be attached to an invoice; an invoice's own is not.
     #[serde(default)]
     pub by_itself: bool,
@@ -248,6 +255,17 @@ pub struct PaymentIntent {
     /// The test clock that its time follows.
     #[serde(default)]
     pub test_clock: Option<TestClockId>,
+}
+
+/// Where goods go, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// To whom.
+    pub to: Shipping,
+    /// Who brings them.
+    pub carrier: Option<String>,
+    /// By which the carrier finds them.
+    pub tracking_number: Option<String>,
 }
 
 impl PaymentIntent {

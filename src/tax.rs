@@ -31,6 +31,9 @@ pub struct TaxRate {
     pub state: Option<String>,
     /// Shown on invoices: "DE", "Ontario".
     pub jurisdiction: Option<String>,
+    /// What kind of tax it is, where the merchant says so: one of [`TAX_TYPES`].
+    #[serde(default)]
+    pub tax_type: Option<String>,
     /// Whether new subscriptions may use it.
     pub active: bool,
     /// The merchant's own keys.
@@ -38,6 +41,38 @@ pub struct TaxRate {
     /// When it was made.
     pub created: Timestamp,
 }
+
+/// The kinds of tax that a rate may be said to be of. They change no amount.
+pub const TAX_TYPES: [&str; 28] = [
+    "admissions_tax",
+    "amusement_tax",
+    "attendance_tax",
+    "communications_tax",
+    "digital_excise_tax",
+    "entertainment_tax",
+    "get_fund",
+    "gross_receipts_tax",
+    "gst",
+    "hospitality_tax",
+    "hst",
+    "igst",
+    "jct",
+    "lease_tax",
+    "luxury_tax",
+    "mass_transit_parking_tax",
+    "nhil",
+    "parking_tax",
+    "pst",
+    "qst",
+    "resort_tax",
+    "retail_delivery_fee",
+    "rst",
+    "sales_tax",
+    "service_tax",
+    "tourism_tax",
+    "utility_users_tax",
+    "vat",
+];
 
 /// The most rates on one line (Stripe: 10).
 pub const TAX_RATES_MAX: usize = 10;

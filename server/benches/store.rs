@@ -128,6 +128,8 @@ fn customer() -> Customer {
         id: CustomerId::new(&mut Ids(&SystemEntropy)),
         name: Some("Bench".to_owned()),
         email: None,
+        business_name: None,
+        individual_name: None,
         phone: None,
         description: None,
         address: None,

@@ -572,6 +572,8 @@ fn customer() -> Customer {
         id,
         name: Some("Bench".to_owned()),
         email: None,
+        business_name: None,
+        individual_name: None,
         phone: None,
         description: None,
         address: None,

@@ -7,7 +7,7 @@ use super::renew::taken_up;
 use super::{Renewed, Subscription, SubscriptionError};
 use crate::calendar::{Cadence, Timestamp};
 use crate::customer::{Customer, TaxId};
-use crate::id::{PaymentMethodId, Randomness};
+use crate::id::{PaymentMethodId, Randomness, SetupIntentId};
 use crate::invoice::{BillingReason, CustomField, Invoice, InvoiceItem};
 
 /// Stripe's `payment_settings`, `invoice_settings` and `pending_invoice_item_interval`.
@@ -33,6 +33,8 @@ pub struct Settings {
     pub description: Option<String>,
     /// Printed below the lines of its invoices.
     pub footer: Option<String>,
+    /// The set-up that waits, so that the end of a trial finds something to pay with.
+    pub pending_setup_intent: Option<SetupIntentId>,
 }
 
 /// How often waiting amounts are billed.

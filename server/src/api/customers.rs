@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::setup_intents;
 use crate::rendering::{self, whole};
 use crate::service::balance::BalanceTransaction;
-use crate::service::customers::{CustomerUpdate, NewTaxId};
+use crate::service::customers::{Bringing, CustomerUpdate, NewTaxId};
 use crate::store::document::Column;
 use crate::store::listing;
 
@@ -103,7 +103,22 @@ fn balance(params: &mut Params) -> Option<i64> {
     params.integer_in("balance", -most..=most)
 }
 
+/// What we have to say about where a customer is taxed: nothing is looked up, neither now nor from an
+/// address of the internet.
+fn tax(params: &mut Params) {
+    params.object("tax", |tax| {
+        let _: Option<String> = tax.choice("validate_location", &["deferred"]);
+    });
+}
+
 fn changes(params: &mut Params) -> CustomerUpdate {
+    changes_with(params, None).0
+}
+
+/// What is said of a customer, and whether the payment method that comes with it, by this name, is to pay
+/// by default.
+fn changes_with(params: &mut Params, method: Option<&str>) -> (CustomerUpdate, bool) {
+    tax(params);
     let exempt = ["none", "exempt", "reverse"];
     let tax_exempt = match params.unset("tax_exempt") {
         true => Some(TaxExempt::None),
@@ -111,14 +126,18 @@ fn changes(params: &mut Params) -> CustomerUpdate {
     };
     let mut default_payment_method = None;
     let mut backup_payment_methods = None;
+    let mut pays = false;
     params.object("invoice_settings", |settings| {
+        pays = method.is_some_and(|name| settings.text_is("default_payment_method", name));
         default_payment_method = settings.change_id("default_payment_method", "payment_method");
         backup_payment_methods = backups(settings);
     });
-    CustomerUpdate {
+    let update = CustomerUpdate {
         backup_payment_methods,
         balance_minor: balance(params),
         name: params.change_text("name"),
+        business_name: params.change_text("business_name"),
+        individual_name: params.change_text("individual_name"),
         email: params.change_text("email"),
         phone: params.change_text("phone"),
         description: params.change_text("description"),
@@ -132,7 +151,8 @@ fn changes(params: &mut Params) -> CustomerUpdate {
             .and_then(|n| u32::try_from(n).ok()),
         default_payment_method,
         metadata: params.metadata("metadata"),
-    }
+    };
+    (update, pays)
 }
 
 pub(super) fn tax_id(params: &mut Params) -> NewTaxId {
@@ -143,10 +163,12 @@ pub(super) fn tax_id(params: &mut Params) -> NewTaxId {
 }
 
 async fn create(mut call: Call) -> Result<Value, Problem> {
-    let (new, tax_ids, clock) = call.read(|p| {
+    let (new, pays, method, tax_ids, clock) = call.read(|p| {
         let tax_ids = p.objects("tax_id_data", TAX_IDS_MAX, tax_id);
         let clock: Option<TestClockId> = p.id("test_clock", "test_helpers.test_clock");
-        (changes(p), tax_ids.unwrap_or_default(), clock)
+        let method = p.text("payment_method");
+        let (new, pays) = changes_with(p, method.as_deref());
+        (new, pays, method, tax_ids.unwrap_or_default(), clock)
     })?;
     if new.backup_payment_methods.is_some() {
         let message = "A new customer has no payment methods yet. Attach one first.";
@@ -161,9 +183,23 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         return Err(Problem::invalid(message).about("invoice_settings[default_payment_method]"));
     }
     let engine = &call.api.engine;
-    let customer = engine
-        .create_customer_following(&call.scope, new, tax_ids, clock)
-        .await?;
+    let customer = match method {
+        Some(name) => {
+            let method = engine.resolve_payment_method(&call.scope, &name).await?;
+            let method = Bringing {
+                method: method.value.id,
+                pays,
+            };
+            engine
+                .create_customer_bringing(&call.scope, new, tax_ids, clock, method)
+                .await?
+        }
+        None => {
+            engine
+                .create_customer_following(&call.scope, new, tax_ids, clock)
+                .await?
+        }
+    };
     Ok(whole::customer(&customer, call.scope.livemode))
 }
 

@@ -131,7 +131,8 @@ fn subscription_field(field: &str) -> Option<Field> {
         "default_tax_rates" => Inline("tax_rate"),
         "test_clock" => Named("test_helpers.test_clock"),
         "schedule" => Named("subscription_schedule"),
-        "default_source" | "pending_setup_intent" | "application" | "on_behalf_of" => Nothing,
+        "pending_setup_intent" => Named("setup_intent"),
+        "default_source" | "application" | "on_behalf_of" => Nothing,
         _ => return None,
     })
 }
@@ -349,6 +350,7 @@ async fn load(
             "payment_intent" => {
                 look_up(api, scope, &ids, |v| whole::payment_intent(v, live)).await?
             }
+            "setup_intent" => look_up(api, scope, &ids, |v| whole::setup_intent(v, live)).await?,
             "tax_id" => look_up(api, scope, &ids, |v| whole::own_tax_id(v, live)).await?,
             "payment_record" => {
                 look_up(api, scope, &ids, |v| whole::payment_record(v, live)).await?

@@ -3,12 +3,14 @@
 //! invoice.
 
 use perennial::id::{CustomerId, PaymentIntentId, PaymentMethodId};
-use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::payment::{Delivery, PaymentIntent, PaymentStatus};
 use serde_json::Value;
 
+use super::customers::shipping;
 use super::exchange::{Call, Routes, get, post};
 use super::invoices::{declined, paid};
 use super::paging;
+use super::params::Params;
 use super::problem::Problem;
 use super::setup_intents;
 use crate::rendering::whole;
@@ -35,6 +37,23 @@ pub fn routes() -> Routes {
         .route("/v1/payment_intents/{id}/capture", post(KIND, capture))
 }
 
+/// Where the goods go that it pays for.
+fn delivery(params: &mut Params) -> Box<Delivery> {
+    Box::new(Delivery {
+        carrier: params.text("carrier"),
+        tracking_number: params.text("tracking_number"),
+        to: shipping(params),
+    })
+}
+
+/// Whether the customer is here and may be asked for a proof: `off_session` says that they are not, and
+/// `error_on_requires_action` that the payment is to fail rather than ask.
+fn may_ask(params: &mut Params) -> bool {
+    let away = params.boolean("off_session") == Some(true);
+    let fails = params.boolean("error_on_requires_action") == Some(true);
+    !away && !fails
+}
+
 async fn create(mut call: Call) -> Result<Value, Problem> {
     let (new, named, confirm) = call.read(|p| {
         let customer: Option<CustomerId> = p.id("customer", "customer");
@@ -44,20 +63,14 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         let currency = p.currency("currency");
         let currency = p.required("currency", currency);
         let confirm = p.boolean("confirm").unwrap_or(false);
-        let off_session = p.boolean("off_session");
-        let return_url = p.text("return_url");
-        if !confirm {
-            for (name, given) in [
-                ("off_session", off_session.is_some()),
-                ("return_url", return_url.is_some()),
-            ] {
-                if given {
-                    let message =
-                        format!("You may only specify {name} together with confirm=true.");
-                    p.refuse(name, message);
-                }
-            }
+        let of_confirming = ["off_session", "error_on_requires_action", "return_url"];
+        if !confirm && let Some(name) = of_confirming.into_iter().find(|name| p.has(name)) {
+            let message = format!("You may only specify {name} together with confirm=true.");
+            p.refuse(name, message);
         }
+        let on_session = may_ask(p);
+        p.text("return_url");
+        p.boolean("use_stripe_sdk");
         p.object("automatic_payment_methods", |p| {
             let _: Option<String> = p.choice("allow_redirects", &["always", "never"]);
             p.boolean("enabled")
@@ -67,6 +80,7 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         let _: Option<String> = p.choice("setup_future_usage", &["off_session", "on_session"]);
         let description = p.text("description");
         let metadata = setup_intents::metadata(p);
+        let shipping = p.object("shipping", delivery);
         let mut named = p.text("payment_method");
         if confirm {
             named = p.required("payment_method", named);
@@ -78,10 +92,11 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
                 currency: currency?,
                 payment_method: None,
                 description,
+                shipping,
                 metadata,
             })
         })();
-        let confirm = confirm.then(|| !off_session.unwrap_or(false));
+        let confirm = confirm.then_some(on_session);
         (new, named, confirm)
     })?;
     let mut new = new.ok_or_else(Problem::internal)?;
@@ -114,8 +129,13 @@ async fn confirm_alone(
 }
 
 async fn retrieve(mut call: Call) -> Result<Value, Problem> {
-    call.read(|p| p.text("client_secret"))?;
+    let secret = call.read(|p| p.text("client_secret"))?;
     let intent = call.find::<PaymentIntent>().await?;
+    if let Some(secret) = secret {
+        let linking = call.api.engine.linking(&call.scope).await?;
+        let own = linking.secret(intent.id.as_str());
+        setup_intents::matches(&secret, &own, "PaymentIntent")?;
+    }
     Ok(whole::payment_intent(&intent, call.scope.livemode))
 }
 
@@ -126,6 +146,7 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
             metadata: p.metadata("metadata"),
             description: p.change_text("description"),
             amount_minor: p.integer("amount"),
+            shipping: p.change_object("shipping", delivery),
             ..IntentUpdate::default()
         };
         (update, p.text("payment_method"))
@@ -141,12 +162,21 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
 
 async fn confirm(mut call: Call) -> Result<Value, Problem> {
     let id: PaymentIntentId = call.id(KIND)?;
-    let (named, off_session) = call.read(|p| {
+    let (named, on_session, shipping) = call.read(|p| {
         p.text("return_url");
-        (p.text("payment_method"), p.boolean("off_session"))
+        p.boolean("use_stripe_sdk");
+        let shipping = p.change_object("shipping", delivery);
+        (p.text("payment_method"), may_ask(p), shipping)
     })?;
     let intent = call.find::<PaymentIntent>().await?;
     let engine = &call.api.engine;
+    if shipping.is_some() {
+        let update = IntentUpdate {
+            shipping,
+            ..IntentUpdate::default()
+        };
+        engine.update_intent(&call.scope, &id, update).await?;
+    }
     let method = match named {
         Some(name) => {
             let mut found = engine.resolve_payment_method(&call.scope, &name).await?;
@@ -161,7 +191,6 @@ async fn confirm(mut call: Call) -> Result<Value, Problem> {
         }
         None => intent.payment_method.clone(),
     };
-    let on_session = !off_session.unwrap_or(false);
     let result = match intent.invoice {
         None => return confirm_alone(&call, &id, method, on_session).await,
         Some(invoice) if !intent.by_itself => {

@@ -4,6 +4,7 @@ use perennial::id::{CustomerId, PaymentMethodId, SetupIntentId};
 use perennial::metadata::{Metadata, MetadataChange};
 use perennial::payment::SetupIntent;
 use serde_json::Value;
+use subtle::ConstantTimeEq as _;
 
 use super::exchange::{Call, Routes, get, post};
 use super::paging;
@@ -60,6 +61,15 @@ async fn method(call: &Call, name: Option<String>) -> Result<Option<PaymentMetho
     Ok(Some(found.value.id))
 }
 
+/// Refuses a secret that is another intent's.
+pub(super) fn matches(given: &str, own: &str, kind: &str) -> Result<(), Problem> {
+    if bool::from(given.as_bytes().ct_eq(own.as_bytes())) {
+        return Ok(());
+    }
+    let message = format!("The client_secret provided does not match the one of this {kind}.");
+    Err(Problem::invalid(message).about("client_secret"))
+}
+
 async fn create(mut call: Call) -> Result<Value, Problem> {
     let (customer, named, metadata, confirm) = call.read(|p| {
         understood(p);
@@ -85,8 +95,11 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
 }
 
 async fn retrieve(mut call: Call) -> Result<Value, Problem> {
-    call.read(|p| p.text("client_secret"))?;
+    let secret = call.read(|p| p.text("client_secret"))?;
     let intent = call.find::<SetupIntent>().await?;
+    if let Some(secret) = secret {
+        matches(&secret, &intent.client_secret, "SetupIntent")?;
+    }
     Ok(whole::setup_intent(&intent, call.scope.livemode))
 }
 

@@ -2,7 +2,7 @@
 
 use perennial::decimal::Decimal12;
 use perennial::id::TaxRateId;
-use perennial::tax::TaxRate;
+use perennial::tax::{TAX_TYPES, TaxRate};
 use serde_json::Value;
 
 use super::exchange::{Call, Routes, get, post};
@@ -37,6 +37,10 @@ fn changes(params: &mut Params) -> TaxRateUpdate {
         country: params.change_text("country"),
         state: params.change_text("state"),
         jurisdiction: params.change_text("jurisdiction"),
+        tax_type: match params.unset("tax_type") {
+            true => Some(None),
+            false => params.choice("tax_type", &TAX_TYPES).map(Some),
+        },
         metadata: params.metadata("metadata"),
     }
 }
@@ -74,10 +78,14 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
 }
 
 async fn list(mut call: Call) -> Result<Value, Problem> {
-    let (page, created, active) =
-        call.read(|p| (paging::page(p), paging::created(p), p.boolean("active")))?;
+    let (page, created, active, inclusive) = call.read(|p| {
+        let (active, inclusive) = (p.boolean("active"), p.boolean("inclusive"));
+        (paging::page(p), paging::created(p), active, inclusive)
+    })?;
     let mut filter = created.columns().to_vec();
-    filter.push(Column::Number(Some(active.map_or(-1, i64::from))));
+    for narrowed in [active, inclusive] {
+        filter.push(Column::Number(Some(narrowed.map_or(-1, i64::from))));
+    }
     paging::answer(
         &call,
         listing::TAX_RATES,

@@ -110,6 +110,7 @@ fn vat() -> TaxRate {
         country: Some("DE".to_owned()),
         state: None,
         jurisdiction: Some("DE".to_owned()),
+        tax_type: None,
         active: true,
         metadata: Keys::default(),
         created: START,

@@ -279,6 +279,6 @@ pub fn tax_rate(rate: &TaxRate, livemode: bool) -> Value {
         percentage: number(rate.percentage),
         rate_type: "percentage",
         state: text(rate.state.as_ref()),
-        tax_type: (),
+        tax_type: text(rate.tax_type.as_ref()),
     }
 }

@@ -40,7 +40,7 @@ pub fn customer(customer: &Customer, livemode: bool) -> Value {
         .tax_ids
         .iter()
         .map(|tax| tax_id(tax, &customer.id, livemode));
-    object! {
+    let mut shown = object! {
         id: customer.id.as_str(),
         object: "customer",
         address: customer.address.as_ref().map(address),
@@ -71,7 +71,18 @@ pub fn customer(customer: &Customer, livemode: bool) -> Value {
             &format!("/v1/customers/{}/tax_ids", customer.id),
         ),
         test_clock: id(customer.test_clock.as_ref()),
+    };
+    // Stripe leaves them out where nothing was said.
+    let names = [
+        ("business_name", &customer.business_name),
+        ("individual_name", &customer.individual_name),
+    ];
+    for (field, name) in names {
+        if let (Some(name), Some(fields)) = (name, shown.as_object_mut()) {
+            fields.insert(field.to_owned(), name.as_str().into());
+        }
     }
+    shown
 }
 
 /// A postal address.

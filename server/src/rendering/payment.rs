@@ -134,6 +134,20 @@ pub fn setup_intent(intent: &SetupIntent, livemode: bool) -> Value {
     }
 }
 
+/// Where the goods go that are paid for.
+pub(super) fn delivery(intent: &PaymentIntent) -> Value {
+    let Some(own) = &intent.shipping else {
+        return Value::Null;
+    };
+    object! {
+        address: address(&own.to.address),
+        carrier: text(own.carrier.as_ref()),
+        name: own.to.name.as_deref().unwrap_or_default(),
+        phone: text(own.to.phone.as_ref()),
+        tracking_number: text(own.tracking_number.as_ref()),
+    }
+}
+
 /// A payment intent. Its client secret is made by the installation's keys, which stand behind the API:
 /// there it comes in.
 #[must_use]
@@ -180,7 +194,7 @@ pub fn payment_intent(intent: &PaymentIntent, livemode: bool) -> Value {
         receipt_email: (),
         review: (),
         setup_future_usage: "off_session",
-        shipping: (),
+        shipping: delivery(intent),
         source: (),
         statement_descriptor: (),
         statement_descriptor_suffix: (),

@@ -109,7 +109,7 @@ pub fn charge(intent: &PaymentIntent, livemode: bool) -> Value {
         receipt_url: (),
         refunded: paid && intent.refunded_minor >= amount,
         review: (),
-        shipping: (),
+        shipping: super::payment::delivery(intent),
         source: (),
         source_transfer: (),
         statement_descriptor: (),

@@ -81,7 +81,7 @@ pub fn subscription(subscription: &Subscription, livemode: bool) -> Value {
             interval: name(own.every.interval),
             interval_count: own.every.interval_count,
         }),
-        pending_setup_intent: (),
+        pending_setup_intent: id(settings.pending_setup_intent.as_ref()),
         pending_update: subscription
             .pending_update
             .as_ref()

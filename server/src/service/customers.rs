@@ -2,6 +2,7 @@
 
 mod balance;
 mod checking;
+mod paying;
 mod prefixes;
 mod tax_ids;
 
@@ -30,6 +31,7 @@ use crate::store::{Scope, nouns};
 use super::payment_methods::live_subscriptions;
 use checking::edit;
 pub(crate) use checking::edit as suppose;
+pub use paying::Bringing;
 pub use tax_ids::NewTaxId;
 
 /// How often a deletion ends what was subscribed in its midst before it gives up.
@@ -40,6 +42,10 @@ const DELETIONS_MAX: usize = 16;
 pub struct CustomerUpdate {
     /// On invoices.
     pub name: Option<Option<String>>,
+    /// The business's name.
+    pub business_name: Option<Option<String>>,
+    /// The person's name.
+    pub individual_name: Option<Option<String>>,
     /// Where mail goes.
     pub email: Option<Option<String>>,
     /// Phone.
@@ -145,6 +151,8 @@ impl Engine {
             id: CustomerId::new(&mut self.ids()),
             name: None,
             email: None,
+            business_name: None,
+            individual_name: None,
             phone: None,
             description: None,
             address: None,

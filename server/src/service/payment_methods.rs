@@ -123,7 +123,6 @@ impl Engine {
         if method.customer.as_ref() == Some(customer) {
             return Ok(method);
         }
-        unattached(&method)?;
         let filter = [Column::text(customer)];
         let page = PageRequest::first(METHODS_MAX);
         let sql = nouns::PAYMENT_METHODS_BY_CUSTOMER;
@@ -136,32 +135,7 @@ impl Engine {
                 message: format!("A customer can have at most {METHODS_MAX} payment methods."),
             });
         }
-        let request = SetUp {
-            // No money moves, so an attempt that got lost may be made again under a new name.
-            idempotency_key: format!("attach:{id}:{:032x}", self.entropy.bits()),
-            token: method.gateway_token.clone(),
-            usage: Usage::Attach,
-            return_path: None,
-        };
-        match self
-            .gateway
-            .set_up(scope, request)
-            .await
-            .map_err(unanswered)?
-        {
-            Outcome::Succeeded { .. } => {}
-            Outcome::Declined(decline) => {
-                return Err(Refused::Card {
-                    decline,
-                    param: None,
-                });
-            }
-            Outcome::RequiresAction { .. } => {
-                return Err(Refused::Defect(
-                    "a challenge where none was asked for".to_owned(),
-                ));
-            }
-        }
+        self.ask_to_attach(scope, &method).await?;
         self.retrying(|| async {
             let mut tx = self.store.begin().await?;
             let method = self.hand_over(tx.connection(), scope, id, customer).await?;
@@ -192,6 +166,40 @@ impl Engine {
             .await?;
         self.note_mails_of(connection, scope, kind, &method).await?;
         Ok(method)
+    }
+
+    /// Asks the bank whether it has anything against a payment method that is nobody's yet.
+    ///
+    /// # Errors
+    /// [`Refused::Card`] when it has; [`Refused::State`] when the method is somebody's or was.
+    pub(super) async fn ask_to_attach(
+        &self,
+        scope: &Scope,
+        method: &PaymentMethod,
+    ) -> Result<(), Refused> {
+        unattached(method)?;
+        let request = SetUp {
+            // No money moves, so an attempt that got lost may be made again under a new name.
+            idempotency_key: format!("attach:{}:{:032x}", method.id, self.entropy.bits()),
+            token: method.gateway_token.clone(),
+            usage: Usage::Attach,
+            return_path: None,
+        };
+        match self
+            .gateway
+            .set_up(scope, request)
+            .await
+            .map_err(unanswered)?
+        {
+            Outcome::Succeeded { .. } => Ok(()),
+            Outcome::Declined(decline) => Err(Refused::Card {
+                decline,
+                param: None,
+            }),
+            Outcome::RequiresAction { .. } => Err(Refused::Defect(
+                "a challenge where none was asked for".to_owned(),
+            )),
+        }
     }
 
     /// Makes a customer's payment method the one that pays by default.

@@ -1,5 +1,7 @@
 //! Setup intents: a payment method is saved for charges while the customer is away.
 
+mod trials;
+
 use perennial::customer::Customer;
 use perennial::id::{CustomerId, InvoiceId, PaymentMethodId, SetupIntentId};
 use perennial::metadata::Metadata;
@@ -61,8 +63,22 @@ impl Engine {
             let method: Stored<PaymentMethod> = named(connection, scope, method.as_str()).await?;
             belongs(&method, new.customer.as_ref())?;
         }
-        let id = SetupIntentId::new(&mut self.ids());
         let intent = SetupIntent {
+            test_clock,
+            ..self.blank_setup_intent(new)
+        };
+        let intent = document::insert(&self.store, connection, scope, intent, now).await?;
+        let object = rendering::setup_intent(&intent, scope.livemode);
+        self.emit(connection, scope, "setup_intent.created", object, None)
+            .await?;
+        tx.commit().await?;
+        Ok(intent)
+    }
+
+    /// A setup intent as nobody has tried it yet.
+    fn blank_setup_intent(&self, new: NewSetupIntent) -> SetupIntent {
+        let id = SetupIntentId::new(&mut self.ids());
+        SetupIntent {
             client_secret: format!("{id}_secret_{:032x}", self.entropy.bits()),
             id,
             customer: new.customer,
@@ -77,18 +93,13 @@ impl Engine {
             challenge: None,
             make_default: false,
             invoice: new.invoice,
+            subscription: None,
             attempted_at: None,
             ask_at: None,
             metadata: new.metadata,
-            created: now,
-            test_clock,
-        };
-        let intent = document::insert(&self.store, connection, scope, intent, now).await?;
-        let object = rendering::setup_intent(&intent, scope.livemode);
-        self.emit(connection, scope, "setup_intent.created", object, None)
-            .await?;
-        tx.commit().await?;
-        Ok(intent)
+            created: self.now(),
+            test_clock: None,
+        }
     }
 
     /// Asks the bank to let the payment method be charged later, and attaches it when it may.
@@ -339,6 +350,9 @@ impl Engine {
         document::update(connection, scope, &mut intent).await?;
         let object = rendering::setup_intent(&intent, scope.livemode);
         self.emit(connection, scope, kind, object, None).await?;
+        if intent.status == SetupStatus::Succeeded {
+            self.end_waiting(connection, scope, &intent).await?;
+        }
         tx.commit().await?;
         Ok(intent)
     }

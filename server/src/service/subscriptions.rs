@@ -273,11 +273,15 @@ impl Engine {
             subscription.trial_end_told = subscription.trial_end;
         }
         subscription.upcoming_days = self.merchant(scope).await?.upcoming_days;
+        let setup = self.waiting_setup(new, &mut subscription, &customer, invoice.as_ref());
         let mut booking = Booking::begin(self, scope).await?;
         // Even where nothing about the customer changed: it must not have been deleted meanwhile.
         // First of all, so that of two that take the same invoice number one decides again.
         booking.hold(&mut customer).await?;
         let id = subscription.id.clone();
+        if let Some(setup) = setup {
+            booking.insert(setup).await?;
+        }
         booking.insert(subscription.clone()).await?;
         if notice {
             booking

@@ -86,7 +86,10 @@ pub const PRICES_BY_LOOKUP_KEY: ListSql = listing!(
 /// Coupons.
 pub const COUPONS: ListSql = listing!("coupon", "");
 /// Tax rates by `active` (`$7`, -1 for both).
-pub const TAX_RATES: ListSql = listing!("tax_rate", " and ($7 = -1 or active = $7)");
+pub const TAX_RATES: ListSql = listing!(
+    "tax_rate",
+    " and ($7 = -1 or active = $7) and ($8 = -1 or inclusive = $8)"
+);
 /// Portal configurations by `active` (`$7`) and `is_default` (`$8`), each -1 for both.
 pub const PORTAL_CONFIGURATIONS: ListSql = listing!(
     "portal_configuration",

@@ -195,10 +195,13 @@ document!(
     TaxRate,
     "tax_rate",
     "tax_rate",
-    ", active",
-    ", $6",
-    ", active = $6",
-    |t| vec![Column::Number(Some(i64::from(t.active))),]
+    ", active, inclusive",
+    ", $6, $7",
+    ", active = $6, inclusive = $7",
+    |t| vec![
+        Column::Number(Some(i64::from(t.active))),
+        Column::Number(Some(i64::from(t.inclusive))),
+    ]
 );
 document!(
     Subscription,

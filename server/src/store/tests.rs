@@ -151,6 +151,8 @@ pub fn customer(name: &str) -> Customer {
         id: CustomerId::new(&mut Ids(&SystemEntropy)),
         name: Some(name.to_owned()),
         email: None,
+        business_name: None,
+        individual_name: None,
         phone: None,
         description: None,
         address: None,

@@ -154,6 +154,13 @@ told!(
 );
 
 told!(
+    perennial::payment::SetupIntent,
+    false,
+    Some("setup_intent.created"),
+    None,
+    rendering::setup_intent
+);
+told!(
     perennial::schedule::Schedule,
     false,
     Some("subscription_schedule.created"),

@@ -41,6 +41,8 @@ pub struct TaxRateUpdate {
     pub state: Option<Option<String>>,
     /// Shown on invoices.
     pub jurisdiction: Option<Option<String>>,
+    /// One of [`TAX_TYPES`](perennial::tax::TAX_TYPES).
+    pub tax_type: Option<Option<String>>,
     /// Free keys.
     pub metadata: Option<MetadataChange>,
 }
@@ -64,6 +66,7 @@ impl Engine {
             country: None,
             state: None,
             jurisdiction: None,
+            tax_type: None,
             active: true,
             metadata: new_metadata(None)?,
             created: self.now(),
@@ -98,6 +101,7 @@ fn edit(rate: &mut TaxRate, update: &TaxRateUpdate) -> Result<(), Refused> {
     set(&mut rate.country, update.country.as_ref());
     set(&mut rate.state, update.state.as_ref());
     set(&mut rate.jurisdiction, update.jurisdiction.as_ref());
+    set(&mut rate.tax_type, update.tax_type.as_ref());
     edit_metadata(&mut rate.metadata, update.metadata.as_ref())?;
     if let Some(country) = &rate.country
         && Country::find(country).is_none()

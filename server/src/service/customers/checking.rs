@@ -9,6 +9,8 @@ use crate::service::saving::{edit_metadata, set};
 
 /// The longest name, in characters (Stripe: 256).
 const NAME_CHARS_MAX: usize = 256;
+/// The longest name of a business or a person beside that on invoices, in characters (Stripe: 150).
+const OTHER_NAME_CHARS_MAX: usize = 150;
 /// The longest e-mail address, in characters (Stripe: 512).
 const EMAIL_CHARS_MAX: usize = 512;
 /// The longest phone number, in characters (Stripe: 20; 30 leaves room for spaces).
@@ -18,6 +20,9 @@ const LOCALES_MAX: usize = 10;
 /// Sets what an update says, and refuses what can't stand.
 pub(crate) fn edit(customer: &mut Customer, update: &CustomerUpdate) -> Result<(), Refused> {
     set(&mut customer.name, update.name.as_ref());
+    set(&mut customer.business_name, update.business_name.as_ref());
+    let individual = update.individual_name.as_ref();
+    set(&mut customer.individual_name, individual);
     set(&mut customer.email, update.email.as_ref());
     set(&mut customer.phone, update.phone.as_ref());
     set(&mut customer.description, update.description.as_ref());
@@ -59,6 +64,16 @@ fn check_prefix(prefix: &str) -> Result<(), Refused> {
 fn check(customer: &mut Customer) -> Result<(), Refused> {
     for (param, text, most) in [
         ("name", &customer.name, NAME_CHARS_MAX),
+        (
+            "business_name",
+            &customer.business_name,
+            OTHER_NAME_CHARS_MAX,
+        ),
+        (
+            "individual_name",
+            &customer.individual_name,
+            OTHER_NAME_CHARS_MAX,
+        ),
         ("email", &customer.email, EMAIL_CHARS_MAX),
         ("phone", &customer.phone, PHONE_CHARS_MAX),
     ] {

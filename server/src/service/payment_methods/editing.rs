@@ -71,7 +71,7 @@ impl Engine {
     ) -> Result<Stored<SetupIntent>, Refused> {
         let show = rendering::setup_intent;
         let event = "setup_intent.canceled";
-        self.change(
+        let canceled = self.change(
             scope,
             id.as_str(),
             event,
@@ -93,7 +93,15 @@ impl Engine {
                     })
                 }
             },
-        )
-        .await
+        );
+        let canceled = canceled.await?;
+        // Nobody waits for it any more.
+        self.retrying(|| async {
+            let mut tx = self.store.begin().await?;
+            self.end_waiting(tx.connection(), scope, &canceled).await?;
+            Ok(tx.commit().await?)
+        })
+        .await?;
+        Ok(canceled)
     }
 }

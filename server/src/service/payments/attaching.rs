@@ -13,7 +13,7 @@ use perennial::invoice::{
 };
 use perennial::ledger::{self, Way};
 use perennial::metadata::Metadata;
-use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::payment::{Delivery, PaymentIntent, PaymentStatus};
 use perennial::payment_record::{PaymentRecord, RecordOutcome};
 
 use super::attempt::{Claim, start};
@@ -40,6 +40,8 @@ pub struct NewIntent {
     pub payment_method: Option<PaymentMethodId>,
     /// The merchant's note.
     pub description: Option<String>,
+    /// Where the goods go that it pays for.
+    pub shipping: Option<Box<Delivery>>,
     /// The merchant's own keys.
     pub metadata: Metadata,
 }
@@ -118,6 +120,7 @@ impl Engine {
             metadata: new.metadata,
             charge_metadata: Metadata::default(),
             description: new.description,
+            shipping: new.shipping,
             by_itself: true,
             applied_minor: None,
             unapplied_minor: 0,

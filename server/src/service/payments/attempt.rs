@@ -190,6 +190,7 @@ pub(crate) fn unsent(
         metadata: Metadata::default(),
         charge_metadata: Metadata::default(),
         description: None,
+        shipping: None,
         by_itself: false,
         applied_minor: None,
         unapplied_minor: 0,

@@ -4,7 +4,7 @@
 use perennial::customer::Customer;
 use perennial::id::{PaymentIntentId, PaymentMethodId};
 use perennial::metadata::MetadataChange;
-use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::payment::{Delivery, PaymentIntent, PaymentStatus};
 
 use super::attaching::chargeable;
 use crate::service::booking::Booking;
@@ -21,6 +21,8 @@ pub struct IntentUpdate {
     pub charge_metadata: Option<MetadataChange>,
     /// The merchant's note.
     pub description: Option<Option<String>>,
+    /// Where the goods go that it pays for.
+    pub shipping: Option<Option<Box<Delivery>>>,
     /// What it takes, in minor units.
     pub amount_minor: Option<i64>,
     /// With what.
@@ -52,6 +54,9 @@ impl Engine {
             }
             if let Some(description) = &update.description {
                 intent.description.clone_from(description);
+            }
+            if let Some(shipping) = &update.shipping {
+                intent.shipping.clone_from(shipping);
             }
             self.change_terms(scope, &mut intent, update).await?;
             let mut booking = Booking::begin(self, scope).await?;

@@ -33,6 +33,7 @@ async fn intent(world: &World, customer: &CustomerId, minor: i64) -> PaymentInte
         .default_payment_method
         .clone();
     let new = NewIntent {
+        shipping: None,
         customer: customer.clone(),
         amount_minor: minor,
         currency: Currency::USD,

@@ -147,6 +147,7 @@ async fn rate(world: &World) -> TaxRateId {
         country: Some("DE".to_owned()),
         state: None,
         jurisdiction: None,
+        tax_type: None,
         description: None,
         active: true,
         metadata: Metadata::default(),

@@ -22,6 +22,7 @@ const DAY: i64 = 86_400;
 async fn taken(world: &World, customer: &CustomerId, minor: i64) -> Stored<PaymentIntent> {
     let owner = world.find_customer(customer).await;
     let new = NewIntent {
+        shipping: None,
         customer: customer.clone(),
         amount_minor: minor,
         currency: Currency::USD,
