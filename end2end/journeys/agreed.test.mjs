@@ -127,7 +127,7 @@ test('all of it on phones and desktops, light and dark, in three languages', asy
   const [open] = (await stripe.invoices.list({ customer: who.id, status: 'open' })).data;
   for (const [size, viewport] of [['phone', { width: 360, height: 740 }], ['desktop', { width: 1280, height: 800 }]]) {
     for (const colorScheme of ['light', 'dark']) {
-      const page = await shop.visit(who, { t, viewport, colorScheme, javaScript: false });
+      const page = await shop.visit(await shop.link(who.id), { t, viewport, colorScheme, javaScript: false });
       await page.goto(new URL(`/portal/invoices/${open.id}`, page.url()).href);
       await page.locator('.fact', { hasText: say('home.unpaid') }).waitFor();
       await screenshot(page, `waits-${size}-${colorScheme}`);
