@@ -181,7 +181,11 @@ impl Site {
             .env("PERENNIAL_LOG", "off")
             .output()
             .unwrap();
-        let said = [done.stdout, done.stderr].concat();
+        // What it says beside its answer is of interest where it gives none.
+        let said = match done.status.success() {
+            true => done.stdout,
+            false => [done.stdout, done.stderr].concat(),
+        };
         let said = String::from_utf8_lossy(&said).into_owned();
         (done.status.success(), said)
     }

@@ -8,7 +8,7 @@ use crate::site::Site;
 
 const SUBSCRIPTIONS: usize = 2_000;
 /// How long the bank takes on each way: long enough to die with charges on the way.
-const BANK_MILLIS: &str = "400";
+const BANK_MILLIS: &str = "200";
 
 /// How many shards each process works on.
 fn shares(site: &Site) -> Vec<i64> {
