@@ -128,17 +128,7 @@ impl Engine {
             let Some(id) = &own.item else {
                 let line = found.line(self, &own.line, currency);
                 let line = line.map_err(by_price)?;
-                waiting.push(InvoiceItem {
-                    id: InvoiceItemId::new(&mut self.ids()),
-                    customer: customer.id.clone(),
-                    currency,
-                    line,
-                    proration: false,
-                    date: self.now(),
-                    invoice: None,
-                    made_for_invoice: false,
-                    test_clock: customer.test_clock.clone(),
-                });
+                waiting.push(self.waiting_item(customer, currency, line));
                 continue;
             };
             let item = waiting.iter_mut().find(|item| item.id == *id);

@@ -1,5 +1,6 @@
 //! The use cases, on both databases, with a moving clock, seeded ids and the sandbox bank.
 
+mod alerted;
 mod aside;
 mod backwards;
 mod batching;

@@ -1,5 +1,7 @@
 //! The lines of a draft, and the items behind them.
 
+use perennial::currency::Currency;
+use perennial::customer::Customer;
 use perennial::id::{InvoiceId, InvoiceItemId, InvoiceLineId};
 use perennial::invoice::{Invoice, InvoiceItem, Line};
 
@@ -126,6 +128,26 @@ impl Engine {
         Ok(books.invoice.into_row())
     }
 
+    /// An amount that waits for a customer's next invoice.
+    pub(crate) fn waiting_item(
+        &self,
+        customer: &Customer,
+        currency: Currency,
+        line: Line,
+    ) -> InvoiceItem {
+        InvoiceItem {
+            id: InvoiceItemId::new(&mut self.ids()),
+            customer: customer.id.clone(),
+            currency,
+            line,
+            proration: false,
+            date: self.now(),
+            invoice: None,
+            made_for_invoice: false,
+            test_clock: customer.test_clock.clone(),
+        }
+    }
+
     /// Puts a new line on a draft and answers with the item behind it.
     pub(crate) fn put_on(&self, invoice: &mut Invoice, mut line: Line) -> InvoiceItem {
         let id = InvoiceItemId::new(&mut self.ids());
@@ -201,7 +223,7 @@ pub struct NewItem {
     /// Who owes.
     pub customer: perennial::id::CustomerId,
     /// Of its amounts; the customer's without.
-    pub currency: Option<perennial::currency::Currency>,
+    pub currency: Option<Currency>,
     /// The draft that takes it up at once.
     pub invoice: Option<InvoiceId>,
     /// The subscription whose next invoice takes it up.
@@ -283,17 +305,7 @@ impl Engine {
             None => {
                 // Whoever takes up what waits at this moment must see it.
                 booking.hold(&mut customer).await?;
-                InvoiceItem {
-                    id: InvoiceItemId::new(&mut self.ids()),
-                    customer: customer.id.clone(),
-                    currency,
-                    line,
-                    proration: false,
-                    date: self.now(),
-                    invoice: None,
-                    made_for_invoice: false,
-                    test_clock: customer.test_clock.clone(),
-                }
+                self.waiting_item(&customer, currency, line)
             }
         };
         let item = booking.insert(item).await?;

@@ -5,18 +5,16 @@ use perennial::catalog::{Price, TaxBehavior, UsageType};
 use perennial::currency::Currency;
 use perennial::decimal::Decimal12;
 use perennial::id::{CustomerId, SubscriptionId};
-use perennial::invoice::{BillingReason, Invoice, InvoiceStatus, LineKind};
+use perennial::invoice::{Invoice, InvoiceStatus, LineKind};
 use perennial::pricing::{Pricing, RoundDirection, Tier, TiersMode, TransformQuantity};
-use perennial::subscription::{BillingThresholds, ItemChange, ItemExtras, ProrationBehavior};
+use perennial::subscription::{ItemChange, ItemExtras, ProrationBehavior};
 use perennial::usage::{Formula, Meter};
 
 use super::metering::{event, meter};
 use super::world::{START, World, after, at};
-use crate::service::Refused;
 use crate::service::previews::PreviewRequest;
 use crate::service::subscriptions::{Cancel, NewItem, NewSubscription};
 use crate::service::supposing::Supposed;
-use crate::service::updates::SubscriptionUpdate;
 use crate::store::tests::both;
 
 const HOUR: i64 = 3_600;
@@ -51,7 +49,10 @@ pub(super) async fn metered(world: &World, meter: &Meter, pricing: Pricing) -> P
     row.value
 }
 
-async fn begun(world: &World, pricing: Pricing) -> (Meter, CustomerId, SubscriptionId, Price) {
+pub(super) async fn begun(
+    world: &World,
+    pricing: Pricing,
+) -> (Meter, CustomerId, SubscriptionId, Price) {
     let meter = meter(world, "calls", Formula::Sum).await;
     let price = metered(world, &meter, pricing).await;
     let customer = world.customer_with("pm_card_visa").await;
@@ -468,180 +469,6 @@ async fn whoever_heard_no_answer_sends_again() {
         assert_eq!(world.used(&meter, &customer, start, end).await, "30");
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_alert_tells_once_for_each_customer() {
-    both(|store| async move {
-        let world = World::new(store).await;
-        let meter = meter(&world, "calls", Formula::Sum).await;
-        let (ada, bob) = (world.customer().await, world.customer().await);
-        let new = crate::service::metering::NewAlert {
-            title: "Much".to_owned(),
-            meter: meter.id.clone(),
-            customer: None,
-            gte: 100,
-        };
-        let alert = world.engine.create_alert(&world.scope, new).await.unwrap();
-        let told = || async {
-            world.engine.look_at_usage().await.unwrap();
-            let events = world.events().await;
-            events
-                .iter()
-                .filter(|kind| *kind == "billing.alert.triggered")
-                .count()
-        };
-        used(&world, &ada, "a1", after(START, -1), "500").await;
-        assert_eq!(told().await, 0, "before the alert was made");
-        used(&world, &ada, "a2", START, "99.5").await;
-        assert_eq!(told().await, 0);
-        used(&world, &ada, "a3", START, "0.5").await;
-        used(&world, &bob, "b1", START, "250").await;
-        assert_eq!(told().await, 2);
-        used(&world, &ada, "a4", START, "1000").await;
-        assert_eq!(told().await, 2);
-        use perennial::usage::AlertStatus::{Active, Archived, Inactive};
-        world
-            .engine
-            .turn_alert(&world.scope, &alert.id, Inactive)
-            .await
-            .unwrap();
-        world.clock.advance_to(after(START, HOUR));
-        world
-            .engine
-            .turn_alert(&world.scope, &alert.id, Active)
-            .await
-            .unwrap();
-        used(&world, &bob, "b2", after(START, HOUR), "100").await;
-        assert_eq!(told().await, 3, "it tells again");
-        world
-            .engine
-            .turn_alert(&world.scope, &alert.id, Archived)
-            .await
-            .unwrap();
-        let gone = world
-            .engine
-            .turn_alert(&world.scope, &alert.id, Active)
-            .await;
-        assert!(matches!(gone, Err(Refused::NotFound { .. })));
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_alert_is_told_although_the_process_died_before_it_looked() {
-    both(|store| async move {
-        let mut world = World::new(store).await;
-        let tokens = meter(&world, "tokens", Formula::Sum).await;
-        let customer = world.customer().await;
-        let new = crate::service::metering::NewAlert {
-            title: "Much".to_owned(),
-            meter: tokens.id.clone(),
-            customer: None,
-            gte: 100,
-        };
-        world.engine.create_alert(&world.scope, new).await.unwrap();
-        let now = world.engine.now();
-        let events = vec![event("tokens", "one", &customer, now, "150")];
-        assert_eq!(world.report(events).await, 1);
-        // The process dies: what it had in mind is gone.
-        world.engine.metering = std::sync::Arc::default();
-        assert!(world.engine.look_at_usage().await.unwrap().is_empty());
-        // Who used nothing since then is not looked at.
-        let lately = Some(after(now, 2 * HOUR));
-        assert_eq!(world.engine.look_at_all_usage(lately).await.unwrap(), 0);
-        for since in [None, Some(now)] {
-            assert_eq!(world.engine.look_at_all_usage(since).await.unwrap(), 1);
-        }
-        let told = world.events().await;
-        let told = told
-            .iter()
-            .filter(|kind| *kind == "billing.alert.triggered");
-        assert_eq!(told.count(), 1);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_alert_of_different_values_is_found_by_their_newest() {
-    both(|store| async move {
-        let mut world = World::new(store).await;
-        let people = meter(&world, "people", Formula::Unique).await;
-        let customer = world.customer().await;
-        let new = crate::service::metering::NewAlert {
-            title: "Many".to_owned(),
-            meter: people.id.clone(),
-            customer: None,
-            gte: 2,
-        };
-        world.engine.create_alert(&world.scope, new).await.unwrap();
-        let now = world.engine.now();
-        let events = vec![
-            event("people", "one", &customer, now, "7"),
-            event("people", "two", &customer, now, "8"),
-        ];
-        assert_eq!(world.report(events).await, 2);
-        world.engine.metering = std::sync::Arc::default();
-        let lately = Some(after(now, 2 * HOUR));
-        assert_eq!(world.engine.look_at_all_usage(lately).await.unwrap(), 0);
-        assert_eq!(world.engine.look_at_all_usage(Some(now)).await.unwrap(), 1);
-        let told = world.events().await;
-        let told = told
-            .iter()
-            .filter(|kind| *kind == "billing.alert.triggered");
-        assert_eq!(told.count(), 1);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_threshold_is_billed_although_the_process_died_before_it_looked() {
-    for recent in [false, true] {
-        both(|store| async move {
-            let mut world = World::new(store).await;
-            let (_, customer, id, _) = begun(&world, Pricing::per_unit(decimal("10"))).await;
-            let thresholds = BillingThresholds {
-                amount_gte: Some(1_000),
-                reset_billing_cycle_anchor: false,
-            };
-            let update = SubscriptionUpdate {
-                billing_thresholds: Some(Some(thresholds)),
-                ..SubscriptionUpdate::default()
-            };
-            let (engine, scope) = (world.engine.clone(), world.scope.clone());
-            engine
-                .update_subscription(&scope, &id, update)
-                .await
-                .unwrap();
-            world.clock.advance_to(after(START, 5 * DAY));
-            let now = world.engine.now();
-            used(&world, &customer, "enough", now, "150").await;
-            // The process dies: what it had in mind is gone.
-            world.engine.metering = std::sync::Arc::default();
-            let engine = world.engine.clone();
-            assert!(engine.look_at_usage().await.unwrap().is_empty());
-            world.clock.advance_to(after(now, DAY));
-            let lately = Some(after(now, 2 * HOUR));
-            assert_eq!(engine.look_at_all_thresholds(lately).await.unwrap(), 0);
-            let since = recent.then_some(now);
-            for _ in 0..2 {
-                assert_eq!(engine.look_at_all_thresholds(since).await.unwrap(), 1);
-                let billed = world.latest(&id).await;
-                assert_eq!(billed.billing_reason, BillingReason::SubscriptionThreshold);
-                assert_eq!(billed.totals.total_minor, 1_500);
-                assert_eq!(billed.status, InvoiceStatus::Paid);
-                assert_eq!(world.invoices(&customer).await.len(), 1);
-            }
-            // Once it is over it is not looked at any more.
-            engine
-                .cancel_subscription(&scope, &id, Cancel::default())
-                .await
-                .unwrap();
-            assert_eq!(engine.look_at_all_thresholds(since).await.unwrap(), 1);
-            assert_eq!(engine.look_at_all_thresholds(since).await.unwrap(), 0);
-        })
-        .await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
