@@ -1,7 +1,8 @@
 //! How much of what failed comes back: retry policies side by side on the same failures.
 //!
 //! [`world`] draws the failures and knows the truth of each. A policy sees of a failure only what a
-//! merchant sees. All policies meet the same failures, the same pay days and the same customers'
+//! merchant sees. Smart retries are asked through the engine's own policy, and no policy charges a card
+//! while its scheme forbids it ([`perennial::dunning::schemes`]), as in the engine. All policies meet the same failures, the same pay days and the same customers'
 //! acts, so that their differences are theirs. Each seed is one merchant's year; what a policy learns
 //! it learns anew from nothing in each.
 
@@ -13,11 +14,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use perennial::calendar::Timestamp;
-use perennial::dunning::is_hard;
-use perennial::dunning::smart::{Knowledge, Payee, Situation, choose};
-use perennial::payment::Decline;
+use perennial::dunning::smart::{Knowledge, Payee};
+use perennial::dunning::{Collected, Failed, Next, RetryMode, RetryPolicy, is_hard, schemes};
+use perennial::payment::{Card, Decline};
 
-use world::{Answer, Case, Variant};
+use world::{Answer, Case, Failure, Variant};
 
 const DAY: i64 = 86_400;
 
@@ -108,6 +109,7 @@ pub struct Tally {
 struct Open {
     attempts: Vec<Timestamp>,
     decline: Decline,
+    card: Card,
     over: bool,
 }
 
@@ -132,6 +134,7 @@ pub fn run(policy: Policy, variant: Variant, cases: &[Case], seed: u64) -> Tally
         let own = Open {
             attempts: Vec::new(),
             decline: said(failure.decline_code),
+            card: card_of(failure),
             over: false,
         };
         let ends_at = policy.ends_at(failure.failed_at);
@@ -153,6 +156,15 @@ pub fn run(policy: Policy, variant: Variant, cases: &[Case], seed: u64) -> Tally
             continue;
         }
         let first = at == case.failure.failed_at;
+        if step == Step::Attempt
+            && !first
+            && let Some(free) = own.barred_until(case, at)
+        {
+            if free <= policy.ends_at(case.failure.failed_at) {
+                steps.push(Reverse((free, index, Step::Attempt)));
+            }
+            continue;
+        }
         let paid = match step {
             Step::NewCard => true,
             Step::Attempt if first => false,
@@ -179,6 +191,19 @@ fn said(decline_code: &str) -> Decline {
     Decline {
         code: "card_declined".to_owned(),
         decline_code: Some(decline_code.to_owned()),
+    }
+}
+
+/// Each failure is of a card of its own.
+fn card_of(failure: &Failure) -> Card {
+    Card {
+        brand: failure.brand,
+        last4: "0000".to_owned(),
+        exp_month: 12,
+        exp_year: 2099,
+        fingerprint: failure.id.to_string(),
+        funding: failure.funding,
+        country: Some(failure.country.to_owned()),
     }
 }
 
@@ -239,19 +264,45 @@ impl Open {
                 let hours = hours.get(done)?;
                 Some(Timestamp(failed_at.0 + hours * 3_600))
             }
-            Policy::Smart { retries, .. } => {
+            Policy::Smart { retries, days, .. } => {
                 let done = u32::try_from(done).unwrap_or(u32::MAX);
-                let situation = Situation {
-                    payee: self.payee(case),
+                let policy = RetryPolicy {
+                    mode: RetryMode::Smart {
+                        window_days: u16::try_from(days).unwrap_or(u16::MAX),
+                        retries_max: retries,
+                    },
+                    ..RetryPolicy::default()
+                };
+                let failed = Failed {
+                    collected: Collected::Renewal,
+                    attempts: done.saturating_add(1),
+                    since: failed_at,
                     failed_at: self.attempts.last().copied().unwrap_or(failed_at),
-                    retries_done: done,
-                    retries_left: retries.saturating_sub(done),
-                    window_ends_at: policy.ends_at(failed_at),
+                    decline: Some(&self.decline),
+                    card: Some(&self.card),
+                    knowledge,
                     seed: chance::mix(chance::mix(case.failure.id, seed), u64::from(done)),
                 };
-                choose(&situation, knowledge).map(|choice| choice.at)
+                match policy.next(&failed) {
+                    Ok(Next::Retry {
+                        at,
+                        needs_new_method: false,
+                    }) => Some(at),
+                    // What is left of the window is the customer's.
+                    Ok(Next::Retry { .. } | Next::Exhausted(_)) | Err(_) => None,
+                }
             }
         }
+    }
+
+    /// Until when the card's scheme forbids another attempt at `now`, if it does.
+    fn barred_until(&self, case: &Case, now: Timestamp) -> Option<Timestamp> {
+        let first = core::iter::once(case.failure.failed_at);
+        let mut declines: Vec<Timestamp> = first.chain(self.attempts.iter().copied()).collect();
+        declines.reverse();
+        let since = now.0.saturating_sub(schemes::WINDOW_SECONDS_MAX);
+        declines.retain(|at| at.0 > since);
+        schemes::barred_until(case.failure.brand, &declines, now)
     }
 }
 

@@ -2,13 +2,19 @@
 
 use serde_json::Value;
 
+use crate::bank::Bank;
 use crate::chance::Chance;
 use crate::life::Inside;
+use crate::{by_hand, items, visits};
 
 /// What has been made so far, in order: the same in a world and in its twin, but for the ids.
 #[derive(Clone, Default)]
 pub struct Made {
     pub prices: Vec<String>,
+    /// Those of them that bill usage.
+    pub metered: Vec<String>,
+    /// What customers may do in the portal.
+    pub rules: String,
     pub customers: Vec<String>,
     /// With the place of its customer.
     pub subscriptions: Vec<(usize, String)>,
@@ -16,6 +22,14 @@ pub struct Made {
     pub codes: Vec<String>,
     /// Events of usage that were reported.
     pub events: u64,
+    /// Whether customers may allow second cards.
+    pub backs_up: bool,
+}
+
+impl Made {
+    pub fn is_metered(&self, price: &str) -> bool {
+        self.metered.iter().any(|own| own == price)
+    }
 }
 
 /// Days and seconds of it.
@@ -32,10 +46,23 @@ const PRICES: [&str; 6] = [
     "currency=usd&unit_amount=0&recurring[interval]=month&product_data[name]=Free",
 ];
 
-/// Calls, the first thousand for nothing.
-const METERED: &str = "currency=usd&billing_scheme=tiered&tiers_mode=graduated&tiers[0][up_to]=1000&tiers[0][unit_amount]=0\
-     &tiers[1][up_to]=inf&tiers[1][unit_amount_decimal]=0.35&recurring[interval]=month&recurring[usage_type]=metered\
-     &product_data[name]=Calls";
+/// What is metered: the event, how it adds up, and the price. Calls, the first thousand for nothing, and
+/// the largest number of people at once, by the week.
+const METERED: [(&str, &str, &str); 2] = [
+    (
+        "calls",
+        "sum",
+        "currency=usd&billing_scheme=tiered&tiers_mode=graduated&tiers[0][up_to]=1000&tiers[0][unit_amount]=0\
+         &tiers[1][up_to]=inf&tiers[1][unit_amount_decimal]=0.35&recurring[interval]=month\
+         &recurring[usage_type]=metered&product_data[name]=Calls",
+    ),
+    (
+        "people",
+        "max",
+        "currency=usd&unit_amount=9&recurring[interval]=week&recurring[usage_type]=metered\
+         &product_data[name]=People",
+    ),
+];
 
 /// Coupons, and what their codes say beside.
 const COUPONS: [(&str, &str); 3] = [
@@ -52,18 +79,27 @@ const COUPONS: [(&str, &str); 3] = [
 
 /// Opens the shop.
 pub async fn open(inside: &Inside, made: &mut Made) {
+    let mut products = Vec::new();
     for form in PRICES {
         let (status, price) = inside.call("POST", "/v1/prices", form).await;
         assert_eq!(status, 200, "{price}");
+        let product = price["product"].as_str().unwrap_or_default();
+        products.push((product.to_owned(), id(&price)));
         made.prices.push(id(&price));
     }
-    let form = "display_name=Calls&event_name=calls&default_aggregation[formula]=sum";
-    let (status, meter) = inside.call("POST", "/v1/billing/meters", form).await;
-    assert_eq!(status, 200, "{meter}");
-    let form = format!("{METERED}&recurring[meter]={}", id(&meter));
-    let (status, price) = inside.call("POST", "/v1/prices", &form).await;
-    assert_eq!(status, 200, "{price}");
-    made.prices.push(id(&price));
+    for (event, formula, form) in METERED {
+        let meter = format!(
+            "display_name={event}&event_name={event}&default_aggregation[formula]={formula}"
+        );
+        let (status, meter) = inside.call("POST", "/v1/billing/meters", &meter).await;
+        assert_eq!(status, 200, "{meter}");
+        let form = format!("{form}&recurring[meter]={}", id(&meter));
+        let (status, price) = inside.call("POST", "/v1/prices", &form).await;
+        assert_eq!(status, 200, "{price}");
+        made.metered.push(id(&price));
+        made.prices.push(id(&price));
+    }
+    made.rules = visits::allow(inside, &products).await;
     for (coupon, code) in COUPONS {
         let (status, coupon) = inside.call("POST", "/v1/coupons", coupon).await;
         assert_eq!(status, 200, "{coupon}");
@@ -77,14 +113,14 @@ pub async fn open(inside: &Inside, made: &mut Made) {
     }
 }
 
-fn id(object: &Value) -> String {
+pub fn id(object: &Value) -> String {
     object["id"].as_str().unwrap_or_default().to_owned()
 }
 
 /// One act. It may be refused; in the twin it is refused as well.
-pub async fn act(inside: &Inside, made: &mut Made, chance: &mut Chance) -> String {
+pub async fn act(inside: &Inside, bank: &Bank, made: &mut Made, chance: &mut Chance) -> String {
     // Every act draws the same numbers, whatever comes of it.
-    let what = chance.below(100);
+    let what = chance.below(148);
     let mut own = Chance::new(chance.number());
     if made.customers.is_empty() || (what < 8 && made.customers.len() < 8) {
         return arrive(inside, made).await;
@@ -92,7 +128,7 @@ pub async fn act(inside: &Inside, made: &mut Made, chance: &mut Chance) -> Strin
     if made.subscriptions.len() < 4 || what < 25 {
         return subscribe(inside, made, &mut own).await;
     }
-    let Some((_, subscription)) = own.pick(&made.subscriptions).cloned() else {
+    let Some((owner, subscription)) = own.pick(&made.subscriptions).cloned() else {
         return String::new();
     };
     let path = format!("/v1/subscriptions/{subscription}");
@@ -133,6 +169,25 @@ pub async fn act(inside: &Inside, made: &mut Made, chance: &mut Chance) -> Strin
             let customer = own.pick(&made.customers).cloned().unwrap_or_default();
             card(inside, &customer).await
         }
+        100..110 => items::change(inside, made, &subscription, &mut own).await,
+        110..114 => items::threshold(inside, &subscription, &mut own).await,
+        114..120 => {
+            let customer = made.customers.get(owner).cloned().unwrap_or_default();
+            by_hand::write(inside, &customer, &subscription, &mut own).await
+        }
+        120..124 if made.backs_up => {
+            let customer = own.pick(&made.customers).cloned().unwrap_or_default();
+            by_hand::back_up(inside, &customer, &mut own).await
+        }
+        124..136 => {
+            let customer = made.customers.get(owner).cloned().unwrap_or_default();
+            visits::visit(inside, made, (&customer, &subscription), &mut own).await
+        }
+        136..140 => {
+            let customer = own.pick(&made.customers).cloned().unwrap_or_default();
+            reissue(inside, bank, &customer, &mut own).await
+        }
+        140.. => use_up(inside, made, &mut own).await,
         _ => {
             let customer = own.pick(&made.customers).cloned().unwrap_or_default();
             let amount = own.between(-3_000, 1_500);
@@ -153,7 +208,7 @@ fn cancelling(own: &mut Chance) -> &'static str {
     own.pick(&forms).copied().unwrap_or_default()
 }
 
-fn said(what: &str, (status, answer): (u16, Value)) -> String {
+pub fn said(what: &str, (status, answer): (u16, Value)) -> String {
     let why = answer["error"]["message"].as_str().unwrap_or_default();
     format!("{what}: {status} {why}")
 }
@@ -188,8 +243,7 @@ async fn subscribe(inside: &Inside, made: &mut Made, own: &mut Chance) -> String
     let price = own.pick(&made.prices).cloned().unwrap_or_default();
     let quantity = own.between(1, 5);
     let mut form = format!("customer={customer}&items[0][price]={price}");
-    // What is metered has no quantity, and is the last price.
-    if made.prices.last() != Some(&price) {
+    if !made.is_metered(&price) {
         form.push_str(&format!("&items[0][quantity]={quantity}"));
     }
     match own.below(8) {
@@ -216,11 +270,18 @@ async fn change(inside: &Inside, made: &Made, subscription: &str, own: &mut Chan
     let (_, found) = inside.call("GET", &path, "").await;
     let item = id(&found["items"]["data"][0]);
     let mut form = format!("items[0][id]={item}");
+    let mut price = found["items"]["data"][0]["price"]["id"]
+        .as_str()
+        .map(str::to_owned);
     if own.below(2) == 0 {
-        let price = own.pick(&made.prices).cloned().unwrap_or_default();
-        form.push_str(&format!("&items[0][price]={price}"));
+        let other = own.pick(&made.prices).cloned().unwrap_or_default();
+        form.push_str(&format!("&items[0][price]={other}"));
+        price = Some(other);
     }
-    form.push_str(&format!("&items[0][quantity]={}", own.between(1, 9)));
+    let quantity = own.between(1, 9);
+    if !price.is_some_and(|price| made.is_metered(&price)) {
+        form.push_str(&format!("&items[0][quantity]={quantity}"));
+    }
     let how = own.pick(&["create_prorations", "always_invoice", "none"]);
     form.push_str(&format!(
         "&proration_behavior={}",
@@ -309,20 +370,44 @@ async fn refund(inside: &Inside, invoice: &str, amount: i64) -> String {
     said("refund", inside.call("POST", "/v1/refunds", &form).await)
 }
 
-/// Somebody calls, now or some days ago.
+/// Somebody uses something, now or some days ago.
 async fn use_up(inside: &Inside, made: &mut Made, own: &mut Chance) -> String {
     let customer = own.pick(&made.customers).cloned().unwrap_or_default();
-    let (calls, ago) = (own.between(1, 4_000), own.between(0, 5 * DAY));
+    let (event, most) = match own.below(3) {
+        0 => ("people", 60),
+        _ => ("calls", 4_000),
+    };
+    let (used, ago) = (own.between(1, most), own.between(0, 30 * DAY));
+    // Mostly of these days, now and then late.
+    let ago = if ago > 8 * DAY && own.below(3) > 0 {
+        ago / 10
+    } else {
+        ago
+    };
     made.events += 1;
     let at = inside.engine.now().0 - ago;
     let form = format!(
-        "event_name=calls&identifier=event-{}&timestamp={at}&payload[stripe_customer_id]={customer}&payload[value]={calls}",
+        "event_name={event}&identifier=event-{}&timestamp={at}&payload[stripe_customer_id]={customer}&payload[value]={used}",
         made.events
     );
     said(
-        "calls",
+        event,
         inside.call("POST", "/v1/billing/meter_events", &form).await,
     )
+}
+
+/// The bank gives out a customer's card anew, and says so.
+async fn reissue(inside: &Inside, bank: &Bank, customer: &str, own: &mut Chance) -> String {
+    let year = u16::try_from(own.between(2061, 2090)).unwrap_or(2061);
+    let (_, found) = inside
+        .call("GET", &format!("/v1/customers/{customer}"), "")
+        .await;
+    let Some(method) = found["invoice_settings"]["default_payment_method"].as_str() else {
+        return "no card".to_owned();
+    };
+    let token = inside.token_of(method).await;
+    bank.reissue(&token, year);
+    "a new card from the bank".to_owned()
 }
 
 /// A contract is made of a subscription, or let go.
@@ -361,13 +446,14 @@ async fn contract(inside: &Inside, made: &Made, subscription: &str, own: &mut Ch
     said("contract", inside.call("POST", &path, &form).await)
 }
 
-/// How far the clock leaps before the next act, in seconds.
+/// How far the clock leaps before the next act, in seconds: about a fortnight.
 pub fn leap(chance: &mut Chance) -> i64 {
-    match chance.below(10) {
+    match chance.below(12) {
         0 if chance.below(4) == 0 => -chance.between(60, DAY),
         0 => 0,
         1..3 => chance.between(60, DAY / 2),
-        3 if chance.below(6) == 0 => chance.between(40 * DAY, 100 * DAY),
-        _ => chance.between(DAY, 6 * DAY),
+        3..7 => chance.between(DAY, 6 * DAY),
+        11 => chance.between(40 * DAY, 100 * DAY),
+        _ => chance.between(10 * DAY, 35 * DAY),
     }
 }

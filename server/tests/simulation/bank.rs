@@ -11,8 +11,8 @@ use perennial::money::Money;
 use perennial::payment::{Card, CardBrand, Decline, Funding, Outcome};
 use perennial::refund::{RefundOutcome, RefundStatus};
 use server::gateway::{
-    Capabilities, CardDetails, Challenge, ChallengeAnswer, Charge, Gateway, GatewayError,
-    RefundRequest, Reply, ReturnPath, Scope, SetUp, TokenizeError, Tokenized,
+    Capabilities, CardDetails, CardUpdate, Challenge, ChallengeAnswer, Charge, Gateway,
+    GatewayError, RefundRequest, Reply, ReturnPath, Scope, SetUp, TokenizeError, Tokenized,
 };
 
 use crate::chance::{Chance, roll};
@@ -34,6 +34,10 @@ struct Books {
     /// By key, with what was asked for.
     refunds: BTreeMap<String, (Money, RefundOutcome)>,
     tokens: u64,
+    /// Cards that it keeps, by token, with whom for.
+    cards: BTreeMap<String, (Scope, Card)>,
+    /// What it told of them, in order.
+    news: Vec<(Scope, CardUpdate)>,
 }
 
 #[derive(Clone)]
@@ -55,6 +59,8 @@ impl Bank {
             attempts: BTreeMap::new(),
             refunds: BTreeMap::new(),
             tokens: 0,
+            cards: BTreeMap::new(),
+            news: Vec::new(),
         })))
     }
 
@@ -83,6 +89,26 @@ impl Bank {
             .values()
             .filter(|(_, outcome)| outcome.status == RefundStatus::Succeeded);
         given.map(|(amount, _)| amount.minor).sum()
+    }
+
+    /// A card is given out anew, until the end of a year. Said twice, it is news once.
+    pub fn reissue(&self, token: &str, year: u16) {
+        let mut books = self.books();
+        let Some((scope, card)) = books.cards.get_mut(token) else {
+            return;
+        };
+        if card.exp_year == year {
+            return;
+        }
+        card.exp_year = year;
+        let (scope, card, token) = (scope.clone(), card.clone(), token.to_owned());
+        let cursor = i64::try_from(books.news.len()).unwrap_or(0) + 1;
+        let update = CardUpdate {
+            cursor,
+            token,
+            card,
+        };
+        books.news.push((scope, update));
     }
 
     /// A customer answers the challenge of the invoice that comes first by its number.
@@ -220,7 +246,7 @@ impl Gateway for Bank {
 
     fn tokenize<'a>(
         &'a self,
-        _scope: &'a Scope,
+        scope: &'a Scope,
         card: CardDetails,
     ) -> Reply<'a, Tokenized, TokenizeError> {
         Box::pin(async move {
@@ -230,18 +256,19 @@ impl Gateway for Bank {
             let last4 = digits
                 .get(digits.len().saturating_sub(4)..)
                 .unwrap_or("0000");
-            Ok(Tokenized {
-                token: format!("card_{}", books.tokens),
-                card: Card {
-                    brand: CardBrand::Visa,
-                    last4: last4.to_owned(),
-                    exp_month: 12,
-                    exp_year: 2060,
-                    fingerprint: format!("print{}", books.tokens),
-                    funding: Funding::Credit,
-                    country: Some("US".to_owned()),
-                },
-            })
+            let token = format!("card_{}", books.tokens);
+            let card = Card {
+                brand: CardBrand::Visa,
+                last4: last4.to_owned(),
+                exp_month: 12,
+                exp_year: 2060,
+                fingerprint: format!("print{}", books.tokens),
+                funding: Funding::Credit,
+                country: Some("US".to_owned()),
+            };
+            let kept = (scope.clone(), card.clone());
+            books.cards.insert(token.clone(), kept);
+            Ok(Tokenized { token, card })
         })
     }
 
@@ -286,6 +313,14 @@ impl Gateway for Bank {
             }
             tokio::task::yield_now().await;
             Ok(outcome)
+        })
+    }
+
+    fn card_updates<'a>(&'a self, after: i64, limit: u32) -> Reply<'a, Vec<(Scope, CardUpdate)>> {
+        Box::pin(async move {
+            let books = self.books();
+            let news = books.news.iter().filter(|(_, own)| own.cursor > after);
+            Ok(news.take(limit as usize).cloned().collect())
         })
     }
 

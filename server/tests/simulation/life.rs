@@ -116,6 +116,16 @@ pub struct Outside {
     pub ordered: Arc<Ordered>,
     /// The API key.
     pub key: String,
+    /// How many processes live at once.
+    pub processes: Processes,
+}
+
+/// How many processes work on a database at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processes {
+    One,
+    /// On Postgres with connections of their own; SQLite has one process, in which two engines take turns.
+    Two,
 }
 
 /// The life ended in its midst.
@@ -125,6 +135,8 @@ pub struct Crashed;
 /// What is there during one life.
 pub struct Inside {
     pub engine: Engine,
+    /// The other process's.
+    beside: Option<Engine>,
     router: axum::Router,
     key: String,
     /// What a merchant's program names its next request by, to send it again after a crash.
@@ -151,12 +163,25 @@ impl Outside {
                 self.entropy.clone(),
             );
             engine.ordered = Arc::clone(&self.ordered);
+            let mut beside = None;
+            if self.processes == Processes::Two {
+                let own = match self.url.starts_with("sqlite:") {
+                    true => store.clone(),
+                    false => Store::open(&self.url).await.unwrap(),
+                };
+                let bank = Arc::new(self.bank.clone());
+                let mut other = Engine::new(own, bank, self.sky.clone(), self.entropy.clone());
+                other.ordered = Arc::clone(&self.ordered);
+                beside = Some(other);
+            }
+            let others = beside.as_ref().map(|other| other.store.clone());
             let api = Api {
                 engine: engine.clone(),
                 public_url: "https://simulated.test".to_owned(),
             };
             let inside = Inside {
                 engine,
+                beside,
                 router: api::router(api),
                 key: self.key.clone(),
                 said: Cell::new(None),
@@ -170,6 +195,9 @@ impl Outside {
             self.fuse.set(0);
             if ended.is_ok() {
                 drop(inside);
+                if let Some(others) = others {
+                    others.close().await;
+                }
                 store.close().await;
             }
             ended
@@ -186,16 +214,24 @@ impl Inside {
         for _ in 0..SWEEPS_MAX {
             let asked = self.engine.settle_outstanding(SWEEP_MAX).await.unwrap();
             let out = self.still_out().await;
-            let done = self
-                .engine
-                .run_due(self.engine.now(), SWEEP_MAX)
-                .await
-                .unwrap();
+            let now = self.engine.now();
+            let usage = self.engine.look_at_usage().await.unwrap();
+            let (done, beside) =
+                tokio::join!(self.engine.run_due(now, SWEEP_MAX), self.sweep_beside());
+            let done = done.unwrap() + beside + usage.len();
             if done == 0 && (asked == 0 || !out) && !self.try_again().await {
                 return;
             }
         }
         panic!("the work that is due never ends");
+    }
+
+    /// What the other process does meanwhile, if there is one. Answers with how much was due.
+    pub async fn sweep_beside(&self) -> usize {
+        match &self.beside {
+            Some(other) => other.run_due(other.now(), SWEEP_MAX).await.unwrap(),
+            None => 0,
+        }
     }
 
     /// Whether the bank's answer to a claim is still unknown. A challenge that waits for the customer is
@@ -223,6 +259,19 @@ impl Inside {
             .unwrap();
         tx.commit().await.unwrap();
         again.rows_affected() > 0
+    }
+
+    /// By what the bank knows a card.
+    pub async fn token_of(&self, method: &str) -> String {
+        let mut read = self.engine.store.read().await.unwrap();
+        let row = sqlx::query("select body from payment_method where id = $1")
+            .bind(method)
+            .fetch_one(&mut *read)
+            .await
+            .unwrap();
+        let body: Value = serde_json::from_str(&sqlx::Row::get::<String, _>(&row, "body")).unwrap();
+        let token = body["gateway_token"].as_str();
+        token.unwrap_or_default().to_owned()
     }
 
     /// From here on, requests are those of one act. Each has a key of its own, so that the act can be
@@ -267,6 +316,8 @@ impl Inside {
             "/v1/customers" => "customer.created",
             "/v1/subscriptions" => "customer.subscription.created",
             "/v1/subscription_schedules" => "subscription_schedule.created",
+            "/v1/invoices" => "invoice.created",
+            "/v1/invoiceitems" => "invoiceitem.created",
             attach if attach.ends_with("/attach") => "payment_method.attached",
             _ => return None,
         };

@@ -2,7 +2,8 @@
 //!
 //! A seed makes a world: customers who act at random, a bank that declines, lines that break, a clock
 //! that leaps, and processes that die wherever they wait. Its twin lives through the same without broken
-//! lines and crashes. After each step the books must hold; in the end both worlds must be the same.
+//! lines and crashes, and with one process where the world now and then has two at once. After each step
+//! the books must hold, and both worlds must be the same.
 //!
 //! `SEEDS=1-200 STEPS=120` makes it go on for longer; a failure prints the seed that repeats it.
 #![expect(
@@ -13,9 +14,13 @@
 mod acts;
 mod bank;
 mod books;
+mod by_hand;
 mod chance;
 mod ground;
+mod items;
 mod life;
+mod looks;
+mod visits;
 
 use std::sync::Arc;
 
@@ -26,12 +31,17 @@ use acts::Made;
 use bank::Bank;
 use chance::{Chance, roll};
 use ground::Ground;
-use life::{Crashed, Fuse, Growing, Inside, Outside, Sky};
+use life::{Crashed, Fuse, Growing, Inside, Outside, Processes, Sky};
+use looks::Looks;
 
 /// 2027-01-31 10:00:00 UTC: a leap year is near.
 const START: Timestamp = Timestamp(1_801_389_600);
 /// Crashes that one step may bring.
 const CRASHES_MAX: u64 = 3;
+/// How long the engine waits for news of a newer invoice, in seconds.
+const PUT_OFF_SECONDS: i64 = 3_600;
+/// How long a world lives at least, in seconds: two years.
+const TIME_MIN: i64 = 2 * 366 * 86_400;
 
 /// A world as it goes on.
 struct World {
@@ -44,6 +54,8 @@ struct World {
     seconds: i64,
     /// Acts so far.
     acts: u64,
+    /// What was seen of the world before.
+    looks: Looks,
 }
 
 impl World {
@@ -61,8 +73,12 @@ impl World {
             bank: Bank::new(seed, storm, fuse.clone()),
             fuse,
             key: String::new(),
+            processes: Processes::One,
         };
-        let mut made = Made::default();
+        let mut made = Made {
+            backs_up: holds_alone(seed),
+            ..Made::default()
+        };
         let key = outside.live(0, async |inside| {
             let (_, keys) = inside.engine.create_merchant("Halden").await.unwrap();
             keys.test
@@ -79,12 +95,20 @@ impl World {
             crashes: 0,
             seconds: 0,
             acts: 0,
+            looks: Looks::default(),
         }
     }
 
     /// Time leaps, what is due is done, somebody acts, and what follows from that is done too. Answers
     /// with what was done and how the world looks.
     fn step(&mut self) -> (String, Vec<String>) {
+        if let Some(danger) = &mut self.danger {
+            // Now and then another process works on the same database.
+            self.outside.processes = match danger.below(3) {
+                0 => Processes::One,
+                _ => Processes::Two,
+            };
+        }
         let leap = acts::leap(&mut self.chance);
         self.outside.sky.leap(leap);
         self.seconds += leap;
@@ -96,9 +120,11 @@ impl World {
         let did = self.act();
         self.crashes += settle(&mut self.outside, self.danger.as_mut());
         let bank = self.outside.bank.clone();
+        let looks = &mut self.looks;
         let look = async |inside: &Inside| {
-            books::hold(inside, &bank, &did).await;
-            books::picture(inside).await
+            looks.look(inside).await;
+            books::hold(inside, &bank, looks, &did).await;
+            books::picture(inside, looks).await
         };
         let picture = self.outside.live(0, look).unwrap();
         (did, picture)
@@ -106,6 +132,18 @@ impl World {
 }
 
 impl World {
+    /// Whether an attempt was put off for an hour, because the bank could not be heard about a newer
+    /// invoice: that is what the engine is to do, and its twin, who could hear the bank, did not.
+    fn is_put_off(&self) -> bool {
+        let now = START.0 + self.seconds;
+        let soon = |invoice: &serde_json::Value| {
+            let next = invoice["next_payment_attempt"].as_i64();
+            let waits = next.is_some_and(|at| at > now && at <= now + PUT_OFF_SECONDS);
+            waits && invoice["status"] == "open" && invoice["attempted"] == true
+        };
+        self.looks.invoices.values().any(soon)
+    }
+
     /// Somebody acts; where there is danger, processes die in the midst of it, and whoever acted asks
     /// again.
     fn act(&mut self) -> String {
@@ -119,9 +157,11 @@ impl World {
                 0 => danger.between(1, 150),
                 _ => 0,
             });
+            let bank = self.outside.bank.clone();
             let act = async |inside: &Inside| {
                 inside.begin_act(number);
-                acts::act(inside, &mut made, &mut chance).await
+                let act = acts::act(inside, &bank, &mut made, &mut chance);
+                tokio::join!(act, inside.sweep_beside()).0
             };
             let done = self.outside.live(steps, act);
             match done {
@@ -158,6 +198,13 @@ fn settle(outside: &mut Outside, danger: Option<&mut Chance>) -> u64 {
     crashes
 }
 
+/// Whether customers of a seed's worlds allow second cards. A process that dies between a decline and the
+/// second card leaves that for the schedule, by design; so these worlds may differ from their twins, and
+/// only the books of each must hold.
+const fn holds_alone(seed: u64) -> bool {
+    seed.is_multiple_of(3)
+}
+
 /// A world and its twin.
 fn compare(seed: u64, steps: u64, postgres: bool) {
     if std::env::var("SAY").is_ok() {
@@ -167,19 +214,31 @@ fn compare(seed: u64, steps: u64, postgres: bool) {
         let (ground, calm_ground) = (Ground::new(postgres), Ground::new(postgres));
         let mut world = World::new(seed, &ground, true);
         let mut twin = World::new(seed, &calm_ground, false);
-        for step in 0..steps {
+        let (mut step, mut alone) = (0, holds_alone(seed));
+        while step < steps || world.seconds < TIME_MIN {
             let (did, picture) = world.step();
-            let (_, calm) = twin.step();
+            let (calmly, calm) = twin.step();
             if std::env::var("SAY").is_ok() {
                 println!("{seed}/{step} at day {}: {did}", world.seconds / 86_400);
             }
-            if picture != calm {
-                came_apart(step, &did, &picture, &calm);
+            if !alone && picture != calm && world.is_put_off() {
+                println!("seed {seed}: put off from step {step} on");
+                alone = true;
             }
+            if !alone && picture != calm {
+                came_apart(
+                    step,
+                    &format!("{did}; in the twin {calmly}"),
+                    &picture,
+                    &calm,
+                );
+            }
+            step += 1;
         }
         println!(
-            "seed {seed}: {} days, {} crashes, {} subscriptions",
+            "seed {seed}: {step} steps, {} days, {} invoices, {} crashes, {} subscriptions",
             world.seconds / 86_400,
+            world.looks.invoices.len(),
             world.crashes,
             world.made.subscriptions.len()
         );
@@ -190,15 +249,51 @@ fn compare(seed: u64, steps: u64, postgres: bool) {
     }
 }
 
-/// Says where a world and its twin differ.
+/// Says where a world and its twin differ: what one has and the other has not, and the fields in which
+/// those that seem to be the same differ.
 fn came_apart(step: u64, did: &str, world: &[String], twin: &[String]) {
     println!("step {step} ({did}): a world and its twin came apart");
-    for (name, own, other) in [("world", world, twin), ("twin", twin, world)] {
-        for line in own.iter().filter(|line| !other.contains(line)) {
+    let only = |own: &[String], other: &[String]| -> Vec<String> {
+        let own = own.iter().filter(|line| !other.contains(line));
+        own.cloned().collect()
+    };
+    let (ours, theirs) = (only(world, twin), only(twin, world));
+    for (name, lines) in [("world", &ours), ("twin", &theirs)] {
+        for line in lines {
             println!("only in the {name}: {line}");
         }
     }
+    for (own, other) in ours.iter().zip(&theirs) {
+        let parsed = |line: &str| {
+            let (_, json) = line.split_once(' ')?;
+            serde_json::from_str::<serde_json::Value>(json).ok()
+        };
+        if let (Some(own), Some(other)) = (parsed(own), parsed(other)) {
+            println!("differing:");
+            differing("", &own, &other);
+        }
+    }
     panic!("a world and its twin came apart");
+}
+
+fn differing(place: &str, own: &serde_json::Value, other: &serde_json::Value) {
+    use serde_json::Value::{Array, Object};
+    match (own, other) {
+        (Object(fields), Object(others)) => {
+            for (name, value) in fields {
+                let missing = serde_json::Value::Null;
+                let other = others.get(name).unwrap_or(&missing);
+                differing(&format!("{place}.{name}"), value, other);
+            }
+        }
+        (Array(values), Array(others)) if values.len() == others.len() => {
+            for (index, (own, other)) in values.iter().zip(others).enumerate() {
+                differing(&format!("{place}.{index}"), own, other);
+            }
+        }
+        (own, other) if own != other => println!("  {place}: {own}, in the twin {other}"),
+        _ => {}
+    }
 }
 
 /// `3`, `1-20` or `4,9`; what `SEEDS` says, or these.
@@ -225,7 +320,7 @@ fn wanted(database: &str) -> bool {
 #[test]
 fn a_world_with_crashes_ends_as_its_twin_on_sqlite() {
     if wanted("sqlite") {
-        for seed in seeds("1-3") {
+        for seed in seeds("2,3") {
             compare(seed, steps(), false);
         }
     }
@@ -234,7 +329,7 @@ fn a_world_with_crashes_ends_as_its_twin_on_sqlite() {
 #[test]
 fn a_world_with_crashes_ends_as_its_twin_on_postgres() {
     if wanted("postgres") && std::env::var("TEST_POSTGRES_URL").is_ok() {
-        for seed in seeds("11") {
+        for seed in seeds("13") {
             compare(seed, steps(), true);
         }
     }

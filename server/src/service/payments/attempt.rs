@@ -224,6 +224,14 @@ impl Engine {
     ) -> Result<Begun, Refused> {
         let books = self.books(scope, id).await?;
         payable(&books.invoice)?;
+        let at = books.invoice.next_payment_attempt;
+        if starter == Starter::Schedule && at.is_none_or(|at| at > self.now()) {
+            // Another process has made this attempt since it was found due.
+            return Err(Refused::State {
+                code: None,
+                message: "No attempt is due.".to_owned(),
+            });
+        }
         if !Box::pin(self.no_part_is_out(scope, &books.invoice)).await? {
             return match starter {
                 // It is with the bank, or waits for the customer: soon there may be less to charge.

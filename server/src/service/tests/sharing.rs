@@ -11,7 +11,8 @@ use perennial::id::{CustomerId, SubscriptionId};
 use super::batching::{RENEWAL, all_renewed_once, business, business_over, process};
 use super::money::holds;
 use super::world::{World, after};
-use crate::service::Engine;
+use crate::service::payments::Starter;
+use crate::service::{Engine, Refused};
 use crate::store::tests::{Fresh, both, postgres};
 use crate::store::{Store, lease};
 
@@ -252,6 +253,32 @@ async fn processes_share_the_shards_and_take_over_from_the_dead() {
         assert_eq!(renew(one.clone(), 1_045, true).await, 0);
         lease::give_back(&store, &two).await.unwrap();
         assert_eq!(renew(one, 1_046, false).await, 32);
+    })
+    .await;
+}
+
+/// Two processes find the same attempt due. Where the bank has declined it for the one by the time the
+/// other decides, the other does not try once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_another_process_has_made_is_not_due_any_more() {
+    both(|store| async move {
+        let (world, customer, id) = World::with_one(store, "pm_card_visa").await;
+        world.card(&customer, "pm_card_chargeCustomerFail").await;
+        world
+            .live_until(crate::service::tests::world::at(2026, 3, 1))
+            .await;
+        let open = world.latest(&id).await;
+        assert!(
+            open.next_payment_attempt
+                .is_some_and(|at| at > world.engine.now())
+        );
+        let (asked, engine) = (world.asked().await, &world.engine);
+        let again = engine
+            .pay(&world.scope, &open.id, None, Starter::Schedule)
+            .await;
+        assert!(matches!(again, Err(Refused::State { .. })), "{again:?}");
+        assert_eq!(world.asked().await, asked);
+        assert_eq!(world.latest(&id).await.attempt_count, open.attempt_count);
     })
     .await;
 }

@@ -10,7 +10,7 @@ use super::*;
 fn the_same_seed_is_the_same_year() {
     let (one, again) = (year(Variant::Base, 3, 120), year(Variant::Base, 3, 120));
     let other = year(Variant::Base, 4, 120);
-    let failures = |cases: &[Case]| -> Vec<world::Failure> {
+    let failures = |cases: &[Case]| -> Vec<Failure> {
         cases.iter().map(|case| case.failure.clone()).collect()
     };
     assert_eq!(failures(&one), failures(&again));
