@@ -5,6 +5,7 @@
 //! JSON, and the columns beside it are what queries filter and sort by. So it is loaded and saved
 //! whole, in one statement, and its `revision` makes two concurrent changes exclude each other.
 
+pub(crate) mod body;
 mod checkpoint;
 pub mod customer_tax_id;
 pub mod document;

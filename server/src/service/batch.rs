@@ -264,7 +264,7 @@ impl Engine {
     /// Renews a subscription on a ground, boundary by boundary.
     async fn advance_here(&self, scope: &Scope, id: &SubscriptionId) -> Result<(), Refused> {
         for _ in 0..BOUNDARIES_MAX {
-            let subscription: Stored<Subscription> = self.find(scope, id.as_str()).await?;
+            let subscription = self.known::<Subscription>(scope, id.as_str()).await?;
             if !is_plain(&subscription, self.now()) {
                 return self.alone();
             }
@@ -277,7 +277,7 @@ impl Engine {
 
     /// Finalises an invoice on a ground, or begins to charge it.
     async fn collect_here(&self, scope: &Scope, id: &InvoiceId) -> Result<Option<Claim>, Refused> {
-        let invoice: Stored<Invoice> = self.find(scope, id.as_str()).await?;
+        let invoice = self.known::<Invoice>(scope, id.as_str()).await?;
         let due = invoice_due_at(&invoice).is_some_and(|at| at <= self.now());
         match (invoice.status, invoice.collection_method) {
             _ if !due => Ok(None),
@@ -292,7 +292,7 @@ impl Engine {
             (_, CollectionMethod::SendInvoice) => self.overdue_once(scope, id).await.map(|()| None),
             (_, CollectionMethod::ChargeAutomatically) => {
                 if let Some(own) = &invoice.subscription {
-                    let own: Stored<Subscription> = self.find(scope, own.as_str()).await?;
+                    let own = self.known::<Subscription>(scope, own.as_str()).await?;
                     if own.latest_invoice.as_ref() != Some(id) {
                         // What became of a newer one may have to be asked first.
                         self.alone()?;
@@ -308,7 +308,7 @@ impl Engine {
 
     /// Finalises an invoice that was made on this ground, if it is due at once.
     async fn finalize_here(&self, scope: &Scope, id: &InvoiceId) -> Result<Option<Claim>, Refused> {
-        let invoice: Stored<Invoice> = self.find(scope, id.as_str()).await?;
+        let invoice = self.known::<Invoice>(scope, id.as_str()).await?;
         match invoice.status {
             InvoiceStatus::Draft => self.collect_here(scope, id).await,
             _ => Ok(None),

@@ -9,9 +9,9 @@ mod told;
 
 pub use told::Told;
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use perennial::customer::Customer;
 use perennial::id::MailId;
@@ -24,29 +24,68 @@ use super::{Engine, Refused};
 use crate::mail::MailSettings;
 use crate::mail::cause::Telling;
 use crate::rendering;
+use crate::store::body::Body;
 use crate::store::document::{self, Column, Document, Stored};
 use crate::store::event::{Data, Kept};
 use crate::store::mail as outbox;
 use crate::store::writes::{Table, Writes};
-use crate::store::{Scope, event, idempotency, ledger, patch};
+use crate::store::{Scope, StoreError, event, idempotency, ledger, patch};
+
+/// A row as it was read or saved. Whoever needs its body finds it written, once one of them wrote it.
+#[derive(Debug)]
+pub(crate) struct Known<T> {
+    row: Stored<T>,
+    body: OnceLock<Arc<Body>>,
+}
+
+impl<T: Document> Known<T> {
+    pub(crate) fn new(row: Stored<T>) -> Arc<Self> {
+        let body = OnceLock::new();
+        Arc::new(Self { row, body })
+    }
+
+    fn written(row: Stored<T>, body: Arc<Body>) -> Arc<Self> {
+        let body = OnceLock::from(body);
+        Arc::new(Self { row, body })
+    }
+
+    fn body(&self) -> Result<Arc<Body>, StoreError> {
+        if let Some(body) = self.body.get() {
+            return Ok(Arc::clone(body));
+        }
+        let body = Arc::new(document::encode(&self.row.value)?);
+        Ok(Arc::clone(self.body.get_or_init(|| body)))
+    }
+}
+
+impl<T> std::ops::Deref for Known<T> {
+    type Target = Stored<T>;
+    fn deref(&self) -> &Stored<T> {
+        &self.row
+    }
+}
 
 /// A row that a decision works on, with what it was.
 #[derive(Clone, Debug)]
 pub struct Edit<T> {
     row: Stored<T>,
-    before: T,
+    before: Arc<Known<T>>,
 }
 
-impl<T: Clone> Edit<T> {
+impl<T: Document> Edit<T> {
     /// Starts from a row as it was read.
     pub fn of(row: Stored<T>) -> Self {
-        let before = row.value.clone();
+        Self::from_known(Known::new(row))
+    }
+
+    pub(crate) fn from_known(before: Arc<Known<T>>) -> Self {
+        let row = before.row.clone();
         Self { row, before }
     }
 
     /// What it was when it was read or last saved.
     pub fn before(&self) -> &T {
-        &self.before
+        &self.before.row.value
     }
 
     /// The row as it is now.
@@ -78,8 +117,7 @@ impl<T> std::ops::DerefMut for Edit<T> {
 pub(crate) struct Whole {
     /// The event's place in lists.
     sort: i64,
-    /// The aggregate as JSON.
-    body: String,
+    body: Arc<Body>,
 }
 
 /// Wholes by noun and id.
@@ -161,11 +199,18 @@ impl<'a> Booking<'a> {
     #[expect(clippy::unused_async, reason = "as `begin`")]
     pub async fn insert<T: Told>(&mut self, value: T) -> Result<Stored<T>, Refused> {
         let (store, now) = (&self.engine.store, self.engine.now());
-        let stored = self.writes.insert(store, value, now)?;
+        let body = Arc::new(document::encode(&value)?);
+        let stored = Stored {
+            value,
+            revision: 1,
+            sort: store.sort(now),
+        };
+        self.writes.insert_as(&stored, Arc::clone(&body));
         for (table, cells) in stored.value.beside(None) {
             self.writes.add(table, cells);
         }
-        self.shadow(&stored);
+        let known = Known::written(stored.clone(), body);
+        self.shadow(&known);
         if let Some(kind) = T::CREATED {
             self.tell_now(kind, &stored.value, None)?;
         }
@@ -197,8 +242,9 @@ impl<'a> Booking<'a> {
         rows: &mut [Stored<T>],
     ) -> Result<(), Refused> {
         for row in rows {
-            self.writes.update(row, None)?;
-            self.shadow(row);
+            let body = Arc::new(document::encode(&row.value)?);
+            self.writes.update_as(row, None, Arc::clone(&body));
+            self.shadow(&Known::written(row.clone(), body));
         }
         Ok(())
     }
@@ -235,8 +281,7 @@ impl<'a> Booking<'a> {
     /// When it can't be written as JSON.
     #[expect(clippy::unused_async, reason = "as `begin`")]
     pub async fn hold<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
-        self.writes.update(&mut edit.row, Some(&edit.before))?;
-        self.shadow(&edit.row);
+        self.put(edit)?;
         Ok(())
     }
 
@@ -246,21 +291,22 @@ impl<'a> Booking<'a> {
     /// When it can't be written as JSON. That somebody else was faster shows when the booking
     /// commits.
     pub async fn save<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
-        if edit.row.value == edit.before {
+        if edit.row.value == edit.before.value {
             return Ok(());
         }
-        let mut before = edit.before.clone();
+        let known = Arc::clone(&edit.before);
         self.save_quietly(edit).await?;
         let Some(kind) = T::UPDATED else {
             return Ok(());
         };
-        T::hush(&mut before, &edit.row.value);
-        if before == edit.row.value {
-            return Ok(());
-        }
         let after = &edit.row.value;
-        if T::KEPT && T::plainly_differs(&before, after) {
-            return self.tell_now(kind, after, Some(&before));
+        if T::KEPT && T::plainly_differs(&known.value, after) {
+            return self.tell_now(kind, after, Some(&known));
+        }
+        let mut before = known.value.clone();
+        T::hush(&mut before, after);
+        if before == *after {
+            return Ok(());
         }
         let (livemode, now) = (self.scope.livemode, self.engine.now());
         let object = after.render(livemode, now);
@@ -270,7 +316,15 @@ impl<'a> Booking<'a> {
             return Ok(());
         }
         if T::KEPT {
-            return self.tell_now(kind, after, Some(&before));
+            // What is hushed is not in what it was before either.
+            let known = match before == known.value {
+                true => known,
+                false => Known::new(Stored {
+                    value: before,
+                    ..known.row
+                }),
+            };
+            return self.tell_now(kind, after, Some(&known));
         }
         let place = self.emit(kind, object, previous);
         self.note_mails(kind, place, &edit.row.value, Some(&before));
@@ -284,18 +338,28 @@ impl<'a> Booking<'a> {
     /// commits.
     #[expect(clippy::unused_async, reason = "as `begin`")]
     pub async fn save_quietly<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<(), Refused> {
-        if edit.row.value != edit.before {
-            self.writes.update(&mut edit.row, Some(&edit.before))?;
-            for (table, cells) in edit.row.value.beside(Some(&edit.before)) {
+        if edit.row.value != edit.before.value {
+            let known = self.put(edit)?;
+            for (table, cells) in edit.row.value.beside(Some(&edit.before.value)) {
                 self.writes.add(table, cells);
             }
-            for (kind, shown, previous) in edit.row.value.side_events(Some(&edit.before)) {
+            for (kind, shown, previous) in edit.row.value.side_events(Some(&edit.before.value)) {
                 self.emit(kind, shown, previous);
             }
-            edit.before = edit.row.value.clone();
-            self.shadow(&edit.row);
+            edit.before = known;
         }
         Ok(())
+    }
+
+    /// Writes a row as it is now, whether anything about it changed or not.
+    fn put<T: Told>(&mut self, edit: &mut Edit<T>) -> Result<Arc<Known<T>>, Refused> {
+        let body = Arc::new(document::encode(&edit.row.value)?);
+        let before = Some(&edit.before.row.value);
+        self.writes
+            .update_as(&mut edit.row, before, Arc::clone(&body));
+        let known = Known::written(edit.row.clone(), body);
+        self.shadow(&known);
+        Ok(known)
     }
 
     /// Writes transfers of the double-entry ledger.
@@ -335,37 +399,45 @@ impl<'a> Booking<'a> {
         &mut self,
         kind: &str,
         noun: &T,
-        before: Option<&T>,
+        known: Option<&Known<T>>,
     ) -> Result<(), Refused> {
+        let was = known.map(|known| &known.row.value);
         if !T::KEPT {
             let object = noun.render(self.scope.livemode, self.engine.now());
             let place = self.emit(kind, object, None);
-            self.note_mails(kind, place, noun, before);
+            self.note_mails(kind, place, noun, was);
             return Ok(());
         }
-        let body = document::encode(noun)?;
-        let was = before;
-        let before = match before {
-            Some(before) => patch::changes(&body, &document::encode(before)?),
+        let body = self.body_of(noun)?;
+        let before = match known {
+            Some(known) => patch::changes(&body, &*known.body()?),
             None => None,
         };
         let name = (T::KIND, noun.key().to_owned());
         let ground = self.engine.shared(self.scope);
         let basis = self.wholes.get(&name).cloned();
         let basis = basis.or_else(|| ground.and_then(|ground| ground.whole(&name)));
-        let mut parts = Vec::with_capacity(2);
+        let mut said = String::new();
+        let mut say = |name: &str, value: &str| {
+            said.reserve(name.len() + value.len() + 2);
+            said.push(if said.is_empty() { '{' } else { ',' });
+            said.push_str(name);
+            said.push_str(value);
+        };
         match &basis {
-            None => parts.push(format!("\"object\":{body}")),
+            None => say("\"object\":", body.as_str()),
             Some(whole) => {
-                let changes = patch::changes(&whole.body, &body);
-                parts.extend(changes.map(|changes| format!("\"changes\":{changes}")));
+                if let Some(changes) = patch::changes(&whole.body, &body) {
+                    say("\"changes\":", &changes);
+                }
             }
         }
-        parts.extend(before.map(|before| format!("\"before\":{before}")));
-        let said = match parts.is_empty() {
-            true => String::new(),
-            false => format!("{{{}}}", parts.join(",")),
-        };
+        if let Some(before) = &before {
+            say("\"before\":", before);
+        }
+        if !said.is_empty() {
+            said.push('}');
+        }
         let basis = basis.map(|whole| whole.sort);
         let data = Data::Kept(Kept {
             noun: T::KIND.to_owned(),
@@ -415,12 +487,32 @@ impl<'a> Booking<'a> {
         }
     }
 
-    fn shadow<T: Document>(&mut self, row: &Stored<T>) {
-        if self.engine.shared(self.scope).is_some() {
-            let place = TypeId::of::<T>();
-            let id = row.value.key().to_owned();
-            self.shadows.push((place, id, Arc::new(row.clone())));
+    /// The body of a noun: mostly it was written just now, to be saved.
+    fn body_of<T: Told>(&self, noun: &T) -> Result<Arc<Body>, Refused> {
+        let of = |row: &Arc<dyn Any + Send + Sync>| {
+            let known = row.downcast_ref::<Known<T>>()?;
+            (known.row.value == *noun).then(|| known.body())
+        };
+        let place = TypeId::of::<T>();
+        let own = self.shadows.iter().rev();
+        let mut own = own.filter(|(kind, id, _)| *kind == place && id == noun.key());
+        let found = own.find_map(|(_, _, row)| of(row));
+        let laid = || {
+            let ground = self.engine.shared(self.scope)?;
+            let known = ground.get::<T>(noun.key())?;
+            (known.row.value == *noun).then(|| known.body())
+        };
+        match found.or_else(laid) {
+            Some(body) => Ok(body?),
+            None => Ok(Arc::new(document::encode(noun)?)),
         }
+    }
+
+    fn shadow<T: Document>(&mut self, known: &Arc<Known<T>>) {
+        let place = TypeId::of::<T>();
+        let id = known.row.value.key().to_owned();
+        let known: Arc<Known<T>> = Arc::clone(known);
+        self.shadows.push((place, id, known));
     }
 
     /// Tells something in the API's shape; answers with the event's place in lists.
@@ -470,8 +562,9 @@ impl<'a> Booking<'a> {
             self.writes
                 .statement(idempotency::BEGAN, vec![Column::Text(Some(key))], None);
         }
+        let ready = self.writes.ready(store)?;
         let mut tx = store.begin().await?;
-        self.writes.write(store, tx.connection()).await?;
+        ready.run(tx.connection()).await?;
         tx.commit().await?;
         self.engine.wake();
         if self.mails {

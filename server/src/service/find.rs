@@ -1,5 +1,7 @@
 //! Finding what a use case works on.
 
+use std::sync::Arc;
+
 use perennial::customer::Customer;
 use perennial::id::{CustomerId, InvoiceId, PaymentIntentId, SubscriptionId};
 use perennial::invoice::{Invoice, InvoiceItem};
@@ -7,7 +9,8 @@ use perennial::payment::PaymentIntent;
 use perennial::subscription::Subscription;
 use sqlx::AnyConnection;
 
-use super::booking::Edit;
+use super::booking::{Edit, Known};
+use super::ground::Ground;
 use super::{Engine, Refused};
 use crate::merchant::Merchant;
 use crate::store::document::{self, Column, Document, PageRequest, Stored};
@@ -33,15 +36,50 @@ impl Engine {
         id: &str,
     ) -> Result<Option<Stored<T>>, Refused> {
         let ground = self.shared(scope);
-        if let Some(row) = ground.and_then(|ground| ground.get(id)) {
-            return Ok(Some(row));
+        let Some(ground) = ground else {
+            let mut connection = self.store.read().await?;
+            return Ok(document::load(&mut connection, scope, id).await?);
+        };
+        let known = self.known_on(ground, scope, id).await?;
+        Ok(known.map(|known| Stored::clone(&known)))
+    }
+
+    async fn known_on<T: Document>(
+        &self,
+        ground: &Ground,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Option<Arc<Known<T>>>, Refused> {
+        if let Some(known) = ground.get(id) {
+            return Ok(Some(known));
         }
         let mut connection = self.store.read().await?;
         let found: Option<Stored<T>> = document::load(&mut connection, scope, id).await?;
-        if let (Some(ground), Some(row)) = (ground, &found) {
-            ground.lay::<T>(row.clone());
+        let known = found.map(Known::new);
+        if let Some(known) = &known {
+            ground.lay_known(known);
         }
-        Ok(found)
+        Ok(known)
+    }
+
+    /// Reads one by its id, to look at: on a ground nothing is copied.
+    ///
+    /// # Errors
+    /// As [`Engine::find`].
+    pub(crate) async fn known<T: Document>(
+        &self,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Arc<Known<T>>, Refused> {
+        let found = match self.shared(scope) {
+            Some(ground) => self.known_on(ground, scope, id).await?,
+            None => {
+                let mut connection = self.store.read().await?;
+                let found: Option<Stored<T>> = document::load(&mut connection, scope, id).await?;
+                found.map(Known::new)
+            }
+        };
+        found.ok_or_else(|| Refused::not_found(T::KIND, id))
     }
 
     /// Reads one that a parameter names.
@@ -67,7 +105,7 @@ impl Engine {
         scope: &Scope,
         id: &CustomerId,
     ) -> Result<Edit<Customer>, Refused> {
-        self.find(scope, id.as_str()).await.map(Edit::of)
+        self.known(scope, id.as_str()).await.map(Edit::from_known)
     }
 
     pub(crate) async fn edit_subscription(
@@ -75,7 +113,7 @@ impl Engine {
         scope: &Scope,
         id: &SubscriptionId,
     ) -> Result<Edit<Subscription>, Refused> {
-        self.find(scope, id.as_str()).await.map(Edit::of)
+        self.known(scope, id.as_str()).await.map(Edit::from_known)
     }
 
     pub(crate) async fn edit_invoice(
@@ -83,7 +121,7 @@ impl Engine {
         scope: &Scope,
         id: &InvoiceId,
     ) -> Result<Edit<Invoice>, Refused> {
-        self.find(scope, id.as_str()).await.map(Edit::of)
+        self.known(scope, id.as_str()).await.map(Edit::from_known)
     }
 
     pub(crate) async fn edit_intent(
@@ -91,7 +129,7 @@ impl Engine {
         scope: &Scope,
         id: &PaymentIntentId,
     ) -> Result<Edit<PaymentIntent>, Refused> {
-        self.find(scope, id.as_str()).await.map(Edit::of)
+        self.known(scope, id.as_str()).await.map(Edit::from_known)
     }
 
     /// The customer's items that wait for an invoice, oldest first.

@@ -19,7 +19,7 @@ use perennial::id::{CustomerId, InvoiceId};
 use perennial::invoice::{Invoice, InvoiceItem};
 use perennial::usage::Span;
 
-use super::booking::{Whole, Wholes};
+use super::booking::{Known, Whole, Wholes};
 use super::invoices::numbering::{Held, Sequence};
 use super::spans::{Drafted, Metered};
 use super::{Engine, Refused};
@@ -39,7 +39,8 @@ pub(crate) struct Ground {
 }
 
 struct Inner {
-    rows: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
+    /// By noun and id, each a [`Known`].
+    rows: HashMap<TypeId, HashMap<String, Arc<dyn Any + Send + Sync>>>,
     /// A customer's items that wait for an invoice, where they were read.
     pending: HashMap<String, Vec<Stored<InvoiceItem>>>,
     /// What a subscription's step at a moment bills of metered items, where it was read.
@@ -85,19 +86,25 @@ impl Ground {
     }
 
     /// A row, if it is here.
-    pub(crate) fn get<T: Document>(&self, id: &str) -> Option<Stored<T>> {
-        let inner = self.inner();
-        let row = inner.rows.get(&(TypeId::of::<T>(), id.to_owned()))?;
-        row.downcast_ref::<Stored<T>>().cloned()
+    pub(crate) fn get<T: Document>(&self, id: &str) -> Option<Arc<Known<T>>> {
+        let row = {
+            let inner = self.inner();
+            Arc::clone(inner.rows.get(&TypeId::of::<T>())?.get(id)?)
+        };
+        row.downcast::<Known<T>>().ok()
     }
 
     /// Lays out a row that was read. One that is here already is newer.
     pub(crate) fn lay<T: Document>(&self, row: Stored<T>) {
-        let place = (TypeId::of::<T>(), row.value.key().to_owned());
-        self.inner()
-            .rows
-            .entry(place)
-            .or_insert_with(|| Arc::new(row));
+        self.lay_known(&Known::new(row));
+    }
+
+    /// As [`Ground::lay`].
+    pub(crate) fn lay_known<T: Document>(&self, known: &Arc<Known<T>>) {
+        let mut inner = self.inner();
+        let rows = inner.rows.entry(TypeId::of::<T>()).or_default();
+        let known: Arc<Known<T>> = Arc::clone(known);
+        rows.entry(known.key().to_owned()).or_insert(known);
     }
 
     pub(crate) fn pending(&self, customer: &CustomerId) -> Option<Vec<Stored<InvoiceItem>>> {
@@ -159,7 +166,7 @@ impl Ground {
         let turn = inner.turn.take();
         if turn.is_some() {
             let own = TypeId::of::<Sequence>();
-            inner.rows.retain(|(kind, _), _| *kind != own);
+            inner.rows.remove(&own);
         }
         turn
     }
@@ -175,25 +182,20 @@ impl Ground {
         inner.writes.absorb(writes);
         inner.wholes.extend(wholes);
         for (kind, id, row) in shadows {
-            if let Some(item) = row.downcast_ref::<Stored<InvoiceItem>>() {
+            if let Some(item) = row.downcast_ref::<Known<InvoiceItem>>() {
                 inner.keep_waiting(item);
             }
-            if let Some(span) = row.downcast_ref::<Stored<Span>>()
+            if let Some(span) = row.downcast_ref::<Known<Span>>()
                 && let Some(draft) = &span.draft
             {
                 // It was counted for this very batch.
                 let drafted = inner.drafted.entry(draft.to_string()).or_default();
-                drafted.push((span.clone(), span.billed));
+                drafted.push((Stored::clone(span), span.billed));
             }
-            let made = kind == TypeId::of::<Invoice>();
-            let place = (kind, id);
-            if made
-                && !inner.rows.contains_key(&place)
-                && let Some(invoice) = row.downcast_ref::<Stored<Invoice>>()
-            {
-                inner.made.push(invoice.id.clone());
-            }
-            inner.rows.insert(place, row);
+            let made = row.downcast_ref::<Known<Invoice>>();
+            let made = made.map(|invoice| invoice.id.clone());
+            let known = inner.rows.entry(kind).or_default().insert(id, row);
+            inner.made.extend(made.filter(|_| known.is_none()));
         }
     }
 
@@ -219,8 +221,9 @@ impl Ground {
         if writes.is_empty() {
             return Ok(());
         }
+        let ready = writes.ready(&engine.store)?;
         let mut tx = engine.store.begin().await?;
-        writes.write(&engine.store, tx.connection()).await?;
+        ready.run(tx.connection()).await?;
         tx.commit().await?;
         engine.ring_for_mail();
         Ok(())

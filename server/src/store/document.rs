@@ -7,8 +7,9 @@ use sqlx::any::AnyRow;
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
+use super::body::Body;
 use super::writes::Writes;
-use super::{Scope, Store, StoreError, due, patch};
+use super::{Scope, Store, StoreError, due};
 use perennial::calendar::Timestamp;
 
 /// A column beside the body, to filter or sort by.
@@ -21,6 +22,16 @@ pub enum Column {
 }
 
 impl Column {
+    /// Binds it to the next place of a statement. A text that is there is given away by itself: an
+    /// option of one would be copied.
+    pub(crate) fn bind(self, query: AnyQuery<'_>) -> AnyQuery<'_> {
+        match self {
+            Self::Text(Some(text)) => query.bind(text),
+            Self::Text(None) => query.bind(None::<String>),
+            Self::Number(number) => query.bind(number),
+        }
+    }
+
     /// A text that is always there.
     #[must_use]
     pub fn text(value: impl ToString) -> Self {
@@ -175,7 +186,7 @@ pub async fn insert<T: Document>(
         .bind(scope.mode())
         .bind(value.key())
         .bind(sort)
-        .bind(body);
+        .bind(body.as_str());
     match bind_columns(query, &value).execute(connection).await {
         Ok(_) => Ok(Stored {
             value,
@@ -214,7 +225,7 @@ pub async fn update<T: Document>(
         .bind(scope.mode())
         .bind(stored.value.key())
         .bind(stored.revision)
-        .bind(body);
+        .bind(body.as_str());
     let done = bind_columns(query, &stored.value)
         .execute(connection)
         .await?;
@@ -271,24 +282,20 @@ pub async fn delete<T: Document>(
     Ok(())
 }
 
-/// A document as its row's body. What is not there is left out.
-pub(crate) fn encode<T: Document>(value: &T) -> Result<String, StoreError> {
-    let body = serde_json::to_string(value).map_err(|error| StoreError::Unreadable {
+/// A document as its row's body.
+pub(crate) fn encode<T: Document>(value: &T) -> Result<Body, StoreError> {
+    Body::of(value).map_err(|error| StoreError::Unreadable {
         kind: T::KIND,
         id: value.key().to_owned(),
         reason: error.to_string(),
-    })?;
-    Ok(patch::without_nulls(body))
+    })
 }
 
 pub(super) type AnyQuery<'q> = Query<'q, Any, sqlx::any::AnyArguments>;
 
 fn bind_columns<'q, T: Document>(mut query: AnyQuery<'q>, value: &T) -> AnyQuery<'q> {
     for column in value.columns() {
-        query = match column {
-            Column::Text(text) => query.bind(text),
-            Column::Number(number) => query.bind(number),
-        };
+        query = column.bind(query);
     }
     query
 }
@@ -395,10 +402,7 @@ pub async fn list<T: Document>(
         .bind(cursor.to_owned())
         .bind(i64::from(limit) + 1);
     for column in filter {
-        query = match column.clone() {
-            Column::Text(text) => query.bind(text),
-            Column::Number(number) => query.bind(number),
-        };
+        query = column.clone().bind(query);
     }
     let rows = query.fetch_all(connection).await?;
     let has_more = rows.len() > limit as usize;
@@ -427,10 +431,7 @@ pub async fn select<T: Document>(
         .bind(scope.merchant.as_str())
         .bind(scope.mode());
     for column in filter {
-        query = match column.clone() {
-            Column::Text(text) => query.bind(text),
-            Column::Number(number) => query.bind(number),
-        };
+        query = column.clone().bind(query);
     }
     query
         .fetch_all(connection)

@@ -187,13 +187,27 @@ fn mark(scope: &Scope) -> u64 {
     (high ^ low.rotate_left(17)).wrapping_mul(2) | u64::from(scope.livemode)
 }
 
+/// The room that an entry needs beside what it tells, in bytes.
+const ROOM: usize = 192;
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Self::Shown(data) => data.len(),
+            Self::Kept(kept) => kept.body.len(),
+        }
+    }
+}
+
 /// Adds the rows of events, each at its place, to what is to be written.
 pub(super) fn group(writes: &mut Writes, mut events: Vec<(i64, Entry)>) {
     events.sort_by_key(|(place, _)| *place);
     let number = |n: i64| Column::Number(Some(n));
     for events in events.chunk_by(|(one, _), (other, _)| slot_of(*one) == slot_of(*other)) {
         let slot = events.first().map_or(0, |(place, _)| slot_of(*place));
-        let (mut body, mut kinds) = (String::with_capacity(4_096), BTreeMap::new());
+        let rooms = events.iter().map(|(_, entry)| entry.data.len() + ROOM);
+        let mut body = String::with_capacity(rooms.sum::<usize>());
+        let mut kinds = BTreeMap::new();
         for (place, entry) in events {
             body.push(if body.is_empty() { '[' } else { ',' });
             write_entry(&mut body, place.saturating_sub(slot), entry);
@@ -212,25 +226,32 @@ pub(super) fn group(writes: &mut Writes, mut events: Vec<(i64, Entry)>) {
 
 /// Adds an entry as [`Lying`] reads it.
 fn write_entry(body: &mut String, n: i64, entry: &Entry) {
-    let quoted = |text: &str| Value::from(text).to_string();
-    let (kind, object) = (quoted(&entry.kind), quoted(&entry.object));
-    let created = entry.created.0;
-    body.push_str(&format!(
-        "{{\"n\":{n},\"t\":{kind},\"o\":{object},\"c\":{created}"
-    ));
+    let mut say = |name: &str, text: &str| {
+        body.push_str(name);
+        push_quoted(body, text);
+    };
+    say("{\"t\":", &entry.kind);
+    say(",\"o\":", &entry.object);
     if let Some(cause) = &entry.cause {
-        body.push_str(&format!(",\"r\":{}", quoted(&cause.request)));
+        say(",\"r\":", &cause.request);
         if let Some(key) = &cause.idempotency_key {
-            body.push_str(&format!(",\"k\":{}", quoted(key)));
+            say(",\"k\":", key);
         }
     }
+    let mut count = |name: &str, number: i64| {
+        body.push_str(name);
+        body.push_str(&number.to_string());
+    };
+    count(",\"n\":", n);
+    count(",\"c\":", entry.created.0);
     let data = match &entry.data {
         Data::Shown(data) => data,
         Data::Kept(kept) => {
-            body.push_str(&format!(",\"m\":{}", quoted(&kept.noun)));
             if let Some(basis) = kept.basis {
-                body.push_str(&format!(",\"b\":{basis}"));
+                count(",\"b\":", basis);
             }
+            body.push_str(",\"m\":");
+            push_quoted(body, &kept.noun);
             &kept.body
         }
     };
@@ -240,6 +261,18 @@ fn write_entry(body: &mut String, n: i64, entry: &Entry) {
         body.push_str(data);
     }
     body.push('}');
+}
+
+/// Adds a text with quotation marks. Ids and names of ours have nothing to escape.
+fn push_quoted(body: &mut String, text: &str) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        body.push('"');
+        body.push_str(text);
+        body.push('"');
+    } else {
+        body.push_str(&Value::from(text).to_string());
+    }
 }
 
 /// An entry of a group's body.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use perennial::calendar::Timestamp;
 use sqlx::AnyConnection;
 
+use super::body::Body;
 use super::document::{self, Column, Document, Stored};
 use super::{Scope, Store, StoreError, event};
 
@@ -73,7 +74,7 @@ struct Row {
     /// As it will be.
     revision: i64,
     sort: i64,
-    body: String,
+    body: Arc<Body>,
     columns: Vec<Column>,
     act: Act,
 }
@@ -136,9 +137,14 @@ impl Writes {
             revision: 1,
             sort: store.sort(now),
         };
-        let row = row(&stored, Act::Insert)?;
-        self.push(row);
+        let body = document::encode(&stored.value)?;
+        self.insert_as(&stored, Arc::new(body));
         Ok(stored)
+    }
+
+    /// A new document that is written already.
+    pub(crate) fn insert_as<T: Document>(&mut self, stored: &Stored<T>, body: Arc<Body>) {
+        self.push(row(stored, body, Act::Insert));
     }
 
     /// A document that was read, as it is now; `before` says which columns need no writing. Counts
@@ -151,13 +157,24 @@ impl Writes {
         stored: &mut Stored<T>,
         before: Option<&T>,
     ) -> Result<(), StoreError> {
+        let body = document::encode(&stored.value)?;
+        self.update_as(stored, before, Arc::new(body));
+        Ok(())
+    }
+
+    /// As [`Writes::update`], of one that is written already.
+    pub(crate) fn update_as<T: Document>(
+        &mut self,
+        stored: &mut Stored<T>,
+        before: Option<&T>,
+        body: Arc<Body>,
+    ) {
         let read = stored.revision;
         stored.revision += 1;
-        let mut row = row(stored, Act::Delete { read })?;
+        let mut row = row(stored, body, Act::Delete { read });
         let mask = before.map_or(ALL_COLUMNS, |before| mask(&before.columns(), &row.columns));
         row.act = Act::Update { read, mask };
         self.push(row);
-        Ok(())
     }
 
     /// A document that was read goes away.
@@ -167,7 +184,7 @@ impl Writes {
             id: stored.value.key().to_owned(),
             revision: stored.revision,
             sort: stored.sort,
-            body: String::new(),
+            body: Arc::default(),
             columns: Vec::new(),
             act: Act::Delete {
                 read: stored.revision,
@@ -254,17 +271,25 @@ impl Writes {
     /// [`StoreError::Conflict`] when a row changed since it was read, [`StoreError::Exists`] when a
     /// key is taken; the transaction must not be kept then.
     pub async fn write(
-        mut self,
+        self,
         store: &Store,
         connection: &mut AnyConnection,
     ) -> Result<(), StoreError> {
+        self.ready(store)?.run(connection).await
+    }
+
+    /// Makes the statements, so that whoever writes many rows does not keep others from writing
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When a value can't be bound.
+    pub fn ready(mut self, store: &Store) -> Result<Ready, StoreError> {
         let events = std::mem::take(&mut self.events);
         event::group(&mut self, events);
         let mut pen = Pen {
             store,
-            connection,
             scope: &self.scope,
-            merchant: Arc::new(self.scope.merchant.to_string()),
+            ready: Vec::new(),
         };
         let (mut inserts, mut updates, mut deletes) = (Vec::new(), Vec::new(), Vec::new());
         for row in self.rows {
@@ -278,21 +303,37 @@ impl Writes {
         // What others may write too, in one order, so that no two wait for each other.
         updates.sort_by(|a, b| (a.noun, a.mask(), &a.id).cmp(&(b.noun, b.mask(), &b.id)));
         for row in deletes {
-            pen.delete(row).await?;
+            pen.delete(row)?;
         }
         for group in groups(updates, |row| (row.noun, row.mask())) {
-            pen.update(group).await?;
+            pen.update(group)?;
         }
         // New rows keep their order within a table: keys and places in lists grow.
         inserts.sort_by_key(|row| row.noun);
         for group in groups(inserts, |row| (row.noun, 0)) {
-            pen.insert(group).await?;
+            pen.insert(group)?;
         }
         for statement in self.statements {
-            pen.run(statement).await?;
+            pen.run(statement)?;
         }
         for (table, rows) in self.added {
-            pen.add(table, rows).await?;
+            pen.add(table, rows)?;
+        }
+        Ok(Ready(pen.ready))
+    }
+}
+
+/// The statements of [`Writes`], with all that they bind.
+pub struct Ready(Vec<pen::Ready>);
+
+impl Ready {
+    /// Runs them.
+    ///
+    /// # Errors
+    /// As [`Writes::write`].
+    pub async fn run(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        for statement in self.0 {
+            statement.run(connection).await?;
         }
         Ok(())
     }
@@ -315,16 +356,16 @@ fn noun<T: Document>() -> Noun {
     }
 }
 
-fn row<T: Document>(stored: &Stored<T>, act: Act) -> Result<Row, StoreError> {
-    Ok(Row {
+fn row<T: Document>(stored: &Stored<T>, body: Arc<Body>, act: Act) -> Row {
+    Row {
         noun: noun::<T>(),
         id: stored.value.key().to_owned(),
         revision: stored.revision,
         sort: stored.sort,
-        body: document::encode(&stored.value)?,
+        body,
         columns: stored.value.columns(),
         act,
-    })
+    }
 }
 
 /// Which columns differ, a bit for each. Writing only those spares the indexes of the others.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::any::AnyArguments;
+use sqlx::{AnyConnection, Arguments, AssertSqlSafe};
 
 use super::{Act, Kind, Row, Statement, Table};
-use crate::store::document::{self, AnyQuery, Column};
+use crate::store::document::{self, Column};
 use crate::store::{Scope, Store, StoreError};
 
 /// How many rows one statement writes: the largest of these that fits, again and again.
@@ -72,12 +73,93 @@ impl Places {
     }
 }
 
-/// Writes with one connection.
+/// A statement with all that it binds, and how to read what comes of it.
+pub(super) struct Ready {
+    sql: Arc<str>,
+    cells: AnyArguments,
+    expected: Expected,
+}
+
+/// What a statement must come to.
+enum Expected {
+    /// New documents of a kind; their ids, for who asks why not.
+    New(&'static str, Vec<String>),
+    /// So many documents, as they were read.
+    Changed(&'static str, Vec<String>),
+    /// Added rows of a table.
+    Added(&'static str),
+    /// So many rows, if that is known.
+    Touched(Option<u64>),
+}
+
+impl Ready {
+    pub(super) async fn run(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(self.sql), self.cells);
+        let done = query.execute(connection).await;
+        match (self.expected, done) {
+            (Expected::New(kind, ids), Err(error)) => {
+                Err(document::not_inserted(error, kind, &ids.join(", ")))
+            }
+            (Expected::Changed(kind, ids), Err(error)) => {
+                Err(document::not_inserted(error, kind, &ids.join(", ")))
+            }
+            // These rows have no names of their own: what clashes is their place in an order, which
+            // another process took at this moment.
+            (Expected::Added(name), Err(error)) if document::is_unique(&error) => {
+                Err(conflict(name, String::new()))
+            }
+            (_, Err(error)) => Err(error.into()),
+            (Expected::Changed(kind, ids), Ok(done))
+                if done.rows_affected() != ids.len() as u64 =>
+            {
+                Err(conflict(kind, ids.join(", ")))
+            }
+            (Expected::Touched(Some(touches)), Ok(done)) if done.rows_affected() != touches => {
+                Err(conflict("row", String::new()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a statement binds, in its order.
+struct Cells(AnyArguments);
+
+impl Cells {
+    fn for_so_many(count: usize) -> Self {
+        let mut cells = AnyArguments::default();
+        cells.reserve(count, 0);
+        Self(cells)
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), StoreError> {
+        self.0.add(text).map_err(not_bound)
+    }
+
+    fn number(&mut self, number: i64) -> Result<(), StoreError> {
+        self.0.add(number).map_err(not_bound)
+    }
+
+    fn column(&mut self, column: Column) -> Result<(), StoreError> {
+        let added = match column {
+            // A text is given away by itself: an option of one would be copied.
+            Column::Text(Some(text)) => self.0.add(text),
+            Column::Text(None) => self.0.add(None::<String>),
+            Column::Number(number) => self.0.add(number),
+        };
+        added.map_err(not_bound)
+    }
+}
+
+fn not_bound(error: sqlx::error::BoxDynError) -> StoreError {
+    sqlx::Error::Encode(error).into()
+}
+
+/// Makes the statements that write something, before a connection is taken for it.
 pub(super) struct Pen<'a> {
     pub(super) store: &'a Store,
-    pub(super) connection: &'a mut AnyConnection,
     pub(super) scope: &'a Scope,
-    pub(super) merchant: Arc<String>,
+    pub(super) ready: Vec<Ready>,
 }
 
 impl Pen<'_> {
@@ -88,7 +170,20 @@ impl Pen<'_> {
         }
     }
 
-    pub(super) async fn insert(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
+    fn scope(&self, cells: &mut Cells) -> Result<(), StoreError> {
+        cells.text(self.scope.merchant.as_str())?;
+        cells.number(self.scope.mode())
+    }
+
+    fn push(&mut self, sql: Arc<str>, cells: Cells, expected: Expected) {
+        self.ready.push(Ready {
+            sql,
+            cells: cells.0,
+            expected,
+        });
+    }
+
+    pub(super) fn insert(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
         for rows in portions(rows) {
             let Some(first) = rows.first() else { continue };
             let (noun, columns, count) = (first.noun, first.columns.len(), rows.len());
@@ -97,25 +192,25 @@ impl Pen<'_> {
                 let head = noun.insert.split(" values ").next().unwrap_or_default();
                 values_sql(head, columns + 6, count, self.places(), "")
             });
-            let ids = ids(&rows);
-            let mut query = sqlx::query(AssertSqlSafe(sql));
+            let mut cells = Cells::for_so_many(count * (columns + 6));
+            let mut ids = Vec::with_capacity(count);
             for row in rows {
-                query = query
-                    .bind(Arc::clone(&self.merchant))
-                    .bind(self.scope.mode())
-                    .bind(row.id)
-                    .bind(row.revision)
-                    .bind(row.sort)
-                    .bind(row.body);
-                query = bind(query, row.columns);
+                self.scope(&mut cells)?;
+                cells.text(&row.id)?;
+                cells.number(row.revision)?;
+                cells.number(row.sort)?;
+                cells.text(row.body.as_str())?;
+                for column in row.columns {
+                    cells.column(column)?;
+                }
+                ids.push(row.id);
             }
-            let done = query.execute(&mut *self.connection).await;
-            done.map_err(|error| document::not_inserted(error, noun.kind, &ids))?;
+            self.push(sql, cells, Expected::New(noun.kind, ids));
         }
         Ok(())
     }
 
-    pub(super) async fn update(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
+    pub(super) fn update(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
         for rows in portions(rows) {
             let Some(first) = rows.first() else { continue };
             let (noun, mask, count) = (first.noun, first.mask(), rows.len());
@@ -124,34 +219,29 @@ impl Pen<'_> {
             let sql = self.store.texts().get(shape, count, || {
                 update_sql(noun.update, mask, &kinds, count, self.places())
             });
-            let ids = ids(&rows);
-            let mut query = sqlx::query(AssertSqlSafe(sql));
+            let mut cells = Cells::for_so_many(count * (kinds.len() + 4) + 2);
+            let mut ids = Vec::with_capacity(count);
             for row in rows {
                 let Act::Update { read, mask } = row.act else {
                     continue;
                 };
-                query = query
-                    .bind(row.id)
-                    .bind(read)
-                    .bind(row.revision)
-                    .bind(row.body);
+                cells.text(&row.id)?;
+                cells.number(read)?;
+                cells.number(row.revision)?;
+                cells.text(row.body.as_str())?;
                 let own = row.columns.into_iter().enumerate();
-                let own = own.filter(|(index, _)| has(mask, *index));
-                query = bind(query, own.map(|(_, column)| column).collect());
+                for (_, column) in own.filter(|(index, _)| has(mask, *index)) {
+                    cells.column(column)?;
+                }
+                ids.push(row.id);
             }
-            query = query
-                .bind(Arc::clone(&self.merchant))
-                .bind(self.scope.mode());
-            let done = query.execute(&mut *self.connection).await;
-            let done = done.map_err(|error| document::not_inserted(error, noun.kind, &ids))?;
-            if done.rows_affected() != count as u64 {
-                return Err(conflict(noun.kind, ids));
-            }
+            self.scope(&mut cells)?;
+            self.push(sql, cells, Expected::Changed(noun.kind, ids));
         }
         Ok(())
     }
 
-    pub(super) async fn delete(&mut self, row: Row) -> Result<(), StoreError> {
+    pub(super) fn delete(&mut self, row: Row) -> Result<(), StoreError> {
         let Act::Delete { read } = row.act else {
             return Ok(());
         };
@@ -159,81 +249,53 @@ impl Pen<'_> {
         let sql = format!(
             "delete from {table} where merchant = $1 and livemode = $2 and id = $3 and revision = $4"
         );
-        let done = sqlx::query(AssertSqlSafe(sql))
-            .bind(Arc::clone(&self.merchant))
-            .bind(self.scope.mode())
-            .bind(row.id.as_str())
-            .bind(read)
-            .execute(&mut *self.connection)
-            .await?;
-        if done.rows_affected() != 1 {
-            return Err(conflict(row.noun.kind, row.id));
-        }
+        let mut cells = Cells::for_so_many(4);
+        self.scope(&mut cells)?;
+        cells.text(&row.id)?;
+        cells.number(read)?;
+        let expected = Expected::Changed(row.noun.kind, vec![row.id]);
+        self.push(sql.into(), cells, expected);
         Ok(())
     }
 
-    pub(super) async fn add(
+    pub(super) fn add(
         &mut self,
         table: &'static Table,
         rows: Vec<Vec<Column>>,
     ) -> Result<(), StoreError> {
         for rows in portions(rows) {
-            let count = rows.len();
+            let (count, width) = (rows.len(), table.columns.len() + 2);
             let sql = self.store.texts().get(Shape::Add(table.name), count, || {
                 let columns = table.columns.join(", ");
                 let head = format!("insert into {} (merchant, livemode, {columns})", table.name);
-                let width = table.columns.len() + 2;
                 values_sql(&head, width, count, self.places(), table.after)
             });
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for cells in rows {
-                query = query
-                    .bind(Arc::clone(&self.merchant))
-                    .bind(self.scope.mode());
-                query = bind(query, cells);
+            let mut cells = Cells::for_so_many(count * width);
+            for row in rows {
+                self.scope(&mut cells)?;
+                for column in row {
+                    cells.column(column)?;
+                }
             }
-            let done = query.execute(&mut *self.connection).await;
-            // These rows have no names of their own: what clashes is their place in an order, which
-            // another process took at this moment.
-            done.map_err(|error| match document::is_unique(&error) {
-                true => conflict(table.name, String::new()),
-                false => error.into(),
-            })?;
+            self.push(sql, cells, Expected::Added(table.name));
         }
         Ok(())
     }
 
-    pub(super) async fn run(&mut self, statement: Statement) -> Result<(), StoreError> {
-        let query = sqlx::query(statement.sql)
-            .bind(Arc::clone(&self.merchant))
-            .bind(self.scope.mode());
-        let done = bind(query, statement.cells)
-            .execute(&mut *self.connection)
-            .await?;
-        match statement.touches {
-            Some(touches) if touches != done.rows_affected() => Err(conflict("row", String::new())),
-            _ => Ok(()),
+    pub(super) fn run(&mut self, statement: Statement) -> Result<(), StoreError> {
+        let mut cells = Cells::for_so_many(statement.cells.len() + 2);
+        self.scope(&mut cells)?;
+        for column in statement.cells {
+            cells.column(column)?;
         }
+        let expected = Expected::Touched(statement.touches);
+        self.push(statement.sql.into(), cells, expected);
+        Ok(())
     }
 }
 
 fn conflict(kind: &'static str, id: String) -> StoreError {
     StoreError::Conflict { kind, id }
-}
-
-fn ids(rows: &[Row]) -> String {
-    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    ids.join(", ")
-}
-
-fn bind(mut query: AnyQuery<'_>, cells: Vec<Column>) -> AnyQuery<'_> {
-    for cell in cells {
-        query = match cell {
-            Column::Text(text) => query.bind(text),
-            Column::Number(number) => query.bind(number),
-        };
-    }
-    query
 }
 
 /// Cuts rows into numbers that statements are made for.
