@@ -32,8 +32,9 @@ pub struct Event {
     pub kind: String,
     /// The id of what it happened to.
     pub object: String,
-    /// When, by the clock of whom it concerns. Lists go by when it was told, in real time, so that
-    /// whoever reads on from the newest one misses none, whatever test clocks say.
+    /// When, by the clock of whom it concerns. Lists go by when it was told, in real time, whatever
+    /// test clocks say. Several decisions are written at one time, so one may be kept a moment after
+    /// others that were told later: whoever reads on from the newest one looks back a minute too.
     pub created: Timestamp,
     /// What it tells.
     pub data: Data,

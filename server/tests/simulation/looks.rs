@@ -1,7 +1,7 @@
 //! What was seen of a world, so that only what is new has to be looked at: two years leave many invoices
 //! and events behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sqlx::Row;
@@ -24,8 +24,10 @@ pub struct Looks {
     pub invoices: BTreeMap<String, Value>,
     /// How often each has been saved, and what is credited and refunded beside it.
     seen: BTreeMap<String, i64>,
-    /// Newest first.
+    /// Newest first, but for those that came late.
     pub events: Vec<Value>,
+    /// The ids of these.
+    heard: BTreeSet<String>,
 }
 
 impl Looks {
@@ -52,40 +54,34 @@ impl Looks {
         self.hear(inside).await;
     }
 
+    /// Reads from the newest event back to where it has been before. What two processes told at one moment
+    /// may have been kept the other way round, so one page of known ones does not say that all are known.
     async fn hear(&mut self, inside: &Inside) {
         let kinds = KINDS.map(|kind| format!("types[]={kind}&")).concat();
-        let newest = self.events.first().and_then(|event| event["id"].as_str());
-        let since = newest.map_or(String::new(), |id| format!("ending_before={id}&"));
-        // Pages before a place come nearest first; each is newest first within.
-        let mut place = since;
+        let (mut new, mut after, mut known_pages) = (Vec::new(), String::new(), 0);
         loop {
-            let path = format!("/v1/events?{kinds}{place}limit=100");
+            let path = format!("/v1/events?{kinds}{after}limit=100");
             let (status, page) = inside.call("GET", &path, "").await;
             assert_eq!(status, 200, "{path}: {page}");
-            let mut rows = page["data"].as_array().cloned().unwrap_or_default();
-            let more = page["has_more"] == true;
-            let forth = place.starts_with("ending_before") && !self.events.is_empty();
-            let edge = match forth {
-                true => rows.first(),
-                false => rows.last(),
-            };
-            let edge = edge
-                .and_then(|event| event["id"].as_str())
-                .unwrap_or_default();
-            place = match forth {
-                true => format!("ending_before={edge}&"),
-                false => format!("starting_after={edge}&"),
-            };
-            match forth {
-                true => {
-                    rows.append(&mut self.events);
-                    self.events = rows;
+            let rows = page["data"].as_array().cloned().unwrap_or_default();
+            let last = rows.last().and_then(|event| event["id"].as_str());
+            after = last.map_or(String::new(), |id| format!("starting_after={id}&"));
+            let before = new.len();
+            for event in rows {
+                if self.heard.insert(event["id"].to_string()) {
+                    new.push(event);
                 }
-                false => self.events.append(&mut rows),
             }
-            if !more {
-                return;
+            known_pages = if new.len() == before {
+                known_pages + 1
+            } else {
+                0
+            };
+            if page["has_more"] != true || known_pages == 2 {
+                break;
             }
         }
+        new.append(&mut self.events);
+        self.events = new;
     }
 }
