@@ -292,8 +292,21 @@ impl Engine {
     async fn note_or_keep(&self, post: &Post, mail: Claimed, settled: Settled) {
         // After one failure the others are not tried before the next round.
         let failing = !post.unnoted().is_empty();
-        if failing || self.settle_mail(&mail, &settled).await.is_err() {
+        if failing || self.note_mail(&mail, &settled).await.is_err() {
             post.unnoted().push((mail, settled));
+        }
+    }
+
+    /// Notes what became of a mail. What the database refuses for good, such as words of a mail server
+    /// that it can't hold, is not asked of it again: it would keep all other mail from leaving. That mail
+    /// is due again when its claim ends.
+    async fn note_mail(&self, mail: &Claimed, settled: &Settled) -> Result<(), Refused> {
+        match self.settle_mail(mail, settled).await {
+            Err(error) if !error.is_outage() && !error.is_overtaken() => {
+                tracing::error!(mail = %mail.id, %error, "what became of a mail can't be noted");
+                Ok(())
+            }
+            noted => noted,
         }
     }
 
@@ -301,7 +314,7 @@ impl Engine {
     async fn note_unnoted(&self, post: &Post) -> Result<(), Refused> {
         let mut kept = std::mem::take(&mut *post.unnoted());
         while let Some((mail, settled)) = kept.pop() {
-            if let Err(error) = self.settle_mail(&mail, &settled).await {
+            if let Err(error) = self.note_mail(&mail, &settled).await {
                 kept.push((mail, settled));
                 post.unnoted().append(&mut kept);
                 return Err(error);
