@@ -69,7 +69,7 @@ pub async fn visit(
         return "nothing to look at".to_owned();
     };
     let (name, done) = match what {
-        0 | 1 => ("pays", pay(&portal, &viewer).await),
+        0 | 1 => ("pays", pay(inside, &portal, &viewer).await),
         2 => ("adds a card", card(&portal, &viewer).await),
         3 => ("pauses", portal.pause(&viewer, &subscription, 0).await),
         4 => ("goes on", go_on(&portal, &viewer, &subscription).await),
@@ -94,18 +94,23 @@ pub async fn visit(
 }
 
 /// Pays what has been open longest.
-async fn pay(portal: &PortalService, viewer: &Viewer) -> Result<(), Refusal> {
+async fn pay(inside: &Inside, portal: &PortalService, viewer: &Viewer) -> Result<(), Refusal> {
     let list = portal.invoices(viewer, None).await?;
-    let open = list.rows.iter();
-    let mut open: Vec<_> = open
-        .filter(|row| row.status == InvoiceStatus::Open)
-        .collect();
-    // Which of those that were finalised at one moment is first differs between worlds.
-    open.sort_by_key(|row| (row.date, row.total.minor));
-    let Some(oldest) = open.first() else {
+    let mut open = Vec::new();
+    for row in list.rows {
+        if row.status == InvoiceStatus::Open {
+            let path = format!("/v1/invoices/{}", row.id);
+            let (_, invoice) = inside.call("GET", &path, "").await;
+            // Which of those that were finalised at one moment is first differs between worlds.
+            let until = invoice["period_end"].as_i64();
+            open.push(((row.date, until, row.total.minor), row.id));
+        }
+    }
+    open.sort();
+    let Some((_, oldest)) = open.first() else {
         return Ok(());
     };
-    portal.pay(viewer, &oldest.id, None).await.map(drop)
+    portal.pay(viewer, oldest, None).await.map(drop)
 }
 
 async fn card(portal: &PortalService, viewer: &Viewer) -> Result<(), Refusal> {
