@@ -170,7 +170,7 @@ fn within_value(from: &str, to: &str) -> Option<String> {
     (patch.len() < to.len()).then_some(patch)
 }
 
-/// Makes the changes that [`changes`] found. Null takes a field away.
+/// Makes the changes that `changes` found. Null takes a field away.
 pub fn apply(object: &mut Map<String, Value>, changes: Map<String, Value>) {
     for (name, value) in changes {
         if name == WITHIN {
