@@ -35,13 +35,20 @@ impl Engine {
         scope: &Scope,
         id: &str,
     ) -> Result<Option<Stored<T>>, Refused> {
-        let ground = self.shared(scope);
-        let Some(ground) = ground else {
-            let mut connection = self.store.read().await?;
-            return Ok(document::load(&mut connection, scope, id).await?);
+        let Some(ground) = self.shared(scope) else {
+            return self.read_one(scope, id).await;
         };
         let known = self.known_on(ground, scope, id).await?;
         Ok(known.map(|known| Stored::clone(&known)))
+    }
+
+    async fn read_one<T: Document>(
+        &self,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Option<Stored<T>>, Refused> {
+        let mut connection = self.store.read().await?;
+        Ok(document::load(&mut connection, scope, id).await?)
     }
 
     async fn known_on<T: Document>(
@@ -53,9 +60,7 @@ impl Engine {
         if let Some(known) = ground.get(id) {
             return Ok(Some(known));
         }
-        let mut connection = self.store.read().await?;
-        let found: Option<Stored<T>> = document::load(&mut connection, scope, id).await?;
-        let known = found.map(Known::new);
+        let known = self.read_one(scope, id).await?.map(Known::new);
         if let Some(known) = &known {
             ground.lay_known(known);
         }
@@ -73,11 +78,7 @@ impl Engine {
     ) -> Result<Arc<Known<T>>, Refused> {
         let found = match self.shared(scope) {
             Some(ground) => self.known_on(ground, scope, id).await?,
-            None => {
-                let mut connection = self.store.read().await?;
-                let found: Option<Stored<T>> = document::load(&mut connection, scope, id).await?;
-                found.map(Known::new)
-            }
+            None => self.read_one(scope, id).await?.map(Known::new),
         };
         found.ok_or_else(|| Refused::not_found(T::KIND, id))
     }

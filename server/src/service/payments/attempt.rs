@@ -567,18 +567,27 @@ impl Engine {
         self.send(scope, claim).await
     }
 
+    /// Tells the gateway to give up an attempt; answers with what became of it.
+    pub(super) async fn told_to_abandon(
+        &self,
+        scope: &Scope,
+        intent: &PaymentIntent,
+    ) -> Result<Outcome, Refused> {
+        let key = intent.idempotency_key();
+        match in_time(self.gateway.abandon(scope, &key)).await {
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => Err(Refused::Gateway("it forgot this payment".to_owned())),
+            Err(error) => Err(Refused::Gateway(error.to_string())),
+        }
+    }
+
     /// Gives up an attempt that waits for the customer's proof, so that it can't succeed later.
     pub(super) async fn abandon(
         &self,
         scope: &Scope,
         intent: &Stored<PaymentIntent>,
     ) -> Result<PaymentResult, Refused> {
-        let key = intent.idempotency_key();
-        let outcome = match in_time(self.gateway.abandon(scope, &key)).await {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) => return Err(Refused::Gateway("it forgot this payment".to_owned())),
-            Err(error) => return Err(Refused::Gateway(error.to_string())),
-        };
+        let outcome = self.told_to_abandon(scope, intent).await?;
         let (id, attempt) = (&intent.id, intent.attempt);
         match self.commit_outcome(scope, id, attempt, outcome).await {
             // What it says can't be, so nothing is given up and nothing is booked.

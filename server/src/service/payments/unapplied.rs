@@ -201,12 +201,7 @@ impl Engine {
         scope: &Scope,
         intent: &Stored<PaymentIntent>,
     ) -> Result<(), Refused> {
-        let key = intent.idempotency_key();
-        let outcome = match in_time(self.gateway.abandon(scope, &key)).await {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) => return Err(Refused::Gateway("it forgot this payment".to_owned())),
-            Err(error) => return Err(Refused::Gateway(error.to_string())),
-        };
+        let outcome = self.told_to_abandon(scope, intent).await?;
         let (id, attempt) = (&intent.id, intent.attempt);
         self.commit_unapplied(scope, id, attempt, &outcome).await?;
         Ok(())

@@ -3,18 +3,31 @@
 use perennial::invoice::{BillingReason, InvoiceStatus};
 use perennial::pricing::Pricing;
 use perennial::subscription::BillingThresholds;
-use perennial::usage::Formula;
+use perennial::usage::{Alert, Formula, Meter};
 
 use super::metered::{begun, decimal, used};
 use super::metering::{event, meter};
 use super::world::{START, World, after};
 use crate::service::Refused;
+use crate::service::metering::NewAlert;
 use crate::service::subscriptions::Cancel;
 use crate::service::updates::SubscriptionUpdate;
+use crate::store::document::Stored;
 use crate::store::tests::both;
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
+
+/// An alert for every customer.
+async fn alert(world: &World, title: &str, meter: &Meter, gte: i64) -> Stored<Alert> {
+    let new = NewAlert {
+        title: title.to_owned(),
+        meter: meter.id.clone(),
+        customer: None,
+        gte,
+    };
+    world.engine.create_alert(&world.scope, new).await.unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_tells_once_for_each_customer() {
@@ -22,13 +35,7 @@ async fn an_alert_tells_once_for_each_customer() {
         let world = World::new(store).await;
         let meter = meter(&world, "calls", Formula::Sum).await;
         let (ada, bob) = (world.customer().await, world.customer().await);
-        let new = crate::service::metering::NewAlert {
-            title: "Much".to_owned(),
-            meter: meter.id.clone(),
-            customer: None,
-            gte: 100,
-        };
-        let alert = world.engine.create_alert(&world.scope, new).await.unwrap();
+        let alert = alert(&world, "Much", &meter, 100).await;
         let told = || async {
             world.engine.look_at_usage().await.unwrap();
             let events = world.events().await;
@@ -80,13 +87,7 @@ async fn an_alert_is_told_although_the_process_died_before_it_looked() {
         let mut world = World::new(store).await;
         let tokens = meter(&world, "tokens", Formula::Sum).await;
         let customer = world.customer().await;
-        let new = crate::service::metering::NewAlert {
-            title: "Much".to_owned(),
-            meter: tokens.id.clone(),
-            customer: None,
-            gte: 100,
-        };
-        world.engine.create_alert(&world.scope, new).await.unwrap();
+        alert(&world, "Much", &tokens, 100).await;
         let now = world.engine.now();
         let events = vec![event("tokens", "one", &customer, now, "150")];
         assert_eq!(world.report(events).await, 1);
@@ -114,13 +115,7 @@ async fn an_alert_of_different_values_is_found_by_their_newest() {
         let mut world = World::new(store).await;
         let people = meter(&world, "people", Formula::Unique).await;
         let customer = world.customer().await;
-        let new = crate::service::metering::NewAlert {
-            title: "Many".to_owned(),
-            meter: people.id.clone(),
-            customer: None,
-            gte: 2,
-        };
-        world.engine.create_alert(&world.scope, new).await.unwrap();
+        alert(&world, "Many", &people, 2).await;
         let now = world.engine.now();
         let events = vec![
             event("people", "one", &customer, now, "7"),
