@@ -195,7 +195,15 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let pool = pool_options().connect(url).await?;
+            let pool = pool_options()
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        prepare_postgres(connection).await;
+                        Ok(())
+                    })
+                })
+                .connect(url)
+                .await?;
             MIGRATIONS.run(&pool).await?;
             return Self::over(Database::Postgres(pool)).completed().await;
         }
@@ -340,14 +348,19 @@ impl Store {
         Ok(())
     }
 
-    /// Lets Postgres look at how its tables have grown, without waiting for its own housekeeping.
+    /// Lets Postgres look at how its tables have grown, without waiting for its own housekeeping; at
+    /// a tenth of the rows that it would read by itself, since how many there are is what matters.
     /// SQLite finds rows by their keys whatever it knows.
     ///
     /// # Errors
     /// When the database is out of reach.
     pub async fn refresh_statistics(&self) -> Result<(), StoreError> {
         if let Database::Postgres(pool) = &self.database {
-            sqlx::query("analyze").execute(pool).await?;
+            let mut tx = pool.begin().await?;
+            for sql in ["set local default_statistics_target = 10", "analyze"] {
+                sqlx::query(sql).execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
         }
         Ok(())
     }
@@ -378,6 +391,19 @@ fn pool_options() -> AnyPoolOptions {
                 Ok(true)
             })
         })
+}
+
+/// Asks for the quicker compression of long values where the server has it: its own default takes a
+/// tenth of the time that a renewal run spends there. A server without it, or without such a setting,
+/// goes on as it is.
+async fn prepare_postgres(connection: &mut AnyConnection) {
+    let asked = sqlx::query(
+        "select set_config(name, 'lz4', false) from pg_settings \
+         where name = 'default_toast_compression' and 'lz4' = any (enumvals)",
+    );
+    if let Err(error) = asked.execute(connection).await {
+        tracing::debug!(%error, "long values are compressed as the server does by itself");
+    }
 }
 
 async fn prepare_sqlite(

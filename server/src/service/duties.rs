@@ -111,8 +111,8 @@ pub(crate) const UPKEEP_SHARD: i64 = 0;
 
 /// Rows in one batch.
 const BATCH_ROWS: usize = 512;
-/// Batches that are under way at once: while one waits for the disk, the next one is decided.
-const BATCHES_AT_ONCE: usize = 2;
+/// Batches that are under way at once: while one is written, others are decided.
+const BATCHES_AT_ONCE: usize = 3;
 /// Rows of a kind without batches that are under way at once. On SQLite their commits share one trip
 /// to the disk.
 const ONES_AT_ONCE: usize = 8;

@@ -400,6 +400,44 @@ async fn processes_on_one_postgres_find_places_for_their_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_fails_half_way_takes_only_its_own_transaction_along() {
+    both(|store| async move {
+        let scope = scope(&store).await;
+        let (ada, dora) = (customer("Ada"), customer("Dora"));
+        let mut first = store.begin().await.unwrap();
+        let mut writes = writes::Writes::new(&scope);
+        writes.insert(&store, ada.clone(), NOW).unwrap();
+        writes.write(&store, first.connection()).await.unwrap();
+        let (own_store, own_scope) = (store.clone(), scope.clone());
+        let (own_ada, own_dora) = (ada.clone(), dora.clone());
+        // On SQLite it waits for the first one, whose commit then waits for this one.
+        let second = tokio::spawn(async move {
+            let mut tx = own_store.begin().await.unwrap();
+            let mut writes = writes::Writes::new(&own_scope);
+            for row in [own_dora, own_ada] {
+                writes.insert(&own_store, row, NOW).unwrap();
+            }
+            writes.write(&own_store, tx.connection()).await
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        first.commit().await.unwrap();
+        let refused = second.await.unwrap();
+        assert!(
+            matches!(refused, Err(StoreError::Exists { .. })),
+            "{refused:?}"
+        );
+        let mut read = store.read().await.unwrap();
+        let found = [&ada, &dora].map(|own| own.id.to_string());
+        let found = document::load_many::<Customer>(&mut read, &scope, &found)
+            .await
+            .unwrap();
+        let names: Vec<_> = found.iter().map(|own| own.name.as_deref()).collect();
+        assert_eq!(names, [Some("Ada")]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_rows_are_saved_together_or_not_at_all() {
     both(|store| async move {
         let scope = scope(&store).await;

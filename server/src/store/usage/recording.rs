@@ -61,13 +61,18 @@ fn insert_query(
     events: &[EventRow],
     tail: &str,
 ) -> Result<AnyQuery<'static>, StoreError> {
-    let sql = places.statement(
-        "insert into meter_event (merchant, livemode, key, identifier, account, at, place, whole, \
-         part, mark) values ",
-        events.len(),
-        8,
-        &format!(" on conflict (key) do nothing{tail}"),
+    // SQLite keeps no copies of the pages that it changes then: one for each key. What it has done so
+    // far goes with the transaction.
+    let verb = match places {
+        Places::Unnamed => "insert or fail",
+        Places::Numbered => "insert",
+    };
+    let head = format!(
+        "{verb} into meter_event (merchant, livemode, key, identifier, account, at, place, whole, \
+         part, mark) values "
     );
+    let tail = format!(" on conflict (key) do nothing{tail}");
+    let sql = places.statement(&head, events.len(), 8, &tail);
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for (row, event) in events.iter().enumerate() {
         query = places.begin(query, scope, row);

@@ -190,7 +190,8 @@ impl Pen<'_> {
             let shape = Shape::Insert(noun.insert);
             let sql = self.store.texts().get(shape, count, || {
                 let head = noun.insert.split(" values ").next().unwrap_or_default();
-                values_sql(head, columns + 6, count, self.places(), "")
+                let head = or_fail(head, "insert", &self.places());
+                values_sql(&head, columns + 6, count, self.places(), "")
             });
             let mut cells = Cells::for_so_many(count * (columns + 6));
             let mut ids = Vec::with_capacity(count);
@@ -268,6 +269,10 @@ impl Pen<'_> {
             let sql = self.store.texts().get(Shape::Add(table.name), count, || {
                 let columns = table.columns.join(", ");
                 let head = format!("insert into {} (merchant, livemode, {columns})", table.name);
+                let head = match table.after {
+                    "" => or_fail(&head, "insert", &self.places()),
+                    _ => head,
+                };
                 values_sql(&head, width, count, self.places(), table.after)
             });
             let mut cells = Cells::for_so_many(count * width);
@@ -326,6 +331,16 @@ fn kind_of(column: &Column) -> Kind {
     match column {
         Column::Text(_) => Kind::Text,
         Column::Number(_) => Kind::Number,
+    }
+}
+
+/// A statement that begins with `verb`, told to leave what it has done so far where it fails: SQLite
+/// keeps no copies of the pages that it changes then. Whoever writes with a pen undoes the whole
+/// transaction on an error, as Postgres does by itself.
+fn or_fail(head: &str, verb: &str, places: &Places) -> String {
+    match head.strip_prefix(verb) {
+        Some(rest) if !places.numbered => format!("{verb} or fail{rest}"),
+        _ => head.to_owned(),
     }
 }
 
@@ -418,7 +433,8 @@ pub(super) fn update_sql(
             ("found", format!("{}.rowid = found.w_row", table(update)))
         }
     };
-    text.push_str(" update ");
+    text.push(' ');
+    text.push_str(&or_fail("update ", "update", &places));
     text.push_str(table(update));
     text.push_str(&format!(
         " set revision = {list}.w_revision, body = {list}.w_body"

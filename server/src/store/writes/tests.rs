@@ -27,7 +27,7 @@ fn statements_have_the_placeholders_of_their_database() {
         "with changed (w_id, w_read, w_revision, w_body, w_0) as (values (?, ?, ?, ?, ?)), \
          found as materialized (select own.rowid as w_row, changed.* from changed cross join t as own \
          where own.merchant = ? and own.livemode = ? and own.id = changed.w_id \
-         and own.revision = changed.w_read) update t set revision = found.w_revision, \
+         and own.revision = changed.w_read) update or fail t set revision = found.w_revision, \
          body = found.w_body, two = found.w_0 from found where t.rowid = found.w_row"
     );
     assert_eq!(
