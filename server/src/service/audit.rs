@@ -7,6 +7,7 @@
 
 mod metered;
 mod opening;
+mod order;
 mod steps;
 #[cfg(test)]
 mod tests;

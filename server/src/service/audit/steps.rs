@@ -1,6 +1,6 @@
 //! The steps of an audit: a hundred documents at a time, with all that stands about them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use perennial::calendar::Timestamp;
 use perennial::coverage::{self, Billing, Fault, Problem};
@@ -15,6 +15,7 @@ use perennial::subscription::Subscription;
 use sqlx::AnyConnection;
 
 use super::metered::Metered;
+use super::order::{Leap, in_order};
 use super::{Audit, ExceptionKind};
 use crate::service::Refused;
 use crate::service::balance::BalanceTransaction;
@@ -22,19 +23,14 @@ use crate::store::Scope;
 use crate::store::document::{self, Column, Document, Stored};
 use crate::store::ledger::{self, Flow, STEP_ROWS};
 
-/// Takes the change that comes next, where the balance is `sum`. Two processes may have put changes of
-/// one second into either order; the balances that they led to tell the right one.
-fn follower<'a>(
-    left: &mut VecDeque<&'a BalanceTransaction>,
-    sum: i128,
-) -> Option<&'a BalanceTransaction> {
-    let second = left.front()?.created;
-    let follows = |change: &&BalanceTransaction| {
-        i128::from(change.ending_balance_minor) == sum + i128::from(change.amount_minor)
-    };
-    let same = left.iter().take_while(|change| change.created == second);
-    let place = same.into_iter().position(follows).unwrap_or(0);
-    left.remove(place)
+impl Leap for &BalanceTransaction {
+    fn amount_minor(&self) -> i128 {
+        i128::from(self.amount_minor)
+    }
+
+    fn ending_minor(&self) -> i128 {
+        i128::from(self.ending_balance_minor)
+    }
 }
 
 /// Reads everything of one merchant's mode, as of one moment.
@@ -243,21 +239,23 @@ impl Auditor<'_> {
         let balance = i128::from(customer.balance_minor);
         let mut sum = 0_i128;
         let mut by_hand: BTreeMap<Currency, Standing> = BTreeMap::new();
-        let mut left: VecDeque<&BalanceTransaction> = changes.iter().copied().collect();
-        while let Some(change) = follower(&mut left, sum) {
-            let amount = i128::from(change.amount_minor);
-            sum += amount;
-            if sum != i128::from(change.ending_balance_minor) {
-                let message = format!(
-                    "after it the balance is {sum}, not {}",
-                    change.ending_balance_minor
-                );
-                self.audit
-                    .except(ExceptionKind::Balance, &change.id, message);
-            }
-            if !change.is_of_invoice() {
-                let own = by_hand.entry(change.currency).or_default();
-                own.transfer(Account::CustomerBalance, Account::Adjustments, amount);
+        let seconds = changes.chunk_by(|one, other| one.created == other.created);
+        for second in seconds {
+            for change in in_order(second, sum) {
+                let amount = i128::from(change.amount_minor);
+                sum += amount;
+                if sum != i128::from(change.ending_balance_minor) {
+                    let message = format!(
+                        "after it the balance is {sum}, not {}",
+                        change.ending_balance_minor
+                    );
+                    self.audit
+                        .except(ExceptionKind::Balance, &change.id, message);
+                }
+                if !change.is_of_invoice() {
+                    let own = by_hand.entry(change.currency).or_default();
+                    own.transfer(Account::CustomerBalance, Account::Adjustments, amount);
+                }
             }
         }
         for intent in held {
