@@ -48,6 +48,8 @@ pub struct DemoReport {
     pub api_key: String,
     /// A portal link for each customer. Each works once.
     pub links: Vec<DemoLink>,
+    /// Where the mails to customers are shown.
+    pub mail_url: String,
 }
 
 /// A way into the portal.
@@ -150,6 +152,7 @@ pub async fn open(engine: &Engine, origin: &str) -> Result<DemoReport, DemoError
         merchant_name: merchant.name,
         api_key,
         links,
+        mail_url: format!("{origin}/dev/mail"),
     })
 }
 
@@ -173,6 +176,7 @@ impl DemoReport {
             text,
             "\n  Each link works once, for twelve hours; a restart prints new ones."
         );
+        let _ = writeln!(text, "  Mails to customers: {}", self.mail_url);
         let _ = writeln!(text, "  API key (test mode): {}\n", self.api_key);
         text
     }

@@ -13,6 +13,7 @@ mod documents;
 mod headers;
 mod hosted;
 pub mod limits;
+pub mod logo;
 mod mail_link;
 mod notice;
 mod packing;
@@ -140,6 +141,7 @@ pub fn router(web: Web, gateway: Router) -> Router {
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/theme/{merchant}/{file}", get(style::theme))
+        .route("/logo/{merchant}/{name}", get(logo::show))
         .with_state(state.clone());
     let development = match web.config.dev {
         true => dev_mail::router(web.clone()),

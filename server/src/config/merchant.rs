@@ -34,7 +34,8 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "COLOUR")]
     pub background: Option<Rgb>,
 
-    /// An https:// address or a path of this server; empty removes it
+    /// The portal's logo: an https:// address or a path of this server; empty removes it. Mail programs show no
+    /// SVG: where it is one, mails have the document logo
     #[arg(long, value_name = "URL", value_parser = logo)]
     pub logo: Option<String>,
 
@@ -42,7 +43,8 @@ pub struct MerchantUpdate {
     #[arg(long, value_name = "URL", value_parser = logo)]
     pub logo_dark: Option<String>,
 
-    /// A PNG or JPEG file that is printed on invoices and credit notes in place of the name; empty removes it
+    /// A PNG or JPEG file that is printed on invoices and credit notes in place of the name, and shown in mails
+    /// where the portal's logo is an SVG; best twice as large as it is shown, 64 pixels high. Empty removes it
     #[arg(long, value_name = "FILE")]
     pub document_logo: Option<String>,
 

@@ -12,6 +12,19 @@ const SIDE_PX_MAX: u32 = 3_000;
 /// Whether readers may smooth the pixels: PDF/A forbids it.
 const SMOOTHED: bool = false;
 
+const PNG: &str = "image/png";
+const JPEG: &str = "image/jpeg";
+
+/// Which of the two kinds a file begins like; nothing for any other.
+#[must_use]
+pub fn media_type(file: &[u8]) -> Option<&'static str> {
+    match file {
+        [0x89, b'P', b'N', b'G', ..] => Some(PNG),
+        [0xff, 0xd8, 0xff, ..] => Some(JPEG),
+        _ => None,
+    }
+}
+
 /// Why a file is no logo.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogoError {
@@ -64,10 +77,10 @@ impl Logo {
         if file.len() > BYTES_MAX {
             return Err(LogoError::TooLarge);
         }
-        let image = match file.as_slice() {
-            [0x89, b'P', b'N', b'G', ..] => Image::from_png(file.into(), SMOOTHED),
-            [0xff, 0xd8, 0xff, ..] => Image::from_jpeg(file.into(), SMOOTHED),
-            _ => return Err(LogoError::Unreadable),
+        let image = match media_type(&file) {
+            Some(PNG) => Image::from_png(file.into(), SMOOTHED),
+            Some(_) => Image::from_jpeg(file.into(), SMOOTHED),
+            None => return Err(LogoError::Unreadable),
         };
         let logo = Self(image.map_err(|_| LogoError::Unreadable)?);
         match logo.0.size() {
@@ -89,10 +102,10 @@ pub(super) mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     /// Two pixels by one, the second one half transparent.
-    const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAYAAAD0In+KAAAAEUlEQVR4nGPkL8v7z8DA0AgAC9QCdffu8IcAAAAASUVORK5CYII=";
+    const FILE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAYAAAD0In+KAAAAEUlEQVR4nGPkL8v7z8DA0AgAC9QCdffu8IcAAAAASUVORK5CYII=";
 
     pub(in crate::document) fn png() -> Vec<u8> {
-        STANDARD.decode(PNG).unwrap()
+        STANDARD.decode(FILE).unwrap()
     }
 
     #[test]

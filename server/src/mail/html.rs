@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use app::locale::Locale;
 use perennial::theme::{Appearance, Font, Mode, Palette, Rgb};
 
 use super::letter::{Frame, Letter, Tone};
@@ -17,7 +18,7 @@ const PREVIEW_FILL: usize = 60;
 /// The whole document.
 pub(super) fn document(letter: &Letter, frame: &Frame<'_>) -> String {
     let words = letter.words;
-    let look = Look::of(frame);
+    let look = Look::of(frame, words.locale());
     let (tag, dir) = (words.locale().tag(), words.locale().dir());
     let schemes = look.schemes;
     let mut html = format!(
@@ -64,12 +65,12 @@ struct Look {
     /// Rules for dark ground; programs that know none show the light one.
     sheet: String,
     schemes: &'static str,
-    font: &'static str,
+    font: String,
     radius_px: u8,
 }
 
 impl Look {
-    fn of(frame: &Frame<'_>) -> Self {
+    fn of(frame: &Frame<'_>, locale: Locale) -> Self {
         let theme = frame.theme;
         let dark = Palette::of(theme, Mode::Dark);
         let (light, schemes) = match theme.appearance {
@@ -81,7 +82,7 @@ impl Look {
             ":root{{color-scheme:{schemes};supported-color-schemes:{schemes}}}\
              a{{text-underline-offset:2px}}.button:hover{{background:{}!important}}\
              .night{{display:none}}\
-             @media(max-width:480px){{.inner{{padding:24px 20px 24px!important}}\
+             @media(max-width:480px){{.inner{{padding:24px 20px 8px!important}}\
              .button{{display:block!important;text-align:center}}}}",
             light.action_hover
         );
@@ -96,7 +97,7 @@ impl Look {
             light,
             sheet,
             schemes,
-            font: family(theme.font),
+            font: family(theme.font, locale),
             radius_px: theme.radius_px.min(16),
         }
     }
@@ -143,42 +144,73 @@ fn hue(tone: Tone, colours: &Palette) -> (&'static str, Rgb, Rgb) {
     }
 }
 
-/// Typefaces that readers have; nothing is loaded from anywhere.
-fn family(font: Font) -> &'static str {
-    match font {
-        Font::Sans | Font::System => {
-            "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Arial,'PingFang SC',\
-             'Microsoft YaHei','Noto Sans CJK SC',sans-serif"
-        }
-        Font::Serif => "Georgia,'Times New Roman','Songti SC','Noto Serif CJK SC',serif",
-        Font::Rounded => {
-            "ui-rounded,'SF Pro Rounded',Nunito,'Segoe UI',Arial,'PingFang SC',sans-serif"
-        }
-        Font::Mono => "ui-monospace,'SF Mono',Menlo,Consolas,monospace",
+/// Typefaces that readers have; nothing is loaded from anywhere. Those of Chinese are named for letters in Chinese alone:
+/// their apostrophes and dashes are as wide as its characters.
+fn family(font: Font, locale: Locale) -> String {
+    let (latin, chinese, any) = match font {
+        Font::Sans | Font::System => (
+            "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Arial",
+            "'PingFang SC','Microsoft YaHei','Noto Sans CJK SC'",
+            "sans-serif",
+        ),
+        Font::Serif => (
+            "Georgia,'Times New Roman'",
+            "'Songti SC','Noto Serif CJK SC'",
+            "serif",
+        ),
+        Font::Rounded => (
+            "ui-rounded,'SF Pro Rounded',Nunito,'Segoe UI',Arial",
+            "'PingFang SC','Noto Sans CJK SC'",
+            "sans-serif",
+        ),
+        Font::Mono => (
+            "ui-monospace,'SF Mono',Menlo,Consolas",
+            "'PingFang SC','Noto Sans Mono CJK SC'",
+            "monospace",
+        ),
+    };
+    match locale {
+        Locale::Zh => format!("{latin},{chinese},{any}"),
+        _ => format!("{latin},{any}"),
     }
 }
 
 /// The merchant's logo, or its name where there is none that mail programs show.
 fn head(html: &mut String, frame: &Frame<'_>, look: &Look) {
     let theme = frame.theme;
-    let day = theme.logo.as_deref().and_then(|logo| picture(frame, logo));
-    let night = theme
-        .logo_dark
-        .as_deref()
-        .and_then(|logo| picture(frame, logo));
+    let shown = |logo: Option<&str>| logo.and_then(|logo| picture(frame, logo));
+    let (light, dark) = (theme.logo.as_deref(), theme.logo_dark.as_deref());
+    // The logo of documents is made for white paper.
+    let day = shown(light).or_else(|| shown(frame.document_logo));
+    let night = shown(dark.or(light));
     html.push_str("<div style=\"padding:0 8px 20px\">");
-    match (day, night) {
-        (Some(day), Some(night)) if theme.appearance == Appearance::Auto => {
-            logo(html, frame, &day, "day", "inline-block");
-            logo(html, frame, &night, "night", "none");
+    match theme.appearance {
+        Appearance::Light => logo_or_name(html, frame, look, day.as_deref()),
+        Appearance::Dark => logo_or_name(html, frame, look, night.as_deref()),
+        Appearance::Auto if day == night => logo_or_name(html, frame, look, day.as_deref()),
+        Appearance::Auto => {
+            html.push_str("<span class=\"day\">");
+            logo_or_name(html, frame, look, day.as_deref());
+            // Old Outlook shows what others hide, unless it is told in its own words.
+            html.push_str("</span><span class=\"night\" style=\"display:none;mso-hide:all\">");
+            logo_or_name(html, frame, look, night.as_deref());
+            html.push_str("</span>");
         }
-        (Some(day), night) => {
-            let only = night.filter(|_| theme.appearance == Appearance::Dark);
-            logo(html, frame, &only.unwrap_or(day), "", "inline-block");
-        }
-        (None, _) => name(html, frame, look),
     }
     html.push_str("</div>\n");
+}
+
+fn logo_or_name(html: &mut String, frame: &Frame<'_>, look: &Look, logo: Option<&str>) {
+    let Some(url) = logo else {
+        return name(html, frame, look);
+    };
+    let _ = write!(
+        html,
+        "<img src=\"{}\" alt=\"{}\" height=\"32\" style=\"display:inline-block;height:32px;max-width:240px;\
+         object-fit:contain;object-position:left;border:0\">",
+        escaped(url),
+        escaped(frame.merchant)
+    );
 }
 
 /// The first letter of a name in the brand's colour, and the name.
@@ -201,16 +233,6 @@ fn name(html: &mut String, frame: &Frame<'_>, look: &Look) {
         "<span class=\"text\" style=\"font-size:18px;font-weight:700;letter-spacing:-0.01em;\
          vertical-align:middle;overflow-wrap:anywhere;color:{}\">{}</span>",
         light.text,
-        escaped(frame.merchant)
-    );
-}
-
-fn logo(html: &mut String, frame: &Frame<'_>, url: &str, class: &str, display: &str) {
-    let _ = write!(
-        html,
-        "<img class=\"{class}\" src=\"{}\" alt=\"{}\" height=\"32\" \
-         style=\"display:{display};height:32px;max-width:240px;border:0\">",
-        escaped(url),
         escaped(frame.merchant)
     );
 }
@@ -241,7 +263,10 @@ fn foot(html: &mut String, letter: &Letter, frame: &Frame<'_>, look: &Look) {
     if let Some(text) = frame.personal(words) {
         small(html, &escaped(&text));
     }
-    small(html, &escaped(&frame.reasons(words).join(" ")));
+    small(
+        html,
+        &escaped(&sentences(words.locale(), &frame.reasons(words))),
+    );
     if let Some(url) = frame.unsubscribe_url {
         let link = format!(
             "<a class=\"link\" href=\"{}\" style=\"color:{}\">{}</a>",
@@ -256,6 +281,11 @@ fn foot(html: &mut String, letter: &Letter, frame: &Frame<'_>, look: &Look) {
         .collect();
     small(html, &escaped(&imprint.join(" · ")));
     html.push_str("</div>\n");
+}
+
+/// Sentences one after another: Chinese sets no space between them.
+fn sentences(locale: Locale, each: &[String]) -> String {
+    each.join(if locale == Locale::Zh { "" } else { " " })
 }
 
 /// Text that keeps its own direction among words of the other one.

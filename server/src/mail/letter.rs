@@ -105,6 +105,8 @@ pub struct Frame<'a> {
     pub recipient: &'a str,
     /// How the server is reached, for pictures: no slash at its end.
     pub origin: &'a str,
+    /// The path of the logo of the merchant's documents, a picture that every mail program shows.
+    pub document_logo: Option<&'a str>,
     /// Where the button leads.
     pub open_url: Option<&'a str>,
     /// Until when, in words.

@@ -1,7 +1,7 @@
 //! What mails say, in three languages and both directions, whatever people are called.
 
 use app::locale::Locale;
-use perennial::theme::{Rgb, Theme};
+use perennial::theme::{Appearance, Rgb, Theme};
 
 use super::letter::{Bill, BillLine, Frame, Letter, Mark, Sum, Tone};
 use super::reading::Read;
@@ -47,6 +47,7 @@ fn frame<'a>(theme: &'a Theme, name: &'a str) -> Frame<'a> {
         support_email: Some("help@halden.example"),
         recipient: "ada@example.com",
         origin: "https://pay.example",
+        document_logo: None,
         open_url: Some("https://pay.example/m/0f"),
         open_until: Some("1 December 2026"),
         unsubscribe_url: Some("https://pay.example/u/0f"),
@@ -132,24 +133,65 @@ fn the_brand_is_readable_on_light_and_dark() {
 
 #[test]
 fn a_logo_is_shown_where_mail_programs_can() {
-    let check = |logo: Option<&str>, expected: Option<&str>| {
+    use Appearance::{Auto, Dark, Light};
+    // The logos of the portal and of documents, and what is seen by day and by night: a picture or the name.
+    type Logos = (
+        Option<&'static str>,
+        Option<&'static str>,
+        Option<&'static str>,
+    );
+    let check = |appearance: Appearance, (logo, dark, paper): Logos, expected: [&str; 2]| {
         let theme = Theme {
             logo: logo.map(str::to_owned),
+            logo_dark: dark.map(str::to_owned),
+            appearance,
             ..Theme::default()
         };
-        let html = letter(Locale::En, "Ada").html(&frame(&theme, "Halden"));
-        match expected {
-            Some(src) => assert!(html.contains(&format!("src=\"{src}\"")), "{html}"),
-            None => assert!(!html.contains("<img"), "{html}"),
-        }
+        let framed = Frame {
+            document_logo: paper,
+            ..frame(&theme, "Halden")
+        };
+        let html = letter(Locale::En, "Ada").html(&framed);
+        let head = html.split("class=\"card\"").next().unwrap();
+        let seen = |part: &str| match part.split("<img src=\"").nth(1) {
+            Some(rest) => rest.split('"').next().unwrap().to_owned(),
+            None => part.matches(">Halden<").collect(),
+        };
+        let found = match head.split_once("<span class=\"night\"") {
+            Some((day, night)) => [seen(day), seen(night)],
+            None => [seen(head), seen(head)],
+        };
+        assert_eq!(
+            found, expected,
+            "{appearance:?} {logo:?} {dark:?} {paper:?}"
+        );
     };
-    check(None, None);
-    check(Some("/logo.svg"), None);
-    check(Some("/logo.png"), Some("https://pay.example/logo.png"));
-    check(
-        Some("https://cdn.example/l.png"),
-        Some("https://cdn.example/l.png"),
+    let (name, svg, png, paper) = (
+        ">Halden<",
+        Some("/l.svg"),
+        Some("/l.png"),
+        Some("/logo/acct_1/0f"),
     );
+    let (own, printed) = (
+        "https://pay.example/l.png",
+        "https://pay.example/logo/acct_1/0f",
+    );
+    let other = "https://cdn.example/d.png";
+    for (appearance, logos, expected) in [
+        (Auto, (None, None, None), [name, name]),
+        (Auto, (svg, None, None), [name, name]),
+        (Auto, (png, None, None), [own, own]),
+        (Auto, (png, Some(other), None), [own, other]),
+        (Auto, (png, svg, paper), [own, name]),
+        (Auto, (svg, Some(other), None), [name, other]),
+        (Auto, (svg, svg, paper), [printed, name]),
+        (Auto, (None, None, paper), [printed, name]),
+        (Light, (svg, svg, paper), [printed, printed]),
+        (Dark, (svg, Some(other), paper), [other, other]),
+        (Dark, (svg, svg, paper), [name, name]),
+    ] {
+        check(appearance, logos, expected);
+    }
 }
 
 #[test]

@@ -28,16 +28,27 @@ impl Engine {
     /// # Errors
     /// When the database fails.
     pub async fn logo(&self, merchant: &MerchantId) -> Result<Option<Logo>, Refused> {
+        let file = self.logo_file(merchant).await?;
+        Ok(file.and_then(|file| readable(merchant, file)))
+    }
+
+    /// The file of that logo.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn logo_file(&self, merchant: &MerchantId) -> Result<Option<Vec<u8>>, Refused> {
         let mut read = self.store.read().await?;
-        let Some(file) = logo::load(&mut read, merchant).await? else {
-            return Ok(None);
-        };
-        match Logo::trusted(file) {
-            Ok(logo) => Ok(Some(logo)),
-            Err(error) => {
-                tracing::warn!(%merchant, %error, "a merchant's logo can't be printed");
-                Ok(None)
-            }
+        Ok(logo::load(&mut read, merchant).await?)
+    }
+}
+
+/// The logo in a merchant's file. One that can't be read any more is none.
+pub(super) fn readable(merchant: &MerchantId, file: Vec<u8>) -> Option<Logo> {
+    match Logo::trusted(file) {
+        Ok(logo) => Some(logo),
+        Err(error) => {
+            tracing::warn!(%merchant, %error, "a merchant's logo can't be printed");
+            None
         }
     }
 }

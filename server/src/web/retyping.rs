@@ -2,8 +2,8 @@
 //! and would find what is kept instead of what they wrote.
 //!
 //! It travels in a cookie of the browser that typed it, for a minute and to that page alone: an address would keep it in
-//! histories and logs, and a table would have to be cleared. Where no cookie is kept, such as in a frame, the form is as
-//! it was before. Nothing is believed of it: it only fills inputs, and what is sent from them is judged anew.
+//! histories and logs, and a table would have to be cleared. A browser that keeps no cookie has no visit either, in frames
+//! too. Nothing is believed of it: it only fills inputs, and what is sent from them is judged anew.
 
 use std::collections::BTreeMap;
 

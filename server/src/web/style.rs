@@ -21,9 +21,9 @@ use crate::merchant::Merchant;
 use crate::store::key;
 
 /// Names change with contents.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+pub(super) const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Where a name is older than the contents.
-const ASK_AGAIN: &str = "public, no-cache";
+pub(super) const ASK_AGAIN: &str = "public, no-cache";
 /// The slowest and smallest of gzip's levels.
 const BEST: u32 = 9;
 const CSS_TYPE: &str = "text/css; charset=utf-8";
@@ -72,7 +72,7 @@ impl Themes {
             return Arc::clone(sheet);
         }
         let css = theme.css();
-        let hash = hash(&css);
+        let hash = hash(css.as_bytes());
         let sheet = Arc::new(Sheet { css, hash });
         let mut known = known();
         if known.len() >= SHEETS_MAX {
@@ -188,9 +188,9 @@ async fn theme_of(web: &Web, merchant: &str) -> Option<Arc<Sheet>> {
     found.map(|merchant| web.themes.sheet(&merchant.id, &merchant.theme))
 }
 
-/// 16 hexadecimal digits that change with the text.
-fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
+/// 16 hexadecimal digits that change with the contents.
+pub(super) fn hash(contents: &[u8]) -> String {
+    let digest = Sha256::digest(contents);
     digest.iter().take(8).fold(String::new(), |mut out, byte| {
         // Writing to a string can't fail.
         let _ = write!(out, "{byte:02x}");

@@ -15,7 +15,7 @@ pub(super) fn write(html: &mut String, letter: &Letter, frame: &Frame<'_>, look:
         "<div class=\"card\" style=\"background:{};border:1px solid {};border-radius:{}px;overflow:hidden\">\n\
          <div class=\"accent\" style=\"height:4px;background:{};font-size:0;line-height:0\" \
          aria-hidden=\"true\"></div>\n\
-         <div class=\"inner\" style=\"padding:32px 36px 32px;overflow-wrap:break-word;word-break:break-word\">\n",
+         <div class=\"inner\" style=\"padding:32px 36px 14px;overflow-wrap:break-word;word-break:break-word\">\n",
         light.surface_raised,
         light.line,
         radius + radius / 2,
@@ -46,7 +46,7 @@ pub(super) fn write(html: &mut String, letter: &Letter, frame: &Frame<'_>, look:
         );
         let _ = writeln!(
             html,
-            "<p style=\"margin:20px 0 0\">{}</p>",
+            "<p style=\"margin:20px 0 14px\">{}</p>",
             text.replacen(&escaped(email), &link, 1)
         );
     }
@@ -76,16 +76,15 @@ fn heading(html: &mut String, letter: &Letter, colours: &Palette) {
 fn amount(html: &mut String, sum: &Sum, colours: &Palette) {
     let note = sum.note.as_deref().map_or_else(String::new, |note| {
         format!(
-            " <span class=\"quiet\" style=\"display:inline-block;font-size:15px;line-height:1.4;font-weight:400;\
-             letter-spacing:0;color:{}\">{}</span>",
+            " <span class=\"quiet\" style=\"display:inline-block;font-size:15px;color:{}\">{}</span>",
             colours.text_quiet,
             escaped(note)
         )
     });
     let _ = writeln!(
         html,
-        "<p style=\"margin:0 0 20px;font-size:32px;line-height:1.25;font-weight:700;letter-spacing:-0.02em;\
-         font-variant-numeric:tabular-nums\"><span style=\"white-space:nowrap\">{}</span>{note}</p>",
+        "<p style=\"margin:0 0 20px;line-height:1.4\"><span style=\"font-size:32px;line-height:1.25;font-weight:700;\
+         letter-spacing:-0.02em;font-variant-numeric:tabular-nums;white-space:nowrap;margin-inline-end:4px\">{}</span>{note}</p>",
         isolated(&sum.amount),
     );
 }
@@ -120,9 +119,9 @@ fn facts(html: &mut String, letter: &Letter, colours: &Palette) {
     for (name, value) in &letter.facts {
         let _ = writeln!(
             html,
-            "<tr><th scope=\"row\" class=\"line quiet\" style=\"{};font-weight:400;padding-inline-end:16px;\
-             color:{}\">{}</th>\
-             <td class=\"line\" style=\"{};text-align:end;font-weight:600\">{}</td></tr>",
+            "<tr><th scope=\"row\" class=\"line quiet\" style=\"{};font-weight:400;white-space:nowrap;\
+             padding-inline-end:16px;color:{}\">{}</th>\
+             <td class=\"line\" style=\"{};text-align:end;text-wrap:balance;font-weight:600\">{}</td></tr>",
             cell(colours.line),
             colours.text_quiet,
             escaped(name),

@@ -21,11 +21,13 @@ use crate::mail::writing::{Occasion, Writer, is_alive, is_expired};
 use crate::mail::{Kind, Letter};
 use crate::merchant::Merchant;
 use crate::service::find::values;
+use crate::service::logos::readable;
 use crate::service::portal::seller;
 use crate::service::{Engine, Refused};
 use crate::store::document::{self, Column, Document, PageRequest, Stored};
 use crate::store::mail::Claimed;
 use crate::store::nouns;
+use crate::web::logo::path as logo_path;
 use crate::web::style::name_of;
 
 /// A mail that can leave.
@@ -79,9 +81,12 @@ impl Engine {
             Ok(matter) => matter,
             Err(reason) => return Ok(Err(reason)),
         };
+        let logo = self.logo_file(&merchant.id).await?;
+        let document_logo = logo.as_deref().map(|file| logo_path(&merchant.id, file));
         let enclosed = match matter.invoice {
             Some(invoice) => {
-                Some(enclose(invoice, &merchant, self.logo(&merchant.id).await?, words).await?)
+                let logo = logo.and_then(|file| readable(&merchant.id, file));
+                Some(enclose(invoice, &merchant, logo, words).await?)
             }
             None => None,
         };
@@ -94,6 +99,7 @@ impl Engine {
             support_email: merchant.support_email.as_deref(),
             recipient: &email,
             origin: post.public.origin(),
+            document_logo: document_logo.as_deref(),
             open_url: Some(&links.open_url),
             open_until: Some(&until),
             unsubscribe_url: links.unsubscribe_url.as_deref(),
