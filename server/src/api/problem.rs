@@ -100,6 +100,17 @@ impl Problem {
             .status(status)
     }
 
+    /// The database does not answer, not in time, or can't write.
+    #[must_use]
+    pub fn out_of_reach() -> Self {
+        Self {
+            message: "The database can't be read or written right now. Nothing is charged twice; try again in a \
+                      moment, with the same idempotency key."
+                .to_owned(),
+            ..Self::internal().status(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+
     /// Something of ours broke. What it was stands in the log, not in the answer.
     #[must_use]
     pub fn internal() -> Self {
@@ -191,7 +202,10 @@ impl From<Refused> for Problem {
             }
             broken => {
                 tracing::error!(error = %broken, "an API call failed");
-                Self::internal()
+                match broken.is_outage() {
+                    true => Self::out_of_reach(),
+                    false => Self::internal(),
+                }
             }
         }
     }

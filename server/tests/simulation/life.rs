@@ -301,10 +301,7 @@ impl Inside {
             _ => None,
         };
         let (status, json) = self.send(method, path, form, key.as_deref()).await;
-        let half_done = json["error"]["message"]
-            .as_str()
-            .is_some_and(|message| message.contains("did something and stopped"));
-        match key.filter(|_| half_done) {
+        match key.filter(|_| half_done(&json)) {
             Some(key) => self.made_by(path, &key).await.unwrap_or((status, json)),
             None => (status, json),
         }
@@ -376,4 +373,11 @@ impl Inside {
             }
         }
     }
+}
+
+/// Whether a request did something before a crash, and its answer is lost.
+pub fn half_done(answer: &Value) -> bool {
+    answer["error"]["message"]
+        .as_str()
+        .is_some_and(|message| message.contains("did something and stopped"))
 }

@@ -11,7 +11,7 @@ use server::web::visit::viewer;
 
 use crate::acts::{Made, id};
 use crate::chance::Chance;
-use crate::life::Inside;
+use crate::life::{Inside, half_done};
 
 /// What customers may do there: everything.
 pub async fn allow(inside: &Inside, products: &[(String, String)]) -> String {
@@ -50,6 +50,10 @@ pub async fn visit(
     let secret = loop {
         let path = "/v1/billing_portal/sessions";
         let (status, session) = inside.call("POST", path, &form).await;
+        // Made before a crash, but its link was never said: another one is asked for.
+        if half_done(&session) {
+            continue;
+        }
         if status != 200 {
             return format!("no visit: {session}");
         }
