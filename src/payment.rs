@@ -1,6 +1,8 @@
 //! Payment methods, intents and their outcomes. Card numbers never appear here: a card is its
 //! brand, last four digits, expiry and fingerprint.
 
+mod particulars;
+
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Timestamp;
@@ -12,6 +14,10 @@ use crate::id::{
 };
 use crate::metadata::Metadata;
 use crate::money::Money;
+
+pub use particulars::{
+    Particulars, STATEMENT_CHARS_MAX, StatementFault, card_statement, check_statement,
+};
 
 /// A way to pay that a customer has saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +233,9 @@ pub struct PaymentIntent {
     /// Where the goods that it pays for go, where there are any.
     #[serde(default)]
     pub shipping: Option<Box<Delivery>>,
+    /// What the payer is to read of it, where something is said.
+    #[serde(default)]
+    pub particulars: Option<Box<Particulars>>,
     /// Whether it was made by itself, to be attached to an invoice; an invoice's own is not.
     #[serde(default)]
     pub by_itself: bool,
@@ -285,6 +294,12 @@ impl PaymentIntent {
     #[must_use]
     pub const fn brought_minor(&self) -> i64 {
         self.amount_minor.saturating_sub(self.refunded_before_minor)
+    }
+
+    /// Where its receipt goes, where it says so.
+    #[must_use]
+    pub fn receipt_email(&self) -> Option<&str> {
+        self.particulars.as_ref()?.receipt_email.as_deref()
     }
 
     /// The key under which the gateway knows the newest attempt.

@@ -325,8 +325,10 @@ pub struct Charge {
     pub token: String,
     /// Whether the customer is here to answer a challenge.
     pub on_session: bool,
-    /// For the customer's bank statement and the merchant's eyes.
+    /// For the merchant's eyes.
     pub description: Option<String>,
+    /// What follows the merchant's name on the customer's statement.
+    pub statement: Option<String>,
     /// The merchant's own keys.
     pub metadata: Metadata,
     /// Where the customer goes after a challenge.

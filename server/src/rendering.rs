@@ -35,6 +35,7 @@ pub use difference::previous_attributes;
 pub use event::event;
 pub use folding::{Wanted, fold};
 pub use portal::portal_session;
+pub use refund::state_charge;
 pub use subscription::deleted_discount;
 pub use test_clock::test_clock;
 pub use usage::{

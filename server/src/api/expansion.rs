@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::Api;
 use super::params::Params;
 use super::problem::Problem;
-use crate::rendering::{Wanted, fold, whole};
+use crate::rendering::{Wanted, fold, state_charge, whole};
 use crate::store::document::{self, Document};
-use crate::store::{Scope, StoreError};
+use crate::store::{Scope, StoreError, key};
+use crate::web::style::name_of;
 
 /// How deep an expansion may go, `data` of a list not counted (Stripe: 4).
 pub const LEVELS_MAX: usize = 4;
@@ -383,9 +384,13 @@ async fn charges(
         .collect();
     let live = scope.livemode;
     let found = look_up(api, scope, &intents, |v| whole::charge(v, live)).await?;
-    let named = found
-        .into_iter()
-        .map(|(id, value)| (format!("ch_{}", id.trim_start_matches("pi_")), value));
+    let mut connection = api.engine.store.read().await?;
+    let merchant = key::load_merchant(&mut connection, &scope.merchant).await?;
+    let payee = merchant.as_ref().map_or("", name_of);
+    let named = found.into_iter().map(|(id, mut value)| {
+        state_charge(&mut value, payee);
+        (format!("ch_{}", id.trim_start_matches("pi_")), value)
+    });
     Ok(named.collect())
 }
 

@@ -14,7 +14,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::setup_intents;
 use crate::rendering::whole;
-use crate::service::payments::{IntentUpdate, NewIntent};
+use crate::service::payments::{IntentUpdate, NewIntent, ParticularsUpdate};
 use crate::store::document::Column;
 use crate::store::listing;
 
@@ -44,6 +44,15 @@ fn delivery(params: &mut Params) -> Box<Delivery> {
         tracking_number: params.text("tracking_number"),
         to: shipping(params),
     })
+}
+
+/// What the payer is to read of it.
+fn particulars(params: &mut Params) -> ParticularsUpdate {
+    ParticularsUpdate {
+        receipt_email: params.change_text("receipt_email"),
+        statement_descriptor: params.change_text("statement_descriptor"),
+        statement_descriptor_suffix: params.change_text("statement_descriptor_suffix"),
+    }
 }
 
 /// Whether the customer is here and may be asked for a proof: `off_session` says that they are not, and
@@ -81,6 +90,7 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
         let description = p.text("description");
         let metadata = setup_intents::metadata(p);
         let shipping = p.object("shipping", delivery);
+        let particulars = particulars(p);
         let mut named = p.text("payment_method");
         if confirm {
             named = p.required("payment_method", named);
@@ -93,6 +103,7 @@ async fn create(mut call: Call) -> Result<Value, Problem> {
                 payment_method: None,
                 description,
                 shipping,
+                particulars,
                 metadata,
             })
         })();
@@ -147,6 +158,7 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
             description: p.change_text("description"),
             amount_minor: p.integer("amount"),
             shipping: p.change_object("shipping", delivery),
+            particulars: particulars(p),
             ..IntentUpdate::default()
         };
         (update, p.text("payment_method"))
@@ -162,20 +174,23 @@ async fn update(mut call: Call) -> Result<Value, Problem> {
 
 async fn confirm(mut call: Call) -> Result<Value, Problem> {
     let id: PaymentIntentId = call.id(KIND)?;
-    let (named, on_session, shipping) = call.read(|p| {
+    let (named, on_session, change) = call.read(|p| {
         p.text("return_url");
         p.boolean("use_stripe_sdk");
-        let shipping = p.change_object("shipping", delivery);
-        (p.text("payment_method"), may_ask(p), shipping)
+        let change = IntentUpdate {
+            shipping: p.change_object("shipping", delivery),
+            particulars: ParticularsUpdate {
+                receipt_email: p.change_text("receipt_email"),
+                ..ParticularsUpdate::default()
+            },
+            ..IntentUpdate::default()
+        };
+        (p.text("payment_method"), may_ask(p), change)
     })?;
     let intent = call.find::<PaymentIntent>().await?;
     let engine = &call.api.engine;
-    if shipping.is_some() {
-        let update = IntentUpdate {
-            shipping,
-            ..IntentUpdate::default()
-        };
-        engine.update_intent(&call.scope, &id, update).await?;
+    if change != IntentUpdate::default() {
+        engine.update_intent(&call.scope, &id, change).await?;
     }
     let method = match named {
         Some(name) => {

@@ -10,10 +10,13 @@ use super::exchange::{Call, Routes, get, post};
 use super::paging;
 use super::problem::Problem;
 use super::setup_intents;
-use crate::rendering::{self, whole};
+use crate::merchant::Merchant;
+use crate::rendering::{self, state_charge, whole};
+use crate::service::payments::{IntentUpdate, ParticularsUpdate};
 use crate::service::refunds::NewRefund;
 use crate::store::document::{self, Column, Page};
 use crate::store::listing;
+use crate::web::style::name_of;
 
 const URL: &str = "/v1/refunds";
 const CHARGES_URL: &str = "/v1/charges";
@@ -128,27 +131,39 @@ async fn charge(call: &Call) -> Result<PaymentIntent, Problem> {
     }
 }
 
+/// A charge as it is shown, with what the customer's statement says.
+fn stated(intent: &PaymentIntent, livemode: bool, merchant: &Merchant) -> Value {
+    let mut value = whole::charge(intent, livemode);
+    state_charge(&mut value, name_of(merchant));
+    value
+}
+
 async fn retrieve_charge(mut call: Call) -> Result<Value, Problem> {
     call.no_params()?;
     let intent = charge(&call).await?;
-    Ok(whole::charge(&intent, call.scope.livemode))
+    let merchant = call.api.engine.merchant(&call.scope).await?;
+    Ok(stated(&intent, call.scope.livemode, &merchant))
 }
 
 async fn update_charge(mut call: Call) -> Result<Value, Problem> {
-    let change = call.read(|p| p.metadata("metadata"))?;
+    let update = call.read(|p| IntentUpdate {
+        charge_metadata: p.metadata("metadata"),
+        particulars: ParticularsUpdate {
+            receipt_email: p.change_text("receipt_email"),
+            ..ParticularsUpdate::default()
+        },
+        ..IntentUpdate::default()
+    })?;
     let mut intent = charge(&call).await?;
-    if let Some(change) = change {
+    if update != IntentUpdate::default() {
         let engine = &call.api.engine;
-        let update = crate::service::payments::IntentUpdate {
-            charge_metadata: Some(change),
-            ..Default::default()
-        };
         let row = engine
             .update_intent(&call.scope, &intent.id, update)
             .await?;
         intent = row.value;
     }
-    Ok(whole::charge(&intent, call.scope.livemode))
+    let merchant = call.api.engine.merchant(&call.scope).await?;
+    Ok(stated(&intent, call.scope.livemode, &merchant))
 }
 
 async fn list_charges(mut call: Call) -> Result<Value, Problem> {
@@ -161,11 +176,12 @@ async fn list_charges(mut call: Call) -> Result<Value, Problem> {
         )
     })?;
     let live = call.scope.livemode;
+    let merchant = call.api.engine.merchant(&call.scope).await?;
     let mut connection = call.api.engine.store.read().await?;
     if let Some(id) = intent {
         let found = document::load::<PaymentIntent>(&mut connection, &call.scope, &id).await?;
         let found = found.filter(|own| own.attempt > 0);
-        let shown = found.map(|own| whole::charge(&own, live));
+        let shown = found.map(|own| stated(&own, live, &merchant));
         return paging::part("charge", shown.into_iter().collect(), &page, CHARGES_URL);
     }
     for id in [&mut page.starting_after, &mut page.ending_before]
@@ -185,6 +201,6 @@ async fn list_charges(mut call: Call) -> Result<Value, Problem> {
     let found: Page<PaymentIntent> =
         document::list(&mut connection, &call.scope, sql, &page, &filter).await?;
     let tried = found.rows.iter().filter(|own| own.attempt > 0);
-    let data = tried.map(|own| whole::charge(own, live)).collect();
+    let data = tried.map(|own| stated(own, live, &merchant)).collect();
     Ok(rendering::list(data, found.has_more, CHARGES_URL))
 }

@@ -56,6 +56,7 @@ fn charge(bench: &dyn Bench, key: &str, token: &str) -> Charge {
         token: token.to_owned(),
         on_session: false,
         description: Some("Invoice ACME-0001".to_owned()),
+        statement: Some("ACME-0001".to_owned()),
         metadata: Metadata([("invoice".to_owned(), "in_1".to_owned())].into()),
         return_path: ReturnPath::parse("/portal/back"),
     }

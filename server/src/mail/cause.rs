@@ -4,7 +4,7 @@ use perennial::calendar::{Civil, Timestamp};
 use perennial::id::{CustomerId, InvoiceId, RefundId, TestClockId};
 use perennial::invoice::{BillingReason, Invoice, InvoiceStatus};
 use perennial::money::Money;
-use perennial::payment::PaymentMethod;
+use perennial::payment::{PaymentIntent, PaymentMethod, PaymentStatus};
 use perennial::subscription::{CollectionMethod, Item, Status, Subscription};
 use serde_json::{Value, json};
 
@@ -115,6 +115,41 @@ fn receipt(invoice: &Invoice) -> Vec<Wanted> {
         Kind::Receipt,
         format!("receipt:{}", invoice.id),
     )]
+}
+
+/// The receipt of a payment that names an address for it: whatever the customer's address is, and whatever
+/// else the merchant sends. An invoice's own payment is received with the invoice, so there is one of
+/// both; one that was made by itself has a receipt of its own. Another address gets one more.
+#[must_use]
+pub fn of_payment(
+    telling: &Telling<'_>,
+    intent: &PaymentIntent,
+    before: Option<&PaymentIntent>,
+) -> Vec<Wanted> {
+    let Some(email) = intent.receipt_email() else {
+        return Vec::new();
+    };
+    if intent.status != PaymentStatus::Succeeded || !telling.settings.enabled {
+        return Vec::new();
+    }
+    let own = intent.invoice.as_ref().filter(|_| !intent.by_itself);
+    let object = own.map_or_else(|| intent.id.to_string(), ToString::to_string);
+    let moved = before.is_some_and(|was| was.receipt_email() != Some(email));
+    let cause = match telling.kind {
+        "payment_intent.succeeded" => format!("receipt:{object}"),
+        "charge.updated" if moved => format!("receipt:{object}:{}", telling.place),
+        _ => return Vec::new(),
+    };
+    vec![Wanted {
+        kind: Kind::Receipt,
+        cause,
+        customer: intent.customer.to_string(),
+        reachable: true,
+        clock: intent.test_clock.clone(),
+        object,
+        facts: json!({ "email": email }),
+        due_at: None,
+    }]
 }
 
 /// A failed attempt, and an attempt that needs the customer, are told by both events; the first one

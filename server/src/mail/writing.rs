@@ -6,7 +6,7 @@ use perennial::calendar::Timestamp;
 use perennial::customer::Customer;
 use perennial::invoice::{Invoice, LineKind};
 use perennial::money::Money;
-use perennial::payment::{Card, Decline};
+use perennial::payment::{Card, Decline, PaymentIntent};
 use perennial::quote::Upcoming;
 use perennial::subscription::{Item, PauseCollection, Status, Subscription};
 
@@ -58,6 +58,8 @@ pub enum Occasion<'a> {
     CancellationUndone(&'a Subscription, Option<&'a Upcoming>),
     /// It ended.
     SubscriptionEnded(&'a Subscription),
+    /// A payment that was made by itself.
+    Payment(&'a PaymentIntent, Option<&'a Card>),
     /// It rests.
     SubscriptionPaused(&'a Subscription),
     /// It goes on.
@@ -79,6 +81,8 @@ pub struct Writer<'a> {
     pub merchant: &'a str,
     /// The reader.
     pub customer: &'a Customer,
+    /// Whether somebody else reads it, at an address that was named for this mail.
+    pub other: bool,
     /// Whether the merchant can be answered.
     pub answerable: bool,
 }
@@ -89,6 +93,7 @@ impl Writer<'_> {
     pub fn write(&self, occasion: &Occasion<'_>) -> Letter {
         match occasion {
             Occasion::Receipt(invoice, card) => self.receipt(invoice, *card),
+            Occasion::Payment(intent, card) => self.payment(intent, *card),
             Occasion::PaymentFailed { invoice, card } => self.failed(invoice, *card),
             Occasion::ActionRequired(invoice) => self.action(invoice),
             Occasion::InvoiceToPay(invoice) => self.to_pay(invoice),
@@ -128,7 +133,7 @@ impl Writer<'_> {
             mark,
             title: title.into(),
             sum: None,
-            greeting: match name.filter(|name| !name.is_empty()) {
+            greeting: match name.filter(|name| !name.is_empty() && !self.other) {
                 Some(name) => words.letter_hello(name),
                 None => words.letter_hello_nobody().to_owned(),
             },
@@ -160,6 +165,29 @@ impl Writer<'_> {
             letter.facts.push((label, card_name(words, card)));
         }
         letter.bill = Some(bill(words, invoice));
+        letter
+    }
+
+    fn payment(&self, intent: &PaymentIntent, card: Option<&Card>) -> Letter {
+        let words = self.words;
+        let amount = words.money(Money::new(intent.amount_minor, intent.currency));
+        let mut letter = self.letter(
+            mark(Tone::Good, words.letter_mark_paid()),
+            words.letter_receipt_subject(&amount, self.merchant),
+            words.letter_receipt_title(),
+            words.letter_receipt_alone(&amount),
+        );
+        let note = intent
+            .attempted_at
+            .map(|at| words.letter_sum_on(&words.date(at)));
+        letter.sum = Some(Sum { amount, note });
+        if let Some(what) = &intent.description {
+            letter.facts.push((words.letter_fact_for(), what.clone()));
+        }
+        if let Some(card) = card {
+            let label = words.letter_fact_paid_with();
+            letter.facts.push((label, card_name(words, card)));
+        }
         letter
     }
 

@@ -152,6 +152,7 @@ pub(super) fn delivery(intent: &PaymentIntent) -> Value {
 /// there it comes in.
 #[must_use]
 pub fn payment_intent(intent: &PaymentIntent, livemode: bool) -> Value {
+    let said = intent.particulars.as_deref();
     let waiting = intent.status == PaymentStatus::RequiresAction;
     let received = match intent.status {
         PaymentStatus::Succeeded => intent.amount_minor,
@@ -191,13 +192,15 @@ pub fn payment_intent(intent: &PaymentIntent, livemode: bool) -> Value {
         payment_method_types: vec!["card"],
         payment_record: (),
         processing: (),
-        receipt_email: (),
+        receipt_email: intent.receipt_email(),
         review: (),
         setup_future_usage: "off_session",
         shipping: delivery(intent),
         source: (),
-        statement_descriptor: (),
-        statement_descriptor_suffix: (),
+        statement_descriptor: text(said.and_then(|own| own.statement_descriptor.as_ref())),
+        statement_descriptor_suffix: text(
+            said.and_then(|own| own.statement_descriptor_suffix.as_ref()),
+        ),
         status: name(intent.status),
         transfer_data: (),
         transfer_group: (),

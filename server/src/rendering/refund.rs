@@ -1,7 +1,7 @@
 //! Charges and what was given back of them.
 
 use perennial::id::{ChargeId, PaymentIntentId};
-use perennial::payment::{PaymentIntent, PaymentStatus};
+use perennial::payment::{PaymentIntent, PaymentStatus, card_statement};
 use perennial::refund::{Refund, RefundStatus};
 use serde_json::Value;
 
@@ -57,7 +57,18 @@ pub fn refund(refund: &Refund, livemode: bool) -> Value {
     value
 }
 
-/// The charge of a payment intent: its newest attempt.
+/// Writes what the customer's statement says of a charge by a merchant of this name.
+pub fn state_charge(charge: &mut Value, merchant: &str) {
+    let own = |name: &str| charge.get(name).and_then(Value::as_str);
+    let own = own("statement_descriptor_suffix").or_else(|| own("statement_descriptor"));
+    let whole = card_statement(merchant, own);
+    if let Some(map) = charge.as_object_mut() {
+        map.insert("calculated_statement_descriptor".to_owned(), whole.into());
+    }
+}
+
+/// The charge of a payment intent: its newest attempt. What the whole line on the customer's statement is
+/// comes in where the merchant is known ([`state_charge`]).
 #[must_use]
 pub fn charge(intent: &PaymentIntent, livemode: bool) -> Value {
     let paid = intent.status == PaymentStatus::Succeeded;
@@ -69,6 +80,7 @@ pub fn charge(intent: &PaymentIntent, livemode: bool) -> Value {
     let amount = intent.amount_minor;
     let captured = if paid { amount } else { 0 };
     let error = intent.last_error.as_ref();
+    let said = intent.particulars.as_deref();
     object! {
         id: charge_of(&intent.id),
         object: "charge",
@@ -104,7 +116,7 @@ pub fn charge(intent: &PaymentIntent, livemode: bool) -> Value {
         payment_intent: intent.id.as_str(),
         payment_method: id(intent.payment_method.as_ref()),
         payment_method_details: (),
-        receipt_email: (),
+        receipt_email: intent.receipt_email(),
         receipt_number: (),
         receipt_url: (),
         refunded: paid && intent.refunded_minor >= amount,
@@ -112,8 +124,10 @@ pub fn charge(intent: &PaymentIntent, livemode: bool) -> Value {
         shipping: super::payment::delivery(intent),
         source: (),
         source_transfer: (),
-        statement_descriptor: (),
-        statement_descriptor_suffix: (),
+        statement_descriptor: text(said.and_then(|own| own.statement_descriptor.as_ref())),
+        statement_descriptor_suffix: text(
+            said.and_then(|own| own.statement_descriptor_suffix.as_ref()),
+        ),
         status: status,
         transfer_data: (),
         transfer_group: (),

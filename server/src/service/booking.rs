@@ -453,7 +453,13 @@ impl<'a> Booking<'a> {
     }
 
     /// Notes the mails that an event causes.
-    fn note_mails<T: Told>(&mut self, kind: &str, place: i64, noun: &T, before: Option<&T>) {
+    pub(crate) fn note_mails<T: Told>(
+        &mut self,
+        kind: &str,
+        place: i64,
+        noun: &T,
+        before: Option<&T>,
+    ) {
         let Some(settings) = &self.mail else { return };
         let at = self.engine.now();
         let telling = Telling {

@@ -31,6 +31,7 @@ use crate::store::{Scope, nouns};
 use super::payment_methods::live_subscriptions;
 use checking::edit;
 pub(crate) use checking::edit as suppose;
+pub(crate) use checking::is_email;
 pub use paying::Bringing;
 pub use tax_ids::NewTaxId;
 

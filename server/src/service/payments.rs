@@ -9,6 +9,7 @@ mod attaching;
 mod attempt;
 mod editing;
 mod outcome;
+mod particulars;
 mod scheduling;
 mod unapplied;
 
@@ -32,6 +33,8 @@ pub(crate) use attempt::{Claim, begin, count_attempt, nothing_to_pay_with, refus
 pub use editing::IntentUpdate;
 use outcome::{Failure, leave_out};
 pub(crate) use outcome::{fail, tell_failure};
+pub use particulars::ParticularsUpdate;
+pub(crate) use particulars::check_statement_of;
 
 /// What became of a payment.
 #[derive(Clone, Debug)]

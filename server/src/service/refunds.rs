@@ -25,6 +25,7 @@ use crate::gateway::RefundRequest;
 use crate::rendering;
 use crate::store::document::{self, Column, Page, PageRequest, Stored};
 use crate::store::{Scope, nouns};
+use crate::web::style::name_of;
 
 /// How long the gateway may take to answer, in seconds.
 const GATEWAY_SECONDS_MAX: u64 = 30;
@@ -307,6 +308,7 @@ impl Engine {
                 intent.unapplied_minor = intent.unapplied_minor.saturating_add(part);
             }
         }
+        let merchant = self.merchant(scope).await?;
         let mut booking = Booking::begin(self, scope).await?;
         booking.save_quietly(&mut intent).await?;
         booking.save_quietly(&mut refund).await?;
@@ -318,7 +320,8 @@ impl Engine {
             }
             (_, Succeeded) => {
                 booking.tell("refund.updated", &*refund).await?;
-                let charge = rendering::charge(&intent, scope.livemode);
+                let mut charge = rendering::charge(&intent, scope.livemode);
+                rendering::state_charge(&mut charge, name_of(&merchant));
                 booking.tell_shown("charge.refunded", charge);
             }
             _ => booking.tell("refund.updated", &*refund).await?,

@@ -17,6 +17,7 @@ pub(crate) mod money;
 mod noticing;
 mod parts;
 mod prefixes;
+mod receipts;
 mod recovering;
 mod renewing;
 mod revising;

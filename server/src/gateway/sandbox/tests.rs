@@ -57,6 +57,7 @@ impl Table {
             token,
             on_session: true,
             description: Some("Tea & <biscuits>".to_owned()),
+            statement: None,
             metadata: Metadata::default(),
             return_path: ReturnPath::parse("/portal/invoices/in_1"),
         };

@@ -133,7 +133,10 @@ told!(
     true,
     Some("payment_intent.created"),
     None,
-    rendering::payment_intent
+    rendering::payment_intent,
+    fn mails(&self, telling: &Telling<'_>, before: Option<&Self>) -> Vec<Wanted> {
+        mail::of_payment(telling, self, before)
+    }
 );
 told!(
     PaymentMethod,

@@ -114,7 +114,7 @@ fn check(customer: &mut Customer) -> Result<(), Refused> {
 
 /// Whether mail could reach it: one `@` with something on both sides, and nothing that a header
 /// could trip over.
-fn is_email(email: &str) -> bool {
+pub(crate) fn is_email(email: &str) -> bool {
     let Some((name, host)) = email.rsplit_once('@') else {
         return false;
     };

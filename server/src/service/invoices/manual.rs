@@ -17,14 +17,13 @@ use super::{book_taken, defect};
 use crate::service::booking::{Booking, Edit};
 use crate::service::choices::{Choices, DiscountChoice};
 use crate::service::find::values;
+use crate::service::payments::check_statement_of;
 use crate::service::{Engine, Refused};
 use crate::store::Scope;
 use crate::store::document::Stored;
 
 /// The most characters of an invoice's number that a merchant gives (Stripe: 26).
 const NUMBER_CHARS_MAX: usize = 26;
-/// The most characters of a statement descriptor (Stripe: 22).
-const STATEMENT_CHARS_MAX: usize = 22;
 
 /// A new invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -407,11 +406,8 @@ fn set_texts(invoice: &mut Invoice, update: &InvoiceUpdate) -> Result<(), Refuse
         invoice.number.clone_from(number);
     }
     if let Some(text) = &update.statement_descriptor {
-        if text
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > STATEMENT_CHARS_MAX)
-        {
-            return Err(too_long("statement_descriptor", STATEMENT_CHARS_MAX));
+        if let Some(text) = text {
+            check_statement_of("statement_descriptor", text)?;
         }
         invoice.statement_descriptor.clone_from(text);
     }

@@ -5,6 +5,7 @@ use lettre::Message;
 use perennial::calendar::Timestamp;
 use perennial::currency::Currency;
 use perennial::customer::Customer;
+use perennial::id::PaymentIntentId;
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::money::Money;
 use perennial::payment::{Card, PaymentIntent, PaymentMethod};
@@ -66,7 +67,11 @@ impl Engine {
     ) -> Result<Result<Composed, Reason>, Refused> {
         let found = self.loaded::<Customer>(mail, &mail.customer).await?;
         let merchant = self.merchant(&mail.scope).await?;
-        let (customer, email) = match reader(mail, found, &merchant) {
+        let Reader {
+            customer,
+            email,
+            other,
+        } = match reader(mail, found, &merchant) {
             Ok(reader) => reader,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -75,6 +80,7 @@ impl Engine {
             words,
             merchant: name_of(&merchant),
             customer: &customer,
+            other,
             answerable: merchant.support_email.is_some(),
         };
         let matter = match self.matter(mail, &writer).await? {
@@ -90,8 +96,13 @@ impl Engine {
             }
             None => None,
         };
-        let links = self.mail_links(post, mail).await?;
-        let until = words.date(links.open_until);
+        // Links open the customer's own pages, so nobody else gets any.
+        let links = match other {
+            false => Some(self.mail_links(post, mail).await?),
+            true => None,
+        };
+        let until = links.as_ref().map(|links| words.date(links.open_until));
+        let stop = links.as_ref().and_then(|own| own.unsubscribe_url.clone());
         let frame = Frame {
             theme: &merchant.theme,
             merchant: name_of(&merchant),
@@ -100,9 +111,9 @@ impl Engine {
             recipient: &email,
             origin: post.public.origin(),
             document_logo: document_logo.as_deref(),
-            open_url: Some(&links.open_url),
-            open_until: Some(&until),
-            unsubscribe_url: links.unsubscribe_url.as_deref(),
+            open_url: links.as_ref().map(|links| links.open_url.as_str()),
+            open_until: until.as_deref(),
+            unsubscribe_url: stop.as_deref(),
             test: !mail.scope.livemode,
         };
         let sender = sender_address(&merchant, post);
@@ -113,12 +124,12 @@ impl Engine {
             sender_name: sender_name.unwrap_or(frame.merchant),
             sender: &sender,
             reply_to: merchant.support_email.as_deref(),
-            recipient_name: customer.name.as_deref(),
+            recipient_name: customer.name.as_deref().filter(|_| !other),
             recipient: &email,
             subject: &matter.letter.subject,
             date: self.real_now().0,
             language: words.locale().tag(),
-            unsubscribe_url: links.unsubscribe_url.as_deref(),
+            unsubscribe_url: stop.as_deref(),
         };
         let (plain, html) = (matter.letter.plain(&frame), matter.letter.html(&frame));
         match message(&outside, plain, html, enclosed) {
@@ -139,6 +150,9 @@ impl Engine {
         writer: &Writer<'_>,
     ) -> Result<Result<Matter, Reason>, Refused> {
         match mail.kind {
+            Kind::Receipt if PaymentIntentId::parse(&mail.object).is_ok() => {
+                self.about_payment(mail, writer).await
+            }
             Kind::Receipt
             | Kind::PaymentFailed
             | Kind::ActionRequired
@@ -148,6 +162,24 @@ impl Engine {
             Kind::Refunded => self.about_refund(mail, writer).await,
             _ => self.about_subscription(mail, writer).await,
         }
+    }
+
+    /// A payment that was made by itself: its receipt names no invoice, for it may pay several, or none.
+    async fn about_payment(
+        &self,
+        mail: &Claimed,
+        writer: &Writer<'_>,
+    ) -> Result<Result<Matter, Reason>, Refused> {
+        let Some(intent) = self.loaded::<PaymentIntent>(mail, &mail.object).await? else {
+            return Ok(Err("there is no such payment"));
+        };
+        let card = match &intent.payment_method {
+            Some(id) => self.loaded::<PaymentMethod>(mail, id.as_str()).await?,
+            None => None,
+        };
+        let card = card.as_ref().map(|method| &method.card);
+        let letter = writer.write(&Occasion::Payment(&intent, card));
+        Ok(Ok(Matter::alone(letter)))
     }
 
     async fn about_invoice(
@@ -318,28 +350,48 @@ fn may_leave(mail: &Claimed, customer: &Customer, merchant: &Merchant) -> bool {
     real && customer.test_clock.is_none()
 }
 
-/// To whom a mail goes, if it does to anybody.
+/// To whom a mail goes.
+struct Reader {
+    customer: Customer,
+    email: String,
+    /// Whether it goes to an address that is not the customer's, because the merchant's program named it.
+    other: bool,
+}
+
+/// To whom a mail goes, if it does to anybody. An address that was named for this very mail counts more
+/// than the customer's, and than what the merchant sends otherwise. What the customer does not want is not
+/// sent to the customer all the same.
 fn reader(
     mail: &Claimed,
     customer: Option<Stored<Customer>>,
     merchant: &Merchant,
-) -> Result<(Customer, String), Reason> {
+) -> Result<Reader, Reason> {
     let customer = customer.ok_or("there is no such customer")?.value;
     let email = customer.email.as_deref().map(str::trim).unwrap_or_default();
-    let email = email.to_owned();
+    let mut email = email.to_owned();
     if customer.deleted {
         return Err("the customer was deleted");
+    }
+    let named = fact(mail, "email");
+    let named = named.as_str().map(str::trim);
+    let other = named.is_some_and(|named| !named.eq_ignore_ascii_case(&email));
+    if let Some(named) = named {
+        named.clone_into(&mut email);
     }
     if email.is_empty() {
         return Err("the customer has no address");
     }
-    if !merchant.mail.sends(mail.kind) {
+    if named.is_none() && !merchant.mail.sends(mail.kind) {
         return Err("the merchant does not send such mails");
     }
-    if !mail.kind.is_wanted(&customer.mail) {
+    if !other && !mail.kind.is_wanted(&customer.mail) {
         return Err("the customer does not want such mails");
     }
-    Ok((customer, email))
+    Ok(Reader {
+        customer,
+        email,
+        other,
+    })
 }
 
 /// What there is to say of a subscription that lives, if it is still true.

@@ -17,6 +17,7 @@ use perennial::payment::{Delivery, PaymentIntent, PaymentStatus};
 use perennial::payment_record::{PaymentRecord, RecordOutcome};
 
 use super::attempt::{Claim, start};
+use super::particulars::ParticularsUpdate;
 use super::{PaymentResult, refused_in};
 use crate::rendering;
 use crate::service::booking::{Booking, Edit};
@@ -42,6 +43,8 @@ pub struct NewIntent {
     pub description: Option<String>,
     /// Where the goods go that it pays for.
     pub shipping: Option<Box<Delivery>>,
+    /// What the payer is to read of it.
+    pub particulars: ParticularsUpdate,
     /// The merchant's own keys.
     pub metadata: Metadata,
 }
@@ -100,7 +103,7 @@ impl Engine {
         chargeable(new.amount_minor, new.currency)?;
         self.their_method(scope, &customer, new.payment_method.as_ref())
             .await?;
-        let intent = PaymentIntent {
+        let mut intent = PaymentIntent {
             id: PaymentIntentId::new(&mut self.ids()),
             customer: new.customer,
             invoice: None,
@@ -121,6 +124,7 @@ impl Engine {
             charge_metadata: Metadata::default(),
             description: new.description,
             shipping: new.shipping,
+            particulars: None,
             by_itself: true,
             applied_minor: None,
             unapplied_minor: 0,
@@ -131,6 +135,7 @@ impl Engine {
             ask_at: None,
             test_clock: customer.test_clock.clone(),
         };
+        new.particulars.apply(&mut intent)?;
         let mut booking = Booking::begin(self, scope).await?;
         let intent = booking.insert(intent).await?;
         booking.commit().await?;

@@ -5,7 +5,9 @@ use perennial::id::{InvoiceId, PaymentIntentId, PaymentMethodId};
 use perennial::invoice::{Invoice, InvoiceStatus};
 use perennial::metadata::Metadata;
 use perennial::money::Money;
-use perennial::payment::{Decline, Outcome, PaymentIntent, PaymentMethod, PaymentStatus};
+use perennial::payment::{
+    Decline, Outcome, Particulars, PaymentIntent, PaymentMethod, PaymentStatus,
+};
 use perennial::subscription::Subscription;
 
 use super::scheduling::Leave;
@@ -87,6 +89,11 @@ impl Claim {
                 Some(_) => Some(format!("Invoice {}", self.number)),
                 None => self.intent.description.clone(),
             },
+            statement: self
+                .intent
+                .particulars
+                .as_ref()
+                .and_then(|own| own.on_card().map(str::to_owned)),
             metadata,
             return_path: ReturnPath::parse(&return_path(&self.intent.id)),
         }
@@ -191,6 +198,7 @@ pub(crate) fn unsent(
         charge_metadata: Metadata::default(),
         description: None,
         shipping: None,
+        particulars: of_invoice(invoice),
         by_itself: false,
         applied_minor: None,
         unapplied_minor: 0,
@@ -203,6 +211,15 @@ pub(crate) fn unsent(
     };
     invoice.payment_intent = Some(intent.id.clone());
     intent
+}
+
+/// What an invoice says for its payer's statement.
+fn of_invoice(invoice: &Invoice) -> Option<Box<Particulars>> {
+    let statement_descriptor = Some(invoice.statement_descriptor.clone()?);
+    Some(Box::new(Particulars {
+        statement_descriptor,
+        ..Particulars::default()
+    }))
 }
 
 /// What came of trying to begin an attempt.

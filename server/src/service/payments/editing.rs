@@ -6,6 +6,7 @@ use perennial::id::{PaymentIntentId, PaymentMethodId};
 use perennial::metadata::MetadataChange;
 use perennial::payment::{Delivery, PaymentIntent, PaymentStatus};
 
+use super::ParticularsUpdate;
 use super::attaching::chargeable;
 use crate::service::booking::Booking;
 use crate::service::{Engine, Refused};
@@ -23,6 +24,8 @@ pub struct IntentUpdate {
     pub description: Option<Option<String>>,
     /// Where the goods go that it pays for.
     pub shipping: Option<Option<Box<Delivery>>>,
+    /// What the payer is to read of it.
+    pub particulars: ParticularsUpdate,
     /// What it takes, in minor units.
     pub amount_minor: Option<i64>,
     /// With what.
@@ -58,9 +61,14 @@ impl Engine {
             if let Some(shipping) = &update.shipping {
                 intent.shipping.clone_from(shipping);
             }
+            update.particulars.apply(&mut intent)?;
             self.change_terms(scope, &mut intent, update).await?;
+            let before = intent.before().clone();
             let mut booking = Booking::begin(self, scope).await?;
             booking.save_quietly(&mut intent).await?;
+            // Whoever names another address for the receipt of what is paid already gets it there.
+            let place = intent.revision();
+            booking.note_mails("charge.updated", place, &*intent, Some(&before));
             booking.commit().await?;
             Ok(intent.into_row())
         })

@@ -14,7 +14,7 @@ use super::world::{World, after};
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
 use crate::service::payment_records::NewRecord;
-use crate::service::payments::{NewIntent, PaymentResult};
+use crate::service::payments::{NewIntent, ParticularsUpdate, PaymentResult};
 use crate::store::document::Stored;
 use crate::store::tests::both;
 
@@ -34,6 +34,7 @@ async fn intent(world: &World, customer: &CustomerId, minor: i64) -> PaymentInte
         .clone();
     let new = NewIntent {
         shipping: None,
+        particulars: ParticularsUpdate::default(),
         customer: customer.clone(),
         amount_minor: minor,
         currency: Currency::USD,

@@ -11,7 +11,7 @@ use super::money::{drafted, holds};
 use super::world::{World, after};
 use crate::gateway::sandbox::Fault;
 use crate::service::Refused;
-use crate::service::payments::NewIntent;
+use crate::service::payments::{NewIntent, ParticularsUpdate};
 use crate::service::refunds::NewRefund;
 use crate::store::document::Stored;
 use crate::store::tests::both;
@@ -23,6 +23,7 @@ async fn taken(world: &World, customer: &CustomerId, minor: i64) -> Stored<Payme
     let owner = world.find_customer(customer).await;
     let new = NewIntent {
         shipping: None,
+        particulars: ParticularsUpdate::default(),
         customer: customer.clone(),
         amount_minor: minor,
         currency: Currency::USD,
