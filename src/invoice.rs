@@ -4,12 +4,14 @@ mod attached;
 mod draft;
 mod edit;
 mod minimum;
+mod presentation;
 mod reprice;
 mod state;
 
 pub use attached::{AttachedPayment, AttachedStatus, PaymentSource};
 pub use draft::{Draft, LineDraft, draft, draft_lines};
 pub use minimum::{charge_step_minor, minimum_charge_minor};
+pub use presentation::{AmountTaxDisplay, MethodType, PageSize, Presentation};
 pub use state::{InvoiceError, InvoiceEvent};
 
 use serde::{Deserialize, Serialize};
@@ -123,6 +125,9 @@ pub struct Invoice {
     /// What stands on the customer's bank statement.
     #[serde(default)]
     pub statement_descriptor: Option<String>,
+    /// What is said of its payment, its document and the goods that it is for.
+    #[serde(default)]
+    pub presentation: Option<Box<Presentation>>,
     /// The date that is printed on it instead of the one on which it became final.
     #[serde(default)]
     pub effective_at: Option<Timestamp>,

@@ -1,4 +1,4 @@
-// What the payer reads of a payment: on the receipt and on the statement of their card.
+// What the payer reads: on the receipt, on the statement of their card, and on the invoice.
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -79,5 +79,49 @@ test('an invoice’s statement descriptor stands on its charge', async (t) => {
   assert.deepEqual([charge.statement_descriptor, charge.calculated_statement_descriptor], ['AUTUMN RUN', 'Halden* AUTUMN RUN']);
   const named = await stripe.charges.update(charge.id, { receipt_email: 'books@halden.example' });
   assert.equal(named.receipt_email, 'books@halden.example');
+  await audit(server);
+});
+
+test('an invoice says where goods go, on which paper it is and with what it is paid', async (t) => {
+  const { server, merchant } = await openOffice(t);
+  const { test: stripe } = await merchant();
+  const customer = await payer(stripe);
+  await stripe.invoiceItems.create({ customer: customer.id, amount: 1_900, currency: 'usd' });
+  const shipping = { name: 'Ada Lovelace', phone: '+44 20 1', address: { line1: '12 St James’s Square', city: 'London', postal_code: 'SW1Y 4JH', country: 'GB' } };
+  const draft = await stripe.invoices.create({
+    customer: customer.id, pending_invoice_items_behavior: 'include', shipping_details: shipping,
+    rendering: { amount_tax_display: 'include_inclusive_tax', pdf: { page_size: 'letter' } },
+    payment_settings: { payment_method_types: ['card'] },
+  });
+  assert.deepEqual([draft.shipping_details.name, draft.shipping_details.phone, draft.shipping_details.address.city], ['Ada Lovelace', '+44 20 1', 'London']);
+  assert.deepEqual(draft.rendering, {
+    amount_tax_display: 'include_inclusive_tax', pdf: { page_size: 'letter' }, template: null, template_version: null,
+  });
+  assert.deepEqual(draft.payment_settings, { default_mandate: null, payment_method_options: null, payment_method_types: ['card'] });
+  const { address } = shipping;
+  for (const [given, param] of [
+    [{ rendering: { amount_tax_display: 'exclude_tax' } }, 'rendering[amount_tax_display]'],
+    [{ rendering: { template: 'inrtem_1' } }, 'rendering[template]'],
+    [{ rendering: { pdf: { page_size: 'a3' } } }, 'rendering[pdf][page_size]'],
+    [{ payment_settings: { payment_method_types: ['sepa_debit'] } }, 'payment_settings[payment_method_types][0]'],
+    [{ payment_settings: { default_mandate: 'mandate_1' } }, 'payment_settings[default_mandate]'],
+    [{ payment_settings: { payment_method_options: { card: { request_three_d_secure: 'any' } } } }, 'payment_settings[payment_method_options]'],
+    [{ shipping_details: { address } }, 'shipping_details[name]'],
+    [{ shipping_details: { name: 'Ada' } }, 'shipping_details[address]'],
+  ]) {
+    const changed = await refused(stripe.invoices.update(draft.id, { ...given, description: 'Changed' }));
+    assert.equal(changed.status, 400);
+    assert.ok(changed.param === param || changed.param.startsWith(`${param}[`), `${changed.param} is not ${param}`);
+  }
+  const same = await stripe.invoices.retrieve(draft.id);
+  assert.deepEqual([same.description, same.shipping_details.name], [null, 'Ada Lovelace']);
+  const bare = await stripe.invoices.update(draft.id, { shipping_details: '', rendering: { amount_tax_display: '' }, payment_settings: { payment_method_types: '' } });
+  assert.deepEqual([bare.shipping_details, bare.rendering.amount_tax_display, bare.payment_settings.payment_method_types], [null, null, null]);
+  await stripe.invoices.update(draft.id, { shipping_details: shipping });
+  const final = await stripe.invoices.finalizeInvoice(draft.id);
+  assert.equal(final.shipping_details.address.line1, '12 St James’s Square');
+  assert.equal((await refused(stripe.invoices.update(draft.id, { shipping_details: '' }))).param, 'shipping_details');
+  const pdf = await fetch(final.invoice_pdf);
+  assert.equal(pdf.status, 200);
   await audit(server);
 });

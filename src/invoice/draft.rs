@@ -130,6 +130,7 @@ pub fn draft(input: Draft<'_>, ids: &mut dyn Randomness) -> Result<Invoice, Invo
         own_discounts: None,
         custom_fields: Vec::new(),
         statement_descriptor: None,
+        presentation: None,
         effective_at: None,
         footer: None,
         description: None,

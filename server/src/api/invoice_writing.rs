@@ -1,9 +1,10 @@
 //! Invoices by hand: create, update and delete at `/v1/invoices`.
 
 use perennial::id::{CustomerId, InvoiceId, SubscriptionId};
-use perennial::invoice::{CUSTOM_FIELDS_MAX, CustomField};
+use perennial::invoice::{AmountTaxDisplay, CUSTOM_FIELDS_MAX, CustomField, MethodType, PageSize};
 use serde_json::Value;
 
+use super::customers::shipping;
 use super::exchange::{Call, Routes, delete, post};
 use super::params::Params;
 use super::phases::discounts;
@@ -65,8 +66,35 @@ pub(super) fn issuer(params: &mut Params) {
     });
 }
 
+/// `rendering`: how amounts are printed, and the paper. Documents have one form, so templates are refused.
+type Rendering = (Option<Option<AmountTaxDisplay>>, Option<PageSize>);
+
+fn rendering_of(params: &mut Params) -> Rendering {
+    let read = params.object("rendering", |p| {
+        let display = match p.unset("amount_tax_display") {
+            true => Some(None),
+            false => p
+                .choice("amount_tax_display", &["include_inclusive_tax"])
+                .map(Some),
+        };
+        let size = p.object("pdf", |p| p.choice("page_size", &["a4", "auto", "letter"]));
+        (display, size.flatten())
+    });
+    read.unwrap_or_default()
+}
+
+/// `payment_settings`: cards are the only kind of payment method, and have no options or mandates here.
+fn method_types(params: &mut Params) -> Option<Option<Vec<MethodType>>> {
+    let types = params.object("payment_settings", |p| {
+        p.choices("payment_method_types", &["card"])
+    });
+    let types: Vec<MethodType> = types.flatten()?;
+    Some(Some(types).filter(|types| !types.is_empty()))
+}
+
 fn changes(params: &mut Params) -> InvoiceUpdate {
     as_they_are(params);
+    let (amount_tax_display, page_size) = rendering_of(params);
     let discounts = match params.unset("discounts") {
         true => Some(None),
         false => discounts(params).map(Some),
@@ -96,6 +124,10 @@ fn changes(params: &mut Params) -> InvoiceUpdate {
         },
         number: params.change_text("number"),
         statement_descriptor: params.change_text("statement_descriptor"),
+        shipping_details: params.change_object("shipping_details", shipping),
+        amount_tax_display,
+        page_size,
+        payment_method_types: method_types(params),
         metadata: params.metadata("metadata"),
     }
 }

@@ -7,7 +7,7 @@
 use app::country;
 use krilla::tagging::{ArtifactType, TableHeaderScope, Tag};
 use perennial::customer::{Address, TaxExempt};
-use perennial::invoice::InvoiceStatus;
+use perennial::invoice::{InvoiceStatus, PageSize, Presentation};
 use perennial::money::Money;
 use perennial::theme::Rgb;
 use std::num::NonZeroU16;
@@ -72,8 +72,11 @@ impl<'a> Sheet<'a> {
         let customer = document.invoice.bill_to.address.as_ref();
         let country = customer.or(document.seller.address.as_ref());
         let country = country.and_then(|address| address.country.as_deref());
-        let (width, height) = match country {
-            Some("US" | "CA" | "PR") => LETTER,
+        let presentation = document.invoice.presentation.as_deref();
+        let (width, height) = match (presentation.and_then(|own| own.page_size), country) {
+            (Some(PageSize::Letter), _) => LETTER,
+            (Some(PageSize::A4), _) => A4,
+            (_, Some("US" | "CA" | "PR")) => LETTER,
             _ => A4,
         };
         let mut paper = Paper::new();
@@ -338,7 +341,28 @@ impl<'a> Sheet<'a> {
             .and_then(|address| address.country.as_deref());
         let name = customer.name.as_deref().unwrap_or_default();
         self.party(words.document_bill_to(), name, &to, left, column, country);
+        self.goods(left, column);
         self.y = self.y.max(end) + 20.0;
+    }
+
+    /// Where the goods go, where there are any.
+    fn goods(&mut self, x: f32, width: f32) {
+        let document = self.document;
+        let presentation = document.invoice.presentation.as_deref();
+        let Some(Presentation {
+            shipping: Some(goods),
+            ..
+        }) = presentation
+        else {
+            return;
+        };
+        let words = document.words;
+        let mut to = country::lines(words.locale(), &goods.address);
+        to.extend(goods.phone.clone());
+        let name = goods.name.as_deref().unwrap_or_default();
+        let country = goods.address.country.as_deref();
+        self.y += 10.0;
+        self.party(words.document_ship_to(), name, &to, x, width, country);
     }
 
     fn party(

@@ -4,15 +4,15 @@
 use app::locale::Locale;
 use perennial::calendar::Period;
 use perennial::currency::Currency;
-use perennial::customer::{Address, TaxExempt, TaxId};
+use perennial::customer::{Address, Shipping, TaxExempt, TaxId};
 use perennial::decimal::Decimal12;
 use perennial::discount::{Coupon, Discount, Duration, Off};
 use perennial::id::{
     CouponId, CustomerId, DiscountId, InvoiceId, InvoiceLineId, TaxIdId, TaxRateId,
 };
 use perennial::invoice::{
-    BillTo, BillingReason, DiscountAmount, InvoiceStatus, Line, LineKind, TaxAmount,
-    TaxabilityReason, Totals,
+    BillTo, BillingReason, DiscountAmount, InvoiceStatus, Line, LineKind, PageSize, Presentation,
+    TaxAmount, TaxabilityReason, Totals,
 };
 use perennial::metadata::Metadata as Keys;
 use perennial::subscription::CollectionMethod;
@@ -208,6 +208,7 @@ fn sample(locale: Locale, currency: Currency, name: &str, lines: Vec<Line>) -> S
         own_discounts: None,
         custom_fields: Vec::new(),
         statement_descriptor: None,
+        presentation: None,
         effective_at: None,
         footer: None,
         description: None,
@@ -494,6 +495,17 @@ fn texts_are_there() {
             assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
         }
     };
+    let mut shipped = one_line();
+    shipped.invoice.presentation = Some(Box::new(Presentation {
+        shipping: Some(Shipping {
+            name: Some("Lager Nord".to_owned()),
+            phone: None,
+            address: address("Kai 7", "Hamburg", "20457", "DE"),
+        }),
+        page_size: Some(PageSize::Letter),
+        ..Presentation::default()
+    }));
+    check(&shipped, &["Lager Nord", "Kai 7", "20457 Hamburg"]);
     check(
         &one_line(),
         &[

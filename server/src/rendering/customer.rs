@@ -97,7 +97,7 @@ pub(super) fn address(address: &Address) -> Value {
     }
 }
 
-fn shipping(shipping: &Shipping) -> Value {
+pub(super) fn shipping(shipping: &Shipping) -> Value {
     object! {
         address: address(&shipping.address),
         name: shipping.name.as_deref().unwrap_or_default(),

@@ -12,7 +12,7 @@ use perennial::subscription::CollectionMethod;
 use serde_json::Value;
 
 use super::catalog::{Owner, discount, tax_rate};
-use super::customer::address;
+use super::customer::{address, shipping};
 use super::{decimal, id, list, metadata, moment, name, object, text};
 
 /// An invoice with its lines, whole discounts and the payment for it.
@@ -100,13 +100,30 @@ fn head(invoice: &Invoice, livemode: bool) -> Value {
         period_end: invoice.period.end.0,
         period_start: invoice.period.start.0,
         receipt_number: (),
-        rendering: (),
+        rendering: printed(invoice),
         shipping_cost: (),
-        shipping_details: (),
+        shipping_details: invoice.presentation.as_ref()
+            .and_then(|own| own.shipping.as_ref().map(shipping)),
         statement_descriptor: text(invoice.statement_descriptor.as_ref()),
         status: name(invoice.status),
         test_clock: id(invoice.test_clock.as_ref()),
         webhooks_delivered_at: (),
+    }
+}
+
+/// How its document is printed, where anything is said of that.
+fn printed(invoice: &Invoice) -> Value {
+    let Some(own) = &invoice.presentation else {
+        return Value::Null;
+    };
+    if own.amount_tax_display.is_none() && own.page_size.is_none() {
+        return Value::Null;
+    }
+    object! {
+        amount_tax_display: own.amount_tax_display.map(name),
+        pdf: own.page_size.map(|size| object! { page_size: name(size) }),
+        template: (),
+        template_version: (),
     }
 }
 
@@ -165,7 +182,9 @@ fn body(invoice: &Invoice, livemode: bool) -> Value {
         payment_settings: object! {
             default_mandate: (),
             payment_method_options: (),
-            payment_method_types: (),
+            payment_method_types: invoice.presentation.as_ref()
+                .and_then(|own| own.payment_method_types.as_ref())
+                .map(|types| types.iter().map(|own| name(*own)).collect::<Vec<_>>()),
         },
         confirmation_secret: confirmation_secret(invoice),
         payments: list(

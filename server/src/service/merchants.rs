@@ -2,10 +2,11 @@
 
 use perennial::id::{ApiKeyId, MerchantId};
 use perennial::theme::Theme;
+use sqlx::AnyConnection;
 
 use super::{Engine, Refused};
 use crate::merchant::Merchant;
-use crate::store::{Scope, key};
+use crate::store::{Scope, StoreError, invoice_prefix, key};
 
 /// A merchant's secret keys, shown once.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,7 +73,8 @@ impl Engine {
     /// Changes a merchant: its brand, its imprint, who may frame its portal.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] when there is none; when the store fails.
+    /// [`Refused::NotFound`] when there is none; names the invoice prefix where a customer has or had it;
+    /// when the store fails.
     pub async fn update_merchant(
         &self,
         id: &MerchantId,
@@ -81,7 +83,11 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let found = key::load_merchant(tx.connection(), id).await?;
         let mut merchant = found.ok_or_else(|| Refused::not_found("account", id.as_str()))?;
+        let before = (merchant.number_prefix(), merchant.numbering);
         change(&mut merchant);
+        if (merchant.number_prefix(), merchant.numbering) != before {
+            take_prefix(tx.connection(), &merchant).await?;
+        }
         key::update_merchant(tx.connection(), &merchant).await?;
         tx.commit().await?;
         if let Some(post) = &self.post {
@@ -89,4 +95,29 @@ impl Engine {
         }
         Ok(merchant)
     }
+}
+
+/// Takes the prefix of the account's invoice numbers for the account itself, in both modes, so that no
+/// customer counts with it, now or later. Refuses one that a customer has or had.
+async fn take_prefix(connection: &mut AnyConnection, merchant: &Merchant) -> Result<(), Refused> {
+    let prefix = merchant.number_prefix();
+    for livemode in [false, true] {
+        let taken = sqlx::query(invoice_prefix::TAKE)
+            .bind(merchant.id.as_str())
+            .bind(i64::from(livemode))
+            .bind(prefix.as_str())
+            .bind(merchant.id.as_str())
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::from)?;
+        if taken.rows_affected() == 0 {
+            let mode = if livemode { "live" } else { "test" };
+            let message = format!(
+                "The invoice prefix {prefix} is or was a customer's in {mode} mode, and their \
+                 invoice numbers would meet. Choose another one."
+            );
+            return Err(Refused::invalid("invoice_prefix", message));
+        }
+    }
+    Ok(())
 }

@@ -336,6 +336,7 @@ pub fn invoice() -> Invoice {
         own_discounts: None,
         custom_fields: vec![],
         statement_descriptor: None,
+        presentation: None,
         effective_at: None,
         lines,
         period: Period {

@@ -2,12 +2,12 @@
 
 use perennial::calendar::Timestamp;
 use perennial::currency::Currency;
-use perennial::customer::Customer;
+use perennial::customer::{Customer, Shipping};
 use perennial::discount;
 use perennial::id::{CustomerId, InvoiceId, PaymentMethodId, SubscriptionId, TaxIdId, TaxRateId};
 use perennial::invoice::{
-    BillingReason, CUSTOM_FIELDS_MAX, CustomField, Draft, Invoice, InvoiceItem, InvoiceStatus,
-    draft,
+    AmountTaxDisplay, BillingReason, CUSTOM_FIELDS_MAX, CustomField, Draft, Invoice, InvoiceItem,
+    InvoiceStatus, MethodType, PageSize, draft,
 };
 use perennial::metadata::MetadataChange;
 use perennial::subscription::{CollectionMethod, Subscription};
@@ -75,6 +75,14 @@ pub struct InvoiceUpdate {
     pub number: Option<Option<String>>,
     /// What stands on the bank statement.
     pub statement_descriptor: Option<Option<String>>,
+    /// Where the goods go that it is for.
+    pub shipping_details: Option<Option<Shipping>>,
+    /// How amounts are printed with respect to tax.
+    pub amount_tax_display: Option<Option<AmountTaxDisplay>>,
+    /// The paper of its document.
+    pub page_size: Option<PageSize>,
+    /// The kinds of payment methods that it may be paid with.
+    pub payment_method_types: Option<Option<Vec<MethodType>>>,
     /// The merchant's own keys.
     pub metadata: Option<MetadataChange>,
 }
@@ -99,6 +107,11 @@ impl InvoiceUpdate {
             ("account_tax_ids", self.account_tax_ids.is_some()),
             ("number", self.number.is_some()),
             ("statement_descriptor", self.statement_descriptor.is_some()),
+            ("shipping_details", self.shipping_details.is_some()),
+            (
+                "rendering",
+                self.amount_tax_display.is_some() || self.page_size.is_some(),
+            ),
         ];
         given
             .into_iter()
@@ -418,6 +431,7 @@ fn set_texts(invoice: &mut Invoice, update: &InvoiceUpdate) -> Result<(), Refuse
         }
         invoice.custom_fields.clone_from(fields);
     }
+    present(invoice, update);
     if let Some(text) = &update.description {
         invoice.description.clone_from(text);
     }
@@ -429,6 +443,24 @@ fn set_texts(invoice: &mut Invoice, update: &InvoiceUpdate) -> Result<(), Refuse
         changed.map_err(|error| Refused::invalid("metadata", error.to_string()))?;
     }
     Ok(())
+}
+
+/// Writes what is said of an invoice's payment, document and goods.
+fn present(invoice: &mut Invoice, update: &InvoiceUpdate) {
+    let mut own = invoice.presentation.take().unwrap_or_default();
+    if let Some(shipping) = &update.shipping_details {
+        own.shipping.clone_from(shipping);
+    }
+    if let Some(display) = update.amount_tax_display {
+        own.amount_tax_display = display;
+    }
+    if let Some(size) = update.page_size {
+        own.page_size = Some(size);
+    }
+    if let Some(types) = &update.payment_method_types {
+        own.payment_method_types.clone_from(types);
+    }
+    invoice.presentation = Some(own).filter(|own| !own.is_empty());
 }
 
 fn set_times(

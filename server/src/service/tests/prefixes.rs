@@ -152,3 +152,35 @@ async fn older_customers_with_the_same_prefix_can_be_billed_on() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_counts_with_no_customers_prefix() {
+    both(|store| async move {
+        let world = World::new(store).await;
+        let ada = world.make("ADA").await.unwrap().id.clone();
+        world.rename(&ada, "ADA2").await.unwrap();
+        let account = &world.scope.merchant;
+        let set = async |prefix: Option<&str>| {
+            let change = |own: &mut crate::merchant::Merchant| {
+                own.invoice_prefix = prefix.map(str::to_owned);
+                own.tax_id = Some("changed".to_owned());
+            };
+            world.engine.update_merchant(account, change).await
+        };
+        let plain = world.engine.merchant(&world.scope).await.unwrap();
+        for theirs in ["ADA", "ADA2"] {
+            assert!(is_taken(set(Some(theirs)).await), "{theirs}");
+            let same = world.engine.merchant(&world.scope).await.unwrap();
+            assert_eq!(same, plain, "a refused change changes nothing");
+        }
+        let named = set(Some("HALDEN")).await.unwrap();
+        assert_eq!(named.number_prefix(), "HALDEN");
+        assert!(is_taken(world.make("HALDEN").await));
+        // An older prefix of the account stays its own: invoices may bear it.
+        set(None).await.unwrap();
+        assert!(is_taken(world.make("HALDEN").await));
+        let again = set(Some("HALDEN")).await.unwrap();
+        assert_eq!(again.number_prefix(), "HALDEN");
+    })
+    .await;
+}
