@@ -108,3 +108,23 @@ test('a link can lead straight to cancelling', async (t) => {
   assert.equal(new URL(page.url()).pathname, cancelPath(who));
   await checkAccessible(page);
 });
+
+for (const { way, options } of WAYS.slice(1)) {
+  test(`a refused reason comes back as it was typed, ${way}`, async (t) => {
+    const who = await shop.customer();
+    const page = await shop.visit(who, { t, ...options });
+    await openCancel(page, who);
+    await page.getByRole('radio', { name: say('reason.unused') }).check();
+    const comment = page.getByLabel(say('cancel.comment'));
+    await comment.evaluate((field) => field.removeAttribute('maxlength'));
+    const typed = `It was fine,\n& thanks. ${'x'.repeat(600)}`;
+    await comment.fill(typed);
+    await Promise.all([page.waitForURL(/__err=/), page.getByRole('button', { name: /^Cancel on / }).click()]);
+    assert.equal(await comment.inputValue(), typed.slice(0, 500));
+    assert.ok(await page.getByRole('radio', { name: say('reason.unused') }).isChecked());
+    assert.equal((await stateOf(who)).cancel_at, null);
+    await page.goto(`${shop.server.url}${cancelPath(who)}`);
+    assert.equal(await comment.inputValue(), '');
+    assertTidy(page, { refused: [422] });
+  });
+}

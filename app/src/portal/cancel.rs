@@ -20,11 +20,24 @@ use crate::{
 };
 use leptos::prelude::*;
 use perennial::{id::SubscriptionId, portal::CancelMode, subscription::Feedback};
+use serde::{Deserialize, Serialize};
 use stylers_macro::style_sheet;
 use wasm_split_helpers::wasm_split;
 
 /// The most characters of a comment.
 const COMMENT_CHARS_MAX: u32 = 500;
+/// More characters than any reason's code has.
+#[cfg(feature = "ssr")]
+const CODE_CHARS_MAX: usize = 64;
+
+/// What cancelling would mean, and what only the server can bring back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelShown {
+    /// What it would mean.
+    pub page: CancelPage,
+    /// The reason's code and the comment of a refused form, where no script kept them.
+    pub retyped: Option<(String, String)>,
+}
 
 /// Loads what cancelling would mean.
 ///
@@ -34,9 +47,17 @@ const COMMENT_CHARS_MAX: u32 = 500;
 pub async fn load_cancel(
     /// Which subscription.
     subscription: SubscriptionId,
-) -> Result<CancelPage, Refusal> {
+) -> Result<CancelShown, Refusal> {
+    use super::retyped::Retyped;
     let (portal, viewer) = crate::viewer::signed_in()?;
-    portal.cancel_page(&viewer, &subscription).await
+    let page = portal.cancel_page(&viewer, &subscription).await?;
+    let retyped = Retyped::of::<Cancel>().map(|typed| {
+        let characters_max = usize::try_from(COMMENT_CHARS_MAX).unwrap_or(usize::MAX);
+        let comment = typed.field("comment", usize::MAX).replace("\r\n", "\n");
+        let comment = comment.chars().take(characters_max).collect();
+        (typed.field("reason", CODE_CHARS_MAX), comment)
+    });
+    Ok(CancelShown { page, retyped })
 }
 
 /// Cancels as the merchant's rules say, and goes to the first page, which shows how it stands.
@@ -57,6 +78,8 @@ pub async fn cancel(
     use super::outcome::{Notice, go_on};
     use crate::refusal::{Field, Rule};
     let (portal, viewer) = crate::viewer::signed_in()?;
+    // A browser counts a new line once, and sends it as two characters.
+    let comment = comment.replace("\r\n", "\n");
     let comment = comment.trim();
     if comment.chars().count() > usize::try_from(COMMENT_CHARS_MAX).unwrap_or(usize::MAX) {
         return Err(Refusal::Invalid(vec![(
@@ -110,13 +133,17 @@ pub fn Cancel() -> impl IntoView {
 
 /// What it shows.
 #[wasm_split(changing, fallible, preload(preload_cancel))]
-pub(super) fn cancel_shown(arrived: Arrived<CancelPage>) -> Shown {
-    let page = arrived.read()?;
-    Ok(view! { <Consequences page=page /> }.into_any())
+pub(super) fn cancel_shown(arrived: Arrived<CancelShown>) -> Shown {
+    let CancelShown { page, retyped } = arrived.read()?;
+    Ok(view! { <Consequences page=page stands=retyped.unwrap_or_default() /> }.into_any())
 }
 
 #[component]
-fn Consequences(page: CancelPage) -> impl IntoView {
+fn Consequences(
+    page: CancelPage,
+    /// What is in the form at first: a reason's code, a comment.
+    stands: (String, String),
+) -> impl IntoView {
     let words = words();
     let cancelling = Act::of::<Cancel>();
     let name = say::items(words, &page.subscription.items);
@@ -159,7 +186,7 @@ fn Consequences(page: CancelPage) -> impl IntoView {
     let undo = (page.mode == CancelMode::AtPeriodEnd)
         .then(|| view! { <Fact name=words.cancel_mind()>{words.cancel_mind_text(&date)}</Fact> });
     let asked = !page.reasons.is_empty();
-    let reasons = asked.then(|| view! { <Reasons reasons=page.reasons.clone() /> });
+    let reasons = asked.then(|| view! { <Reasons reasons=page.reasons.clone() stands=stands /> });
     let id = page.subscription.id.to_string();
     view! {
         <Page>
@@ -185,18 +212,21 @@ fn Consequences(page: CancelPage) -> impl IntoView {
 
 /// Why, if the customer cares to say.
 #[component]
-fn Reasons(reasons: Vec<Feedback>) -> impl IntoView {
+fn Reasons(reasons: Vec<Feedback>, stands: (String, String)) -> impl IntoView {
     let words = words();
+    let (chosen, comment) = stands;
     let rows: Vec<_> = reasons
         .into_iter()
         .filter_map(|reason| {
             let (_, code) = REASONS.iter().find(|(known, _)| *known == reason)?;
             let text = reason_text(words, reason);
-            Some(view! { <RadioRow name="reason" value=*code title=text /> })
+            Some(
+                view! { <RadioRow name="reason" value=*code title=text checked=*code == chosen /> },
+            )
         })
         .collect();
     view! {
         <RadioRows legend=words.cancel_why()>{rows}</RadioRows>
-        <TextArea name="comment" label=words.cancel_comment() maxlength=COMMENT_CHARS_MAX />
+        <TextArea name="comment" label=words.cancel_comment() maxlength=COMMENT_CHARS_MAX value=comment />
     }
 }

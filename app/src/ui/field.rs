@@ -118,18 +118,24 @@ pub fn TextArea(
     error: Signal<Option<String>>,
     /// The most characters.
     maxlength: u32,
+    /// What stands in it at first.
+    #[prop(optional, into)]
+    value: String,
 ) -> impl IntoView {
-    view! {
-        <FieldFrame id=name label=label nostrip:hint=hint error=error>
-            <textarea
-                class="input"
-                id=name
-                name=name
-                rows="3"
-                maxlength=maxlength
-                aria-describedby=described_by(name)
-                aria-invalid=move || error.with(Option::is_some).then_some("true")
-            ></textarea>
-        </FieldFrame>
-    }
+    let invalid = move || error.with(Option::is_some).then_some("true");
+    // A text that is empty would be written as a space, which a reader would find in front of theirs.
+    let area = if value.is_empty() {
+        view! {
+            <textarea class="input" id=name name=name rows="3" maxlength=maxlength aria-describedby=described_by(name) aria-invalid=invalid></textarea>
+        }
+        .into_any()
+    } else {
+        view! {
+            <textarea class="input" id=name name=name rows="3" maxlength=maxlength aria-describedby=described_by(name) aria-invalid=invalid>
+                {value}
+            </textarea>
+        }
+        .into_any()
+    };
+    view! { <FieldFrame id=name label=label nostrip:hint=hint error=error>{area}</FieldFrame> }
 }

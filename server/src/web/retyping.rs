@@ -16,11 +16,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::api::form::{self, Node};
 
-/// The functions whose forms come back as they were typed, each with the page that they stand on. No card's.
-const FORMS: [(&str, &str); 2] = [
-    ("/api/portal/save-details", "/portal/details"),
-    ("/api/portal/add-tax-id", "/portal/details"),
+/// The functions whose forms come back as they were typed. No card's.
+const FORMS: [&str; 3] = [
+    "/api/portal/save-details",
+    "/api/portal/add-tax-id",
+    "/api/portal/cancel",
 ];
+/// Below which pages lie that have them.
+const PAGES: &str = "/portal/";
 /// The cookie.
 const NAME: &str = "perennial-typed";
 /// How long it is kept, in seconds.
@@ -31,19 +34,17 @@ const FORM_BYTES_MAX: usize = 2_800;
 /// A form that may have to be typed again.
 pub(super) struct Typed {
     path: &'static str,
-    page: &'static str,
     form: Bytes,
 }
 
 impl Typed {
     /// The form that a browser sends by itself to one of these functions, if it is one.
     pub(super) fn of(path: &str, headers: &HeaderMap, form: &Bytes) -> Option<Self> {
-        let (path, page) = FORMS.into_iter().find(|(known, _)| *known == path)?;
+        let path = FORMS.into_iter().find(|known| *known == path)?;
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let by_itself = text(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
         (by_itself && form.len() <= FORM_BYTES_MAX).then(|| Self {
             path,
-            page,
             form: form.clone(),
         })
     }
@@ -52,15 +53,16 @@ impl Typed {
     pub(super) fn keep(&self, response: &mut Response, https: bool) {
         let place = response.headers().get(header::LOCATION);
         let place = place.and_then(|place| place.to_str().ok());
-        if !place.is_some_and(|place| place.contains("__err=")) {
+        let refused = place.filter(|place| place.contains("__err="));
+        let Some(page) = refused.and_then(page_of) else {
             return;
-        }
+        };
         let text = [self.path.as_bytes(), b"?", &self.form].concat();
         let secure = if https { "; Secure" } else { "" };
         let cookie = format!(
             "{NAME}={}; Path={}; Max-Age={SECONDS}; HttpOnly; SameSite=Lax{secure}",
             URL_SAFE_NO_PAD.encode(text),
-            self.page
+            page
         );
         if let Ok(mut value) = HeaderValue::try_from(cookie) {
             value.set_sensitive(true);
@@ -69,9 +71,20 @@ impl Typed {
     }
 }
 
+/// The path of a page of ours that an answer leads back to. What a cookie can't name has none.
+fn page_of(place: &str) -> Option<&str> {
+    let path = place.split(['?', '#']).next()?;
+    let path = match path.split_once("://") {
+        Some((_, rest)) => rest.get(rest.find('/')?..)?,
+        None => path,
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-".contains(c);
+    (path.starts_with(PAGES) && path.chars().all(plain)).then_some(path)
+}
+
 /// What a browser brings back to the page at `path`, and the header that takes it away again.
 pub(super) fn brought(path: &str, headers: &HeaderMap) -> Option<(Retyped, HeaderValue)> {
-    let (_, page) = FORMS.into_iter().find(|(_, page)| *page == path)?;
+    let page = page_of(path)?;
     let lines = headers.get_all(header::COOKIE).iter();
     let mut pairs = lines
         .filter_map(|line| line.to_str().ok())
@@ -130,12 +143,28 @@ mod tests {
         assert_eq!(retyped.fields["line1"], "Straße");
         assert!(gone.to_str().unwrap().contains("Max-Age=0"));
         assert!(brought("/portal", &back).is_none());
+        assert!(brought("/portal/x;Path=/", &back).is_none());
         assert_eq!(
             kept(path, "name=Ada", "http://host/portal/details?done=x"),
             None
         );
         assert_eq!(kept("/api/portal/add-card", "number=4242", BACK), None);
         assert_eq!(kept(path, &"a".repeat(FORM_BYTES_MAX + 1), BACK), None);
+    }
+
+    #[test]
+    fn it_goes_to_the_page_that_it_was_typed_on() {
+        let kept = |place| kept("/api/portal/cancel", "comment=so", place);
+        let cookie = kept("http://host/portal/subscriptions/sub_1/cancel?__err=y").unwrap();
+        assert!(cookie.contains("; Path=/portal/subscriptions/sub_1/cancel; "));
+        for elsewhere in [
+            "http://host/?__err=y",
+            "http://host?__err=y",
+            "http://host/portal/a;b?__err=y",
+            "/other?__err=y",
+        ] {
+            assert_eq!(kept(elsewhere), None, "{elsewhere}");
+        }
     }
 
     #[test]
