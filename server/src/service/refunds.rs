@@ -60,9 +60,13 @@ impl Engine {
         let refund = self
             .retrying(|| async move {
                 let mut intent = self.edit_intent(scope, &new.payment_intent).await?;
-                let refund = self.promise(&mut intent, new, None)?;
+                let beside_minor = self.held_beside(scope, &intent).await?;
+                let mut refund = self.promise(&mut intent, new, None)?;
+                if beside_minor > 0 {
+                    from_beside(&mut refund, beside_minor)?;
+                }
                 let mut booking = Booking::begin(self, scope).await?;
-                if let Some(id) = &intent.invoice {
+                if let Some(id) = &refund.invoice {
                     let mut invoice = self.edit_invoice(scope, id).await?;
                     self.within_paid(scope, &invoice, refund.amount_minor, "amount")
                         .await?;
@@ -76,6 +80,25 @@ impl Engine {
             })
             .await?;
         self.send_refund(scope, refund.value.id.clone()).await
+    }
+
+    /// What a payment holds beside the invoice that it paid, in minor units: a bank sent a refund of
+    /// it back after the rest had been attached. What is on its way out is not there any more.
+    async fn held_beside(&self, scope: &Scope, intent: &PaymentIntent) -> Result<i64, Refused> {
+        if intent.invoice.is_none() || intent.unapplied_minor <= 0 {
+            return Ok(0);
+        }
+        let mut connection = self.store.read().await?;
+        let filter = [Column::text(&intent.id)];
+        let sql = nouns::REFUNDS_BESIDE;
+        let refunds: Vec<Stored<Refund>> =
+            document::select(&mut connection, scope, sql, &filter).await?;
+        let mut leaving = refunds
+            .iter()
+            .filter(|refund| refund.status == RefundStatus::Pending);
+        let leaving = leaving.try_fold(0_i64, |sum, refund| sum.checked_add(refund.amount_minor));
+        let leaving = leaving.ok_or(Refused::TooLarge)?;
+        Ok(intent.unapplied_minor.saturating_sub(leaving))
     }
 
     /// Refuses, by the parameter that says it, to refund what credit notes have given back by other ways.
@@ -371,6 +394,20 @@ impl Engine {
             .map(Edit::of)
             .collect())
     }
+}
+
+/// Takes a refund from what a payment holds beside its invoice. That goes first: the invoice's refunds
+/// say what was given back of what it was paid with.
+fn from_beside(refund: &mut Refund, beside_minor: i64) -> Result<(), Refused> {
+    if refund.amount_minor > beside_minor {
+        let message = format!(
+            "{beside_minor} of this payment came back from an earlier refund and belongs to no \
+             invoice. Refund that first (amount={beside_minor}), then the rest."
+        );
+        return Err(Refused::invalid("amount", message));
+    }
+    refund.invoice = None;
+    Ok(())
 }
 
 /// Refuses an amount that no card could move, by the parameter that says it.

@@ -565,6 +565,10 @@ pub const CREDIT_NOTES_OF_INVOICE: &str = "select body, revision, sort from cred
 /// Refunds of an invoice's payments (`$3`), oldest first.
 pub const REFUNDS_OF_INVOICE: &str = "select body, revision, sort from refund \
     where merchant = $1 and livemode = $2 and invoice = $3 order by sort limit 250";
+/// Refunds of a payment (`$3`) that are of no invoice, newest first.
+pub const REFUNDS_BESIDE: &str = "select body, revision, sort from refund \
+    where merchant = $1 and livemode = $2 and payment_intent = $3 and invoice is null \
+    order by sort desc limit 250";
 /// The default portal configuration.
 pub const PORTAL_CONFIGURATION_DEFAULT: &str = "select body, revision, sort from portal_configuration \
     where merchant = $1 and livemode = $2 and is_default = 1";

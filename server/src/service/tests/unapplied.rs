@@ -148,6 +148,25 @@ async fn held_money_is_given_back_and_attached_only_when_that_is_decided() {
         world.live_until(after(engine.now(), 3 * DAY)).await;
         assert_eq!(found(&world, &held.id).await.unapplied_minor, 1_000);
         holds(&world).await;
+
+        // It is given back before what the invoice was paid with, and not together with it.
+        for too_much in [None, Some(2_000)] {
+            let mixed = engine
+                .create_refund(scope, refund(&held.id, too_much))
+                .await;
+            assert!(matches!(&mixed, Err(Refused::Invalid { param, .. }) if param == "amount"));
+        }
+        let give = async |minor| {
+            let given = engine.create_refund(scope, refund(&held.id, Some(minor)));
+            let given = given.await.unwrap();
+            assert_eq!(given.status, RefundStatus::Succeeded);
+            holds(&world).await;
+            given.invoice.clone()
+        };
+        assert_eq!(give(400).await, None);
+        assert_eq!(give(600).await, None);
+        assert_eq!(found(&world, &held.id).await.unapplied_minor, 0);
+        assert_eq!(give(2_000).await, Some(invoice));
     })
     .await;
 }
