@@ -66,6 +66,8 @@ test('a failed payment stands first, with the way to pay it', async (t) => {
     return Boolean(element.compareDocumentPosition(article) & Node.DOCUMENT_POSITION_FOLLOWING);
   });
   assert.ok(above, 'something else stands above the failed payment');
+  const next = page.getByText(say('home.next_payment'), { exact: true });
+  assert.equal(await next.count(), 0, 'a renewal is announced before the first payment is through');
 });
 
 test('a trial whose first payment fails is past due, and says when it is tried again', async (t) => {

@@ -115,7 +115,9 @@ impl Facts<'_> {
         let charged = |next: &perennial::quote::Upcoming| {
             rests.is_none_or(|pause| pause.resumes_at.is_some_and(|end| end <= next.at))
         };
-        let next = next.filter(charged);
+        // Before its first payment is through it is the open invoice that is to be paid.
+        let begun = subscription.status != Status::Incomplete;
+        let next = next.filter(charged).filter(|_| begun);
         let commitments = self.commitments(subscription)?;
         let short = commitments.iter().any(|own| own.missing.minor > 0);
         let owed = self.open.iter().find(|invoice| {
