@@ -200,6 +200,8 @@ impl From<Refused> for Problem {
                 Self::invalid(format!("{kind} {id} exists already."))
                     .coded("resource_already_exists")
             }
+            // Others were faster again and again, or once where nobody decides again: nothing was changed.
+            Refused::Store(error) if error.is_conflict() => Refused::Busy.into(),
             broken => {
                 tracing::error!(error = %broken, "an API call failed");
                 match broken.is_outage() {
@@ -207,6 +209,42 @@ impl From<Refused> for Problem {
                     false => Self::internal(),
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_database_says_becomes_an_answer_that_tells_what_to_do() {
+        let conflict = StoreError::Conflict {
+            kind: "customer",
+            id: "cus_1".to_owned(),
+        };
+        let lost = || sqlx::Error::PoolTimedOut;
+        for (error, status, code) in [
+            (conflict, 429, Some("lock_timeout")),
+            (StoreError::Database(lost()), 503, None),
+            (StoreError::Commit(std::sync::Arc::new(lost())), 503, None),
+            (
+                StoreError::Unreadable {
+                    kind: "customer",
+                    id: "cus_1".to_owned(),
+                    reason: "torn".to_owned(),
+                },
+                500,
+                None,
+            ),
+        ] {
+            let shown = error.to_string();
+            let problem = Problem::from(error);
+            assert_eq!(
+                (problem.status.as_u16(), problem.code.as_deref()),
+                (status, code),
+                "{shown}"
+            );
         }
     }
 }

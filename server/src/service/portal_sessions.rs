@@ -147,17 +147,24 @@ impl Engine {
             flow: new.flow,
             created: now,
         };
-        let mut tx = self.store.begin().await?;
-        let connection = tx.connection();
-        let session = document::insert(&self.store, connection, scope, session, now).await?;
-        // Without the link: who reads events is not thereby let in.
-        let object = rendering::portal_session(&session, "", scope.livemode);
-        let kind = "billing_portal.session.created";
-        self.emit(connection, scope, kind, object, None).await?;
-        let until = Timestamp(now.0.saturating_add(link_seconds));
-        let link = PortalKeyKind::Link;
-        key::insert_portal_key(connection, scope, link, &secret, &session.id, until).await?;
-        tx.commit().await?;
+        let (session, link_secret) = (&session, &secret);
+        let session = self
+            .retrying(|| async move {
+                let mut tx = self.store.begin().await?;
+                let (connection, session) = (tx.connection(), session.clone());
+                let session =
+                    document::insert(&self.store, connection, scope, session, now).await?;
+                // Without the link: who reads events is not thereby let in.
+                let object = rendering::portal_session(&session, "", scope.livemode);
+                let kind = "billing_portal.session.created";
+                self.emit(connection, scope, kind, object, None).await?;
+                let until = Timestamp(now.0.saturating_add(link_seconds));
+                let (link, id) = (PortalKeyKind::Link, &session.id);
+                key::insert_portal_key(connection, scope, link, link_secret, id, until).await?;
+                tx.commit().await?;
+                Ok(session)
+            })
+            .await?;
         Ok((session, secret))
     }
 
@@ -166,6 +173,10 @@ impl Engine {
     /// # Errors
     /// When the store fails; the link is not used up then.
     pub async fn open_link(&self, secret: &str) -> Result<Opened, Refused> {
+        self.retrying(|| self.open_link_once(secret)).await
+    }
+
+    async fn open_link_once(&self, secret: &str) -> Result<Opened, Refused> {
         let now = self.real_now();
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();

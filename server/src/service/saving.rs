@@ -20,20 +20,23 @@ impl Engine {
         event: &str,
         show: Show<T>,
     ) -> Result<Stored<T>, Refused> {
-        let mut tx = self.store.begin().await?;
-        let stored = document::insert(
-            &self.store,
-            tx.connection(),
-            scope,
-            value.clone(),
-            self.now(),
-        )
-        .await?;
-        let object = show(value, scope.livemode);
-        self.emit(tx.connection(), scope, event, object, None)
+        self.retrying(|| async move {
+            let mut tx = self.store.begin().await?;
+            let stored = document::insert(
+                &self.store,
+                tx.connection(),
+                scope,
+                value.clone(),
+                self.now(),
+            )
             .await?;
-        tx.commit().await?;
-        Ok(stored)
+            let object = show(value, scope.livemode);
+            self.emit(tx.connection(), scope, event, object, None)
+                .await?;
+            tx.commit().await?;
+            Ok(stored)
+        })
+        .await
     }
 
     /// Reads a document, edits it by `edit` and saves it with the event that tells what changed. An

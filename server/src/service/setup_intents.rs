@@ -48,6 +48,16 @@ impl Engine {
         scope: &Scope,
         new: NewSetupIntent,
     ) -> Result<Stored<SetupIntent>, Refused> {
+        let new = &new;
+        self.retrying(|| self.create_setup_intent_once(scope, new.clone()))
+            .await
+    }
+
+    async fn create_setup_intent_once(
+        &self,
+        scope: &Scope,
+        new: NewSetupIntent,
+    ) -> Result<Stored<SetupIntent>, Refused> {
         let now = self.now();
         let mut tx = self.store.begin().await?;
         let connection = tx.connection();

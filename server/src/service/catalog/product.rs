@@ -86,12 +86,18 @@ impl Engine {
         };
         let price = self.new_price(&price, &product, "default_price_data")?;
         product.default_price = Some(price.id.clone());
-        let mut tx = self.store.begin().await?;
-        let connection = tx.connection();
-        let stored = self.insert_product(connection, scope, product).await?;
-        self.insert_price(connection, scope, price).await?;
-        tx.commit().await?;
-        Ok(stored)
+        let (product, price) = (&product, &price);
+        self.retrying(|| async move {
+            let mut tx = self.store.begin().await?;
+            let connection = tx.connection();
+            let stored = self
+                .insert_product(connection, scope, product.clone())
+                .await?;
+            self.insert_price(connection, scope, price.clone()).await?;
+            tx.commit().await?;
+            Ok(stored)
+        })
+        .await
     }
 
     /// A product as it will be, not saved.
