@@ -68,15 +68,7 @@ impl Engine {
             metadata,
             created: now,
         };
-        let method = &method;
-        self.retrying(|| async move {
-            let mut tx = self.store.begin().await?;
-            let method = method.clone();
-            let method = document::insert(&self.store, tx.connection(), scope, method, now).await?;
-            tx.commit().await?;
-            Ok(method)
-        })
-        .await
+        self.create_untold(scope, &method).await
     }
 
     /// The payment method that a parameter names: by its id, or in test mode by one of Stripe's

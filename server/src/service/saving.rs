@@ -12,6 +12,22 @@ use crate::store::document::{self, Document, Stored};
 pub(super) type Show<T> = fn(&T, bool) -> Value;
 
 impl Engine {
+    /// Saves a new document that nothing is told of.
+    pub(super) async fn create_untold<T: Document + Clone>(
+        &self,
+        scope: &Scope,
+        value: &T,
+    ) -> Result<Stored<T>, Refused> {
+        self.retrying(|| async move {
+            let (mut tx, value) = (self.store.begin().await?, value.clone());
+            let now = self.now();
+            let stored = document::insert(&self.store, tx.connection(), scope, value, now).await?;
+            tx.commit().await?;
+            Ok(stored)
+        })
+        .await
+    }
+
     /// Saves a new document with the event that tells of it.
     pub(super) async fn create<T: Document + Clone>(
         &self,

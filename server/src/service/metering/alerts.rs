@@ -63,15 +63,7 @@ impl Engine {
             status: AlertStatus::Active,
             created: now,
         };
-        let alert = &alert;
-        self.retrying(|| async move {
-            let mut tx = self.store.begin().await?;
-            let alert = alert.clone();
-            let stored = document::insert(&self.store, tx.connection(), scope, alert, now).await?;
-            tx.commit().await?;
-            Ok(stored)
-        })
-        .await
+        self.create_untold(scope, &alert).await
     }
 
     /// Lets an alert watch or not. One that is activated watches usage from now on, and tells again.
